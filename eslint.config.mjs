@@ -1,0 +1,81 @@
+import nx from '@nx/eslint-plugin';
+import tseslint from 'typescript-eslint';
+
+const noIo = [
+  ['net', 'core and api code takes bytes, not sockets; put the socket in a layer:io lib'],
+  ['tls', 'take a Tls port; see libs/tls'],
+  ['http', 'take a port; servers live in libs/runtime'],
+  ['http2', 'HTTP/2 is libs/hbone; gRPC is libs/grpc'],
+  ['dgram', 'core and api code takes bytes, not sockets'],
+  ['fs', 'take the content as a parameter; read files in a layer:io lib or in an app'],
+  ['fs/promises', 'take the content as a parameter; read files in a layer:io lib or in an app'],
+  ['child_process', 'run programs from a layer:io lib'],
+  ['worker_threads', 'threads belong to apps'],
+].flatMap(([name, message]) => [
+  { name: `node:${name}`, message },
+  { name, message },
+]);
+const noIoPackages = ['@grpc/grpc-js', '@kubernetes/client-node', 'fastify', 'koffi', 'pino', 'prom-client'].map((name) => ({
+  name,
+  message: 'core and api code is pure: use it from a layer:io lib or an app and pass in a narrow port',
+}));
+const layers = (sourceTag, onlyDependOnLibsWithTags) => ({ sourceTag, onlyDependOnLibsWithTags });
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/gen/**', '**/node_modules/**', '**/tmp/**', '**/*.js', '**/*.cjs', '**/*.mjs'] },
+  ...tseslint.configs.strictTypeChecked,
+  {
+    files: ['**/*.ts'],
+    languageOptions: {
+      parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname },
+    },
+    plugins: { '@nx': nx },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-plus-operands': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@nx/enforce-module-boundaries': [
+        'error',
+        {
+          enforceBuildableLibDependency: false,
+          allow: [],
+          depConstraints: [
+            layers('layer:core', ['layer:core']),
+            layers('layer:api', ['layer:api', 'layer:core']),
+            layers('layer:io', ['layer:io', 'layer:api', 'layer:core']),
+            layers('layer:service', ['layer:service', 'layer:api', 'layer:core']),
+            layers('layer:app', ['layer:service', 'layer:io', 'layer:api', 'layer:core', 'layer:testing']),
+            layers('layer:testing', ['layer:testing', 'layer:service', 'layer:io', 'layer:api', 'layer:core']),
+            layers('scope:control', ['scope:control', 'scope:shared', 'scope:testing']),
+            layers('scope:data', ['scope:data', 'scope:shared', 'scope:testing']),
+            layers('scope:identity', ['scope:identity', 'scope:shared', 'scope:testing']),
+            layers('scope:node', ['scope:node', 'scope:shared', 'scope:testing']),
+            layers('scope:shared', ['scope:shared', 'scope:testing']),
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: ['libs/{result,ip,hbone,spiffe,collections,xds,mesh-api,policy,mesh-model}/src/**/*.ts'],
+    ignores: ['**/*.spec.ts', '**/testing/**'],
+    rules: {
+      'no-restricted-imports': ['error', { paths: [...noIo, ...noIoPackages] }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']", message: 'take a Clock port' },
+        { selector: "CallExpression[callee.name='setTimeout']", message: 'take a Clock port' },
+        { selector: "MemberExpression[object.name='process'][property.name='env']", message: 'take a typed config' },
+      ],
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    rules: {
+      'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
+    },
+  },
+);

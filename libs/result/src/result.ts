@@ -1,0 +1,5 @@
+/** An expected outcome. Bad input, a denied policy or a missing object is a value; `throw` is for bugs and broken environments. */
+export type Result<T, E> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
+
+export const ok = <T>(value: T): Result<T, never> => ({ ok: true, value });
+export const err = <E>(error: E): Result<never, E> => ({ ok: false, error });

@@ -1,0 +1,43 @@
+// Generates libs/xds/src/gen with ts-proto: our own messages from protos/mesh, and the Envoy discovery messages from the
+// protos that @grpc/grpc-js-xds ships. The output is git-ignored; Nx caches it by the proto sources.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+
+const deps = 'node_modules/@grpc/grpc-js-xds/deps';
+const out = 'libs/xds/src/gen';
+rmSync(out, { recursive: true, force: true });
+mkdirSync('tmp/pgv/validate', { recursive: true });
+
+// The protoc-gen-validate copy in that package predates `ignore_empty`, which its Envoy protos use, and buf refuses an
+// unknown option. Nobody reads these options here, so a placeholder field in a temporary copy is enough.
+const validate = readFileSync(`${deps}/protoc-gen-validate/validate/validate.proto`, 'utf8').replaceAll('\r', '');
+const rules = /(message (?:String|Bytes|Repeated|Map|S?Fixed(?:32|64)|[SU]?Int(?:32|64)|Float|Double)Rules \{\n)(?![^}]*ignore_empty)/g;
+writeFileSync('tmp/pgv/validate/validate.proto', validate.replace(rules, '$1    optional bool ignore_empty = 1000;\n'));
+
+const roots = ['protos', 'tmp/pgv', `${deps}/envoy-api`, `${deps}/xds`, `${deps}/googleapis`];
+writeFileSync('buf.yaml', JSON.stringify({ version: 'v2', modules: roots.map((path) => ({ path })) }));
+const options = [
+  'esModuleInterop=true',
+  'outputServices=grpc-js',
+  'env=node',
+  'oneof=unions-value',
+  'forceLong=bigint',
+  'importSuffix=.js',
+  'exportCommonSymbols=false',
+  'outputTypeRegistry=true',
+  'annotateFilesWithVersion=false',
+  'comments=false',
+  'useExactTypes=false',
+  'useOptionals=messages',
+];
+const template = JSON.stringify({
+  version: 'v2',
+  plugins: [{ local: ['node_modules/.bin/protoc-gen-ts_proto'], out, strategy: 'all', opt: options }],
+});
+const envoy = readFileSync('tools/xds-roots.txt', 'utf8').trim().split('\n');
+const paths = envoy.map((file) => `${deps}/envoy-api/${file}`).concat('protos/mesh');
+execFileSync(
+  'node_modules/.bin/buf',
+  ['generate', '--include-imports', '--template', template, ...paths.flatMap((path) => ['--path', path])],
+  { stdio: 'inherit' },
+);
