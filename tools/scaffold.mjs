@@ -19,6 +19,9 @@ const libs = [
   ['libs/runtime', 'io', 'shared'],
   ['libs/mesh-model', 'service', 'control'],
   ['libs/testing/kube-apiserver', 'testing', 'testing'],
+  ['libs/testing/kube-schema', 'testing', 'testing'],
+  ['libs/testing/kube-controllers', 'testing', 'testing'],
+  ['libs/testing/cluster-network', 'testing', 'testing'],
   ['libs/testing/local-cluster', 'testing', 'testing'],
   ['libs/testing/fixtures', 'testing', 'testing'],
 ];

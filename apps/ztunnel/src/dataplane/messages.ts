@@ -1,0 +1,189 @@
+/**
+ * What the main thread (slow path: the whole mesh state) and a data-plane worker (fast path) say to each other.
+ *
+ * A worker knows no policy and no mesh. It asks once per (pod, destination) for an outbound plan and once per distinct
+ * inbound context for a verdict, caches the answers, and forgets them when told to. Everything here survives
+ * `structuredClone`; addresses travel as text (`1.2.3.4:80`, `[::1]:80`).
+ */
+
+export interface Identity {
+  /** `spiffe://trust-domain/ns/namespace/sa/account`. */
+  readonly spiffeId: string;
+  /** Leaf first, then intermediates. */
+  readonly certificateChainPem: string;
+  readonly privateKeyPem: string;
+  /** Trust anchors that peers are verified against. */
+  readonly rootsPem: string;
+}
+
+/** One way to reach a destination; the worker draws one by weight for each connection. */
+export interface HboneTarget {
+  /** Where the tunnel is dialled, `ip:15008`. */
+  readonly dial: string;
+  /** `:authority` of the CONNECT. */
+  readonly authority: string;
+  /** The peer must present one of these SPIFFE IDs; an empty list never verifies. */
+  readonly expectedIdentities: readonly string[];
+  /** Value of the `forwarded` header's `host`, when the client addressed a service. */
+  readonly forwardedHost?: string;
+  readonly weight: number;
+  /** Opaque to the worker; it comes back in `connectionOpened`, so that the main thread knows which target was drawn. */
+  readonly targetId: number;
+}
+
+export interface PlainTarget {
+  readonly dial: string;
+  readonly weight: number;
+  readonly targetId: number;
+}
+
+export type OutboundPlan =
+  | {
+      readonly kind: 'hbone';
+      readonly targets: readonly HboneTarget[];
+      /** Which identity the pod shows. */
+      readonly sourceIdentity: string;
+      /** `baggage` of the source workload. */
+      readonly baggage: string;
+    }
+  | { readonly kind: 'plain'; readonly targets: readonly PlainTarget[] }
+  | { readonly kind: 'reject'; readonly reason: string };
+
+export type InboundVerdict =
+  | {
+      readonly kind: 'allow';
+      /** Where the application listens, `ip:port`. */
+      readonly dial: string;
+      /** Bind the application-side socket to the client's address. */
+      readonly preserveSource: boolean;
+      /** `baggage` of the 200 response. */
+      readonly baggage?: string;
+    }
+  | {
+      readonly kind: 'deny';
+      /** HTTP status for HBONE: 400, 401 or 503. */
+      readonly status: number;
+      readonly reason: string;
+    };
+
+/** Asked per stream (HBONE) or connection (plaintext). Equal contexts get equal verdicts until an invalidation. */
+export interface InboundContext {
+  readonly podUid: string;
+  readonly transport: 'hbone' | 'plaintext';
+  /** TCP peer as this proxy sees it. */
+  readonly source: string;
+  /** HBONE: the pod's `ip:15008`; plaintext: the original destination. */
+  readonly destination: string;
+  /** SPIFFE ID from the verified client certificate; null for plaintext. */
+  readonly peerIdentity: string | null;
+  /** HBONE request only. */
+  readonly authority?: string;
+  readonly baggage?: string;
+  readonly forwarded?: string;
+  readonly forwardedNetwork?: string;
+}
+
+/** Why a connection ended; names are the `response_flags` of the metrics except for `none`. */
+export type FailureFlag =
+  | 'none'
+  | 'DENY'
+  | 'CONNECT'
+  | 'TLS_FAILURE'
+  | 'H2_HANDSHAKE_FAILURE'
+  | 'NETWORK_POLICY'
+  | 'IDENTITY_ERROR'
+  | 'CERT_REVOKED';
+
+export type ToWorker =
+  | {
+      readonly type: 'addPod';
+      readonly podUid: string;
+      /** Open descriptor of the pod's network namespace; the worker owns and closes it. */
+      readonly netnsFd: number;
+      readonly podIps: readonly string[];
+      readonly sourceIdentity: string;
+    }
+  /** Ends every listener, tunnel and connection of the pod at once. */
+  | { readonly type: 'removePod'; readonly podUid: string }
+  /** New or rotated; existing tunnels go on, new handshakes use it. */
+  | { readonly type: 'setIdentity'; readonly identity: Identity }
+  | { readonly type: 'dropIdentity'; readonly spiffeId: string }
+  | { readonly type: 'outboundPlan'; readonly requestId: number; readonly plan: OutboundPlan }
+  | { readonly type: 'inboundVerdict'; readonly requestId: number; readonly verdict: InboundVerdict }
+  /** Forget cached plans and verdicts: of one pod, or of all. */
+  | { readonly type: 'invalidate'; readonly podUid?: string }
+  | {
+      readonly type: 'closeConnections';
+      readonly connectionIds: readonly number[];
+      readonly reason: string;
+      readonly flag: FailureFlag;
+    }
+  /** Drop pooled tunnels to these `ip:port` that have no stream, and use none of them for new streams. */
+  | { readonly type: 'evictTunnels'; readonly dials: readonly string[] }
+  /** Stop accepting, GOAWAY; answers `drained` when the last connection has ended. */
+  | { readonly type: 'drain' }
+  | { readonly type: 'stop' };
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | { readonly type: 'podAdded'; readonly podUid: string }
+  /** Listeners could not be made; the main thread retries. */
+  | { readonly type: 'podFailed'; readonly podUid: string; readonly error: string }
+  | {
+      readonly type: 'outboundPlanNeeded';
+      readonly requestId: number;
+      readonly podUid: string;
+      /** Client socket; informational, the plan must not depend on its port. */
+      readonly source: string;
+      readonly destination: string;
+    }
+  | { readonly type: 'inboundVerdictNeeded'; readonly requestId: number; readonly context: InboundContext }
+  /** The identity is not loaded and a connection waits for it. */
+  | { readonly type: 'identityNeeded'; readonly spiffeId: string }
+  | ConnectionOpened
+  | ConnectionClosed
+  /** Ended before it had a context: bad TLS, unknown authority, refused verdict, failed plan. */
+  | {
+      readonly type: 'connectionFailed';
+      readonly podUid: string;
+      readonly direction: 'inbound' | 'outbound';
+      readonly source: string;
+      readonly destination: string;
+      readonly peerIdentity: string | null;
+      readonly reason: string;
+      readonly flag: FailureFlag;
+    }
+  | { readonly type: 'drained' }
+  | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string };
+
+export interface ConnectionOpened {
+  readonly type: 'connectionOpened';
+  readonly connectionId: number;
+  readonly podUid: string;
+  readonly direction: 'inbound' | 'outbound';
+  readonly transport: 'hbone' | 'plaintext';
+  readonly source: string;
+  /** Outbound: the original destination. Inbound: `InboundContext.destination`. */
+  readonly destination: string;
+  /** Where bytes really go: HBONE dial address, or the application. */
+  readonly actualDestination: string;
+  /** Outbound: which target of the plan. */
+  readonly targetId?: number;
+  readonly inbound?: InboundContext;
+  readonly peerIdentity: string | null;
+  /** Index into the shared counters: two Float64 cells, [2 * slot] received from the downstream, [2 * slot + 1] sent to it. */
+  readonly counterSlot: number;
+}
+
+export interface ConnectionClosed {
+  readonly type: 'connectionClosed';
+  readonly connectionId: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly durationMs: number;
+  readonly flag: FailureFlag;
+  /** Absent when it ended normally. */
+  readonly error?: string;
+  /** Who ended it and at which stage, for the `why` of the access log. */
+  readonly why: string;
+}
