@@ -1,0 +1,19 @@
+import { MeshError } from '@weft/result';
+
+/** `SPIFFE_ID_INVALID`, `CSR_INVALID`, `CERTIFICATE_INVALID`, `CHAIN_INVALID`, `SIGNING_FAILED`. */
+export type SpiffeErrorCode =
+  | 'SPIFFE_ID_INVALID'
+  | 'CSR_INVALID'
+  | 'CERTIFICATE_INVALID'
+  | 'CHAIN_INVALID'
+  | 'SIGNING_FAILED';
+
+export class SpiffeError extends MeshError {
+  constructor(
+    readonly code: SpiffeErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

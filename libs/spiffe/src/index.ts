@@ -1,0 +1,3 @@
+export { SpiffeError, type SpiffeErrorCode } from './errors.js';
+export { formatSpiffeId, parseSpiffeId, type SpiffeId } from './spiffe-id.js';
+export { uriSansOfCertificate } from './subject-alt-names.js';
