@@ -15,6 +15,7 @@ const libs = [
   ['libs/policy', 'api', 'shared'],
   ['libs/linux', 'io', 'shared'],
   ['libs/tls', 'io', 'data'],
+  ['libs/xds-grpc', 'io', 'shared'],
   ['libs/kube', 'io', 'shared'],
   ['libs/runtime', 'io', 'shared'],
   ['libs/mesh-model', 'service', 'control'],

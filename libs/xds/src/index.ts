@@ -1,0 +1,1 @@
+export { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, WORKLOAD_TYPE_URL } from './type-urls.js';
