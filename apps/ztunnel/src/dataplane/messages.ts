@@ -41,6 +41,11 @@ export type OutboundPlan =
   | {
       readonly kind: 'hbone';
       readonly targets: readonly HboneTarget[];
+      /**
+       * Endpoints of the same destination that are outside the mesh: drawn from together with `targets`, by weight over
+       * both lists, and dialled in plaintext. Absent: none.
+       */
+      readonly plainTargets?: readonly PlainTarget[];
       /** Which identity the pod shows. */
       readonly sourceIdentity: string;
       /** `baggage` of the source workload. */
@@ -98,8 +103,20 @@ export type ToWorker =
   | {
       readonly type: 'addPod';
       readonly podUid: string;
-      /** Open descriptor of the pod's network namespace; the worker owns and closes it. */
+      /**
+       * Open descriptor of the pod's network namespace. `DataPlane.send` takes it over: it duplicates it for each worker
+       * and closes the original; a worker owns and closes its own.
+       */
       readonly netnsFd: number;
+      /** Informational; may be empty, because a pod is often added before the control plane knows its addresses. */
+      readonly podIps: readonly string[];
+      /** Served on the pod's 15008; what a tunnel of the pod shows is in its `OutboundPlan`. */
+      readonly sourceIdentity: string;
+    }
+  /** The control plane has now told (or changed) what `addPod` only guessed; running connections go on. */
+  | {
+      readonly type: 'updatePod';
+      readonly podUid: string;
       readonly podIps: readonly string[];
       readonly sourceIdentity: string;
     }
@@ -171,7 +188,11 @@ export interface ConnectionOpened {
   readonly targetId?: number;
   readonly inbound?: InboundContext;
   readonly peerIdentity: string | null;
-  /** Index into the shared counters: two Float64 cells, [2 * slot] received from the downstream, [2 * slot + 1] sent to it. */
+  /**
+   * Index into the shared counters: two Float64 cells, [2 * slot] received from the downstream, [2 * slot + 1] sent to it.
+   * A slot is zeroed before `connectionOpened` and used for no other connection for 5 s after `connectionClosed`, so that
+   * a scrape which has not yet read that message never counts a stranger's bytes.
+   */
   readonly counterSlot: number;
 }
 
