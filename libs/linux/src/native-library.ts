@@ -1,0 +1,32 @@
+import koffi from 'koffi';
+
+/** A C function whose parameters and result are plain numbers; pointers are numbers too (user-space addresses fit 2^53). */
+export type NativeFunction = (...args: readonly number[]) => number;
+
+/**
+ * The symbols of this process: libc, and what the `node` binary itself exports (libuv, OpenSSL). Only `libs/linux` and
+ * `libs/tls` may bind functions; everything else calls their typed interfaces.
+ */
+export class NativeLibrary {
+  readonly #library = koffi.load(null);
+
+  /** Binds one function from a C-like declaration; write pointers as `int64_t`. Throws if the symbol does not exist. */
+  bind(declaration: string): NativeFunction {
+    return this.#library.func(declaration) as NativeFunction;
+  }
+
+  /** A C function pointer to `callback`, for the life of the process. Call it on the thread that made it only. */
+  static callback(declaration: string, callback: (...args: number[]) => number | undefined): number {
+    const pointer = koffi.register(callback, koffi.pointer(koffi.proto(declaration)));
+    return Number(pointer);
+  }
+
+  /** `errno` of the last call on this thread; read it at once. */
+  static errno(): number {
+    return koffi.errno();
+  }
+
+  static addressOf(bytes: Uint8Array): number {
+    return Number(koffi.address(bytes));
+  }
+}
