@@ -1,0 +1,5 @@
+export { HboneConnection, type Reservation } from './connection.js';
+export { HboneError, Http2Code, http2CodeName, type HboneErrorCode } from './errors.js';
+export type { HboneHandler, HboneRequest, HboneResponse, HeaderField } from './handler.js';
+export { CLIENT_SETTINGS, SERVER_SETTINGS, type HboneSettings } from './settings.js';
+export type { HboneStream } from './stream.js';
