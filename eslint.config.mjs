@@ -15,11 +15,35 @@ const noIo = [
   { name: `node:${name}`, message },
   { name, message },
 ]);
-const noIoPackages = ['@grpc/grpc-js', '@kubernetes/client-node', 'fastify', 'koffi', 'pino', 'prom-client'].map((name) => ({
-  name,
-  message: 'core and api code is pure: use it from a layer:io lib or an app and pass in a narrow port',
-}));
+const noIoPackages = ['@grpc/grpc-js', '@kubernetes/client-node', 'fastify', 'koffi', 'pino', 'prom-client'].map(
+  (name) => ({
+    name,
+    message: 'core and api code is pure: use it from a layer:io lib or an app and pass in a narrow port',
+  }),
+);
 const layers = (sourceTag, onlyDependOnLibsWithTags) => ({ sourceTag, onlyDependOnLibsWithTags });
+
+/** Which layers and scopes may be imported; `extra` opens more to every layer (test code may use layer:testing). */
+const boundaries = (extra, testing = extra.length > 0 ? ['scope:testing'] : []) => [
+  'error',
+  {
+    enforceBuildableLibDependency: false,
+    allow: [],
+    depConstraints: [
+      layers('layer:core', ['layer:core', ...extra]),
+      layers('layer:api', ['layer:api', 'layer:core', ...extra]),
+      layers('layer:io', ['layer:io', 'layer:api', 'layer:core', ...extra]),
+      layers('layer:service', ['layer:service', 'layer:api', 'layer:core', ...extra]),
+      layers('layer:app', ['layer:service', 'layer:io', 'layer:api', 'layer:core', ...extra]),
+      layers('layer:testing', ['layer:testing', 'layer:service', 'layer:io', 'layer:api', 'layer:core']),
+      layers('scope:control', ['scope:control', 'scope:shared', ...testing]),
+      layers('scope:data', ['scope:data', 'scope:shared', ...testing]),
+      layers('scope:identity', ['scope:identity', 'scope:shared', ...testing]),
+      layers('scope:node', ['scope:node', 'scope:shared', ...testing]),
+      layers('scope:shared', ['scope:shared', ...testing]),
+    ],
+  },
+];
 
 export default tseslint.config(
   { ignores: ['**/dist/**', '**/gen/**', '**/node_modules/**', '**/tmp/**', '**/*.js', '**/*.cjs', '**/*.mjs'] },
@@ -37,26 +61,7 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
-      '@nx/enforce-module-boundaries': [
-        'error',
-        {
-          enforceBuildableLibDependency: false,
-          allow: [],
-          depConstraints: [
-            layers('layer:core', ['layer:core']),
-            layers('layer:api', ['layer:api', 'layer:core']),
-            layers('layer:io', ['layer:io', 'layer:api', 'layer:core']),
-            layers('layer:service', ['layer:service', 'layer:api', 'layer:core']),
-            layers('layer:app', ['layer:service', 'layer:io', 'layer:api', 'layer:core', 'layer:testing']),
-            layers('layer:testing', ['layer:testing', 'layer:service', 'layer:io', 'layer:api', 'layer:core']),
-            layers('scope:control', ['scope:control', 'scope:shared', 'scope:testing']),
-            layers('scope:data', ['scope:data', 'scope:shared', 'scope:testing']),
-            layers('scope:identity', ['scope:identity', 'scope:shared', 'scope:testing']),
-            layers('scope:node', ['scope:node', 'scope:shared', 'scope:testing']),
-            layers('scope:shared', ['scope:shared', 'scope:testing']),
-          ],
-        },
-      ],
+      '@nx/enforce-module-boundaries': boundaries([]),
     },
   },
   {
@@ -66,11 +71,19 @@ export default tseslint.config(
       'no-restricted-imports': ['error', { paths: [...noIo, ...noIoPackages] }],
       'no-restricted-syntax': [
         'error',
-        { selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']", message: 'take a Clock port' },
+        {
+          selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']",
+          message: 'take a Clock port',
+        },
         { selector: "CallExpression[callee.name='setTimeout']", message: 'take a Clock port' },
         { selector: "MemberExpression[object.name='process'][property.name='env']", message: 'take a typed config' },
       ],
     },
+  },
+  {
+    // Test code, and the launcher that starts the local cluster, may use layer:testing.
+    files: ['**/*.spec.ts', '**/src/testing/**/*.ts', 'apps/weft/**/*.ts', 'e2e/**/*.ts', 'bench/**/*.ts'],
+    rules: { '@nx/enforce-module-boundaries': boundaries(['layer:testing']) },
   },
   {
     files: ['**/*.ts'],

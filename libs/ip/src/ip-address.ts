@@ -16,7 +16,8 @@ function fromBytesUnchecked(bytes: Uint8Array): IpAddress {
   if (parsed.kind() === 'ipv6' && (parsed as ipaddr.IPv6).isIPv4MappedAddress()) {
     return fromBytesUnchecked(bytes.subarray(12));
   }
-  return { family: parsed.kind() === 'ipv4' ? 4 : 6, bytes, text: (parsed as ipaddr.IPv6).toRFC5952String?.() ?? parsed.toString() };
+  const text = parsed.kind() === 'ipv6' ? (parsed as ipaddr.IPv6).toRFC5952String() : parsed.toString();
+  return { family: parsed.kind() === 'ipv4' ? 4 : 6, bytes, text };
 }
 
 /** Null for anything but one plain address: no octal or short IPv4, no zone, no prefix, no brackets. */

@@ -2,10 +2,18 @@ import fc from 'fast-check';
 import { cidrContains, formatSocketAddress, ipFromBytes, parseCidr, parseIp, parseSocketAddress } from './index.js';
 
 describe('parseIp', () => {
-  it.each(['010.1.1.1', '1.2.3', '1.2.3.4.5', '1.2.3.256', '1.2.3.4/8', 'fe80::1%eth0', '', ' 1.2.3.4', '[::1]', '0x7f.1'])(
-    'refuses %j: it must never reach a policy as some other address',
-    (text) => expect(parseIp(text)).toBeNull(),
-  );
+  it.each([
+    '010.1.1.1',
+    '1.2.3',
+    '1.2.3.4.5',
+    '1.2.3.256',
+    '1.2.3.4/8',
+    'fe80::1%eth0',
+    '',
+    ' 1.2.3.4',
+    '[::1]',
+    '0x7f.1',
+  ])('refuses %j: it must never reach a policy as some other address', (text) => expect(parseIp(text)).toBeNull());
   it('folds IPv4-mapped IPv6, so one host has one spelling', () => {
     expect(parseIp('::ffff:10.1.2.3')).toEqual(parseIp('10.1.2.3'));
   });
@@ -15,8 +23,9 @@ describe('parseIp', () => {
 });
 
 describe('parseCidr', () => {
-  it.each(['10.0.0.0/33', '10.0.0.0/', '10.0.0.0/-1', '10.0.0.0/08', 'fd00::/129', 'x/8', '10.0.0.0/8/8'])('refuses %j', (text) =>
-    expect(parseCidr(text)).toBeNull(),
+  it.each(['10.0.0.0/33', '10.0.0.0/', '10.0.0.0/-1', '10.0.0.0/08', 'fd00::/129', 'x/8', '10.0.0.0/8/8'])(
+    'refuses %j',
+    (text) => expect(parseCidr(text)).toBeNull(),
   );
   it('clears host bits', () => expect(parseCidr('10.1.2.3/8')?.text).toBe('10.0.0.0/8'));
   it('does not match across families', () => {
@@ -25,7 +34,10 @@ describe('parseCidr', () => {
 });
 
 describe('properties', () => {
-  const bytes = fc.oneof(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.uint8Array({ minLength: 16, maxLength: 16 }));
+  const bytes = fc.oneof(
+    fc.uint8Array({ minLength: 4, maxLength: 4 }),
+    fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  );
   it('parse of print is the same address', () => {
     fc.assert(
       fc.property(bytes, (raw) => {

@@ -2,11 +2,7 @@ import { MeshError } from '@weft/result';
 
 /** `SPIFFE_ID_INVALID`, `CSR_INVALID`, `CERTIFICATE_INVALID`, `CHAIN_INVALID`, `SIGNING_FAILED`. */
 export type SpiffeErrorCode =
-  | 'SPIFFE_ID_INVALID'
-  | 'CSR_INVALID'
-  | 'CERTIFICATE_INVALID'
-  | 'CHAIN_INVALID'
-  | 'SIGNING_FAILED';
+  'SPIFFE_ID_INVALID' | 'CSR_INVALID' | 'CERTIFICATE_INVALID' | 'CHAIN_INVALID' | 'SIGNING_FAILED';
 
 export class SpiffeError extends MeshError {
   constructor(

@@ -1,3 +1,26 @@
+export {
+  CertificateAuthority,
+  createRoot,
+  type AuthorityMaterial,
+  type IssuedLeaf,
+  type LeafOptions,
+} from './certificate-authority.js';
+export {
+  splitPemCertificates,
+  summarizeCertificate,
+  verifyChain,
+  type CertificateSummary,
+} from './certificate-chain.js';
+export { checkCsr, createCsr, type CheckedCsr, type SigningRequest } from './certificate-signing-request.js';
 export { SpiffeError, type SpiffeErrorCode } from './errors.js';
+export { KEY_TYPES, type KeyType } from './keys.js';
+export {
+  SecretManager,
+  type CertificateSigner,
+  type SecretManagerOptions,
+  type SecretState,
+} from './secret-manager.js';
+export { type Priority } from './signing-queue.js';
 export { formatSpiffeId, parseSpiffeId, type SpiffeId } from './spiffe-id.js';
 export { uriSansOfCertificate } from './subject-alt-names.js';
+export { svidFromCaResponse, type Svid } from './svid.js';

@@ -28,11 +28,16 @@ export function parseSpiffeId(text: string): Result<SpiffeId, SpiffeError> {
     err(new SpiffeError('SPIFFE_ID_INVALID', `invalid SPIFFE ID ${JSON.stringify(text.slice(0, 300))}: ${why}`));
   if (text.length > LONGEST_ID) return refuse(`longer than ${LONGEST_ID} bytes`);
   if (!text.startsWith('spiffe://')) return refuse('must start with spiffe://');
-  const [trustDomain = '', ns, namespace = '', sa, serviceAccount = '', ...rest] = text.slice('spiffe://'.length).split('/');
-  if (!TRUST_DOMAIN.test(trustDomain)) return refuse('the trust domain takes lower-case letters, digits, ".", "-" and "_"');
-  if (ns !== 'ns' || sa !== 'sa' || rest.length > 0) return refuse('want /ns/<namespace>/sa/<service account> after the trust domain');
+  const [trustDomain = '', ns, namespace = '', sa, serviceAccount = '', ...rest] = text
+    .slice('spiffe://'.length)
+    .split('/');
+  if (!TRUST_DOMAIN.test(trustDomain))
+    return refuse('the trust domain takes lower-case letters, digits, ".", "-" and "_"');
+  if (ns !== 'ns' || sa !== 'sa' || rest.length > 0)
+    return refuse('want /ns/<namespace>/sa/<service account> after the trust domain');
   for (const segment of [namespace, serviceAccount]) {
-    if (!SEGMENT.test(segment) || segment === '.' || segment === '..') return refuse('a path segment is empty or has a forbidden character');
+    if (!SEGMENT.test(segment) || segment === '.' || segment === '..')
+      return refuse('a path segment is empty or has a forbidden character');
   }
   return ok({ trustDomain, namespace, serviceAccount, text });
 }
