@@ -1,0 +1,3 @@
+export { DeltaXdsClient, type DeltaXdsClientOptions } from './delta-xds-client.js';
+export { XdsGrpcError, type XdsGrpcErrorCode } from './errors.js';
+export { MeshEndpoint, type MeshEndpointOptions } from './mesh-endpoint.js';
