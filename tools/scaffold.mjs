@@ -98,6 +98,7 @@ for (const [folder, scope] of apps) {
 const base = JSON.parse(readFileSync('tsconfig.base.json', 'utf8'));
 base.compilerOptions.paths = Object.fromEntries([
   ...libs.map(([folder]) => [`@weft/${name(folder)}`, [`./${folder}/src/index.ts`]]),
+  ['@weft/kube/testing', ['./libs/kube/src/testing/index.ts']],
   ['@weft/xds/gen/*', ['./libs/xds/src/gen/*']],
 ]);
 json('tsconfig.base.json', base);

@@ -1,0 +1,1 @@
+export { InMemoryKube } from './in-memory-kube.js';
