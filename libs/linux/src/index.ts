@@ -1,8 +1,12 @@
 export { closeDescriptor, duplicateDescriptor } from './descriptor.js';
 export { Epoll, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from './epoll.js';
+export { EAGAIN, ECONNRESET, EINTR, EMFILE, ENFILE, EPIPE, errnoName } from './errno.js';
 export { EventFd } from './event-fd.js';
 export { MainLoopPoller, type ReadinessHandler } from './main-loop-poller.js';
 export { Memory } from './memory.js';
+export { NativeLibrary, type NativeFunction } from './native-library.js';
+export { inNetns, netnsIdentity, openNetns, sameNetns, warmThreadPool, type NetnsIdentity } from './netns.js';
+export { raiseOpenFileLimit } from './resource-limits.js';
 export {
   SeqPacketConnection,
   SeqPacketTruncatedError,
@@ -10,5 +14,8 @@ export {
   type SeqPacketOptions,
 } from './seq-packet-connection.js';
 export { SeqPacketServer, type SeqPacketServerEvents, type SeqPacketServerOptions } from './seq-packet-server.js';
+export { socketOptions, type KeepAlive } from './socket-options.js';
+export { receive, shutdownWrite, transmit } from './stream-io.js';
 export { SystemCallError } from './system-call-error.js';
+export { tcpSocket } from './tcp-socket.js';
 export { seqPacketSocketPair } from './unix-socket.js';
