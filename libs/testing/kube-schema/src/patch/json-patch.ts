@@ -1,8 +1,71 @@
-import { ok, type Result } from '@weft/result';
-import type { JsonObject } from '../json.js';
-import type { PatchError } from './patch-error.js';
+import { applyPatch, JsonPatchError, type Operation } from 'fast-json-patch';
+import { err, ok, type Result } from '@weft/result';
+import { cloneJson, isObject, type JsonObject } from '../json.js';
+import { malformedPatch, unfitPatch, type PatchError } from './patch-error.js';
+
+/** As the real server: a longer patch is an attempt to exhaust it. */
+const MAX_OPERATIONS = 10_000;
+const OPERATIONS: ReadonlySet<unknown> = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
 
 /** RFC 6902. All operations or none; the input is not changed. */
-export function jsonPatch(document: JsonObject, _patch: unknown): Result<JsonObject, PatchError> {
-  return ok(document);
+export function jsonPatch(document: JsonObject, patch: unknown): Result<JsonObject, PatchError> {
+  const shape = shapeProblem(patch);
+  if (shape !== undefined) return err(malformedPatch(shape));
+  const operations = cloneJson(patch) as Operation[];
+  try {
+    const result: unknown = applyPatch(cloneJson(document), operations, validateOperation, true, true).newDocument;
+    return isObject(result) ? ok(result) : err(unfitPatch('the patched document is not an object'));
+  } catch (thrown) {
+    if (thrown instanceof JsonPatchError) return err(unfitPatch(describe(thrown, operations)));
+    if (thrown instanceof TypeError) {
+      return err(unfitPatch(`the server rejected our request due to an error in our request: ${thrown.message}`));
+    }
+    throw thrown;
+  }
+}
+
+function shapeProblem(patch: unknown): string | undefined {
+  if (!Array.isArray(patch)) return 'json: cannot unmarshal object into Go value of type jsonpatch.Patch';
+  if (patch.length > MAX_OPERATIONS) {
+    return `The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`;
+  }
+  for (const item of patch as readonly unknown[]) {
+    if (!isObject(item) || !OPERATIONS.has(item['op'])) {
+      return `Unexpected kind: ${isObject(item) ? String(item['op'] as string) : 'unknown'}`;
+    }
+    if (typeof item['path'] !== 'string') return `operation ${String(item['op'] as string)} has no path`;
+    if (item['path'] !== '' && !item['path'].startsWith('/')) return `path ${JSON.stringify(item['path'])} must start with "/"`;
+    if (!hasValue(item)) return `operation ${String(item['op'] as string)} at ${JSON.stringify(item['path'])} misses "value" or "from"`;
+  }
+  return undefined;
+}
+
+function hasValue(operation: JsonObject): boolean {
+  switch (operation['op']) {
+    case 'move':
+    case 'copy':
+      return typeof operation['from'] === 'string';
+    case 'remove':
+      return true;
+    default:
+      return operation['value'] !== undefined;
+  }
+}
+
+/** The package's own checks, less the one that a missing parent is reported for `test`, which is a plain mismatch. */
+const validateOperation = true;
+
+function describe(error: JsonPatchError, operations: readonly Operation[]): string {
+  const failed: Operation | undefined = error.index === undefined ? undefined : operations[error.index];
+  const path = failed?.path ?? '';
+  switch (error.name) {
+    case 'TEST_OPERATION_FAILED':
+      return `the server rejected our request due to an error in our request: testing value ${path} failed: test failed`;
+    case 'OPERATION_PATH_UNRESOLVABLE':
+    case 'OPERATION_FROM_UNRESOLVABLE':
+    case 'OPERATION_PATH_CANNOT_ADD':
+      return `${failed?.op ?? ''} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`;
+    default:
+      return `the server rejected our request due to an error in our request: ${failed?.op ?? ''} ${path}: ${error.name}`;
+  }
 }
