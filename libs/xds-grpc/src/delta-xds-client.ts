@@ -1,4 +1,4 @@
-import { Client, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { Client, connectivityState, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { toError, type Clock } from '@weft/result';
 import { type Service } from '@weft/runtime';
 import { DeltaClientReconnect, type DeltaClient, type StreamEnd, type TerminationReason } from '@weft/xds';
@@ -6,10 +6,6 @@ import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '@weft/xds/gen/env
 import { type MeshEndpoint } from './mesh-endpoint.js';
 
 const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
-
-/** Values of grpc's `connectivityState`, a const enum that single-file compilation cannot read. */
-const READY = 2;
-const TRANSIENT_FAILURE = 3;
 
 type Stream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
 
@@ -84,9 +80,9 @@ export class DeltaXdsClient implements Service {
     const look = (): void => {
       if (this.#stopped || this.#channel !== channel) return;
       const state = channel.getChannel().getConnectivityState(true);
-      if (state === TRANSIENT_FAILURE) {
+      if (state === connectivityState.TRANSIENT_FAILURE) {
         this.#ended({ kind: 'connect-failed' }, 'connection refused, or the TLS handshake failed');
-      } else if (state === READY) {
+      } else if (state === connectivityState.READY) {
         this.#cancelTimer?.();
         this.#open(channel);
       } else {

@@ -1,3 +1,4 @@
 export { DeltaXdsClient, type DeltaXdsClientOptions } from './delta-xds-client.js';
 export { XdsGrpcError, type XdsGrpcErrorCode } from './errors.js';
 export { MeshEndpoint, type MeshEndpointOptions } from './mesh-endpoint.js';
+export { RotatingServerCertificate } from './rotating-server-certificate.js';

@@ -32,7 +32,7 @@ export class FakeAdsServer {
     const server = new Server();
     server.addService(AggregatedDiscoveryServiceService, {
       deltaAggregatedResources: (call: Call) => this.#serve(call),
-    } as never);
+    });
     this.port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(`127.0.0.1:${port}`, credentials, (error, bound) =>
         error === null ? resolve(bound) : reject(error),
