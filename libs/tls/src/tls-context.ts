@@ -1,0 +1,148 @@
+import { Memory, NativeLibrary } from '@weft/linux';
+import { err, ok, type Result } from '@weft/result';
+import { openSsl, takeErrorText } from './openssl.js';
+import { forEachCertificate, withPrivateKey } from './pem-objects.js';
+import { TlsError } from './tls-error.js';
+
+export interface TlsIdentity {
+  /** Leaf first, then intermediates. */
+  readonly certificateChainPem: string;
+  readonly privateKeyPem: string;
+  /** Trust anchors that peers are verified against. */
+  readonly rootsPem: string;
+}
+
+const TLS1_3 = 0x0304;
+const CTRL_MODE = 33;
+const CTRL_READ_AHEAD = 41;
+const CTRL_SESSION_CACHE_MODE = 44;
+const CTRL_CHAIN_CERT = 89;
+const CTRL_GROUPS_LIST = 92;
+const CTRL_MIN_VERSION = 123;
+const CTRL_MAX_VERSION = 124;
+const MODE_MOVING_WRITE_BUFFER = 0x2;
+const MODE_RELEASE_BUFFERS = 0x10;
+const VERIFY_PEER_MANDATORY = 0x3;
+const OP_NO_TICKET = 1 << 14;
+const OP_NO_COMPRESSION = 1 << 17;
+const OP_NO_RENEGOTIATION = 2 ** 30;
+
+const SUITES = 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256';
+/** A key share for each starred group goes into the first flight, so a peer without ML-KEM costs no extra round trip. */
+const GROUPS = '?*X25519MLKEM768 / ?*X25519:?secp256r1';
+const ALPN_H2 = Buffer.from('\x02h2', 'latin1');
+const READ_AHEAD_BYTES = 65_536;
+
+const ALPN_NEGOTIATED = 1;
+const ALPN_OK = 0;
+const ALPN_FATAL = 2;
+
+/**
+ * What one identity needs for TLS, in both roles: TLS 1.3 only, client certificates mandatory, ALPN `h2`, no resumption.
+ * `free` gives it back; connections made from it keep what they need until they are freed themselves.
+ */
+export class TlsContext {
+  #handle: number;
+
+  private constructor(handle: number) {
+    this.#handle = handle;
+  }
+
+  /** Fails with TLS_BAD_IDENTITY, and says which of the three parts is wrong. */
+  static create(identity: TlsIdentity): Result<TlsContext, TlsError> {
+    const handle = openSsl().SSL_CTX_new(openSsl().TLS_method());
+    if (handle === 0) return err(new TlsError('TLS_BAD_IDENTITY', `no TLS context: ${takeErrorText()}`));
+    const problem = configure(handle) ?? load(handle, identity);
+    const details = takeErrorText();
+    if (problem === null) return ok(new TlsContext(handle));
+    openSsl().SSL_CTX_free(handle);
+    return err(new TlsError('TLS_BAD_IDENTITY', details === '' ? problem : `${problem}: ${details}`));
+  }
+
+  /** For `TlsConnection`. */
+  get handle(): number {
+    if (this.#handle === 0) throw new Error('TLS context used after free');
+    return this.#handle;
+  }
+
+  free(): void {
+    if (this.#handle === 0) return;
+    openSsl().SSL_CTX_free(this.#handle);
+    this.#handle = 0;
+  }
+}
+
+function configure(context: number): string | null {
+  const ssl = openSsl();
+  const ctrl = (command: number, value: number): number => ssl.SSL_CTX_ctrl(context, command, value, 0);
+  if (ctrl(CTRL_MIN_VERSION, TLS1_3) !== 1 || ctrl(CTRL_MAX_VERSION, TLS1_3) !== 1) return 'TLS 1.3 is not there';
+  ctrl(CTRL_MODE, MODE_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS);
+  ctrl(CTRL_READ_AHEAD, 1);
+  ctrl(CTRL_SESSION_CACHE_MODE, 0);
+  ssl.SSL_CTX_set_default_read_buffer_len(context, READ_AHEAD_BYTES);
+  ssl.SSL_CTX_set_options(context, OP_NO_TICKET + OP_NO_COMPRESSION + OP_NO_RENEGOTIATION);
+  ssl.SSL_CTX_set_num_tickets(context, 0);
+  ssl.SSL_CTX_set_verify(context, VERIFY_PEER_MANDATORY, 0);
+  if (ssl.SSL_CTX_set_ciphersuites(context, constants().suites) !== 1) return 'cipher suites refused';
+  if (ssl.SSL_CTX_ctrl(context, CTRL_GROUPS_LIST, 0, constants().groups) !== 1) return 'key exchange groups refused';
+  // Alone among its kind it returns 0 for success.
+  if (ssl.SSL_CTX_set_alpn_protos(context, constants().h2, ALPN_H2.length) !== 0) return 'ALPN refused';
+  ssl.SSL_CTX_set_alpn_select_cb(context, constants().selectH2, 0);
+  return null;
+}
+
+function load(context: number, identity: TlsIdentity): string | null {
+  const ssl = openSsl();
+  let problem: string | null = null;
+  const certificates = forEachCertificate(identity.certificateChainPem, (certificate, index) => {
+    const taken =
+      index === 0
+        ? ssl.SSL_CTX_use_certificate(context, certificate)
+        : ssl.SSL_CTX_ctrl(context, CTRL_CHAIN_CERT, 1, certificate);
+    if (taken !== 1) problem ??= `certificate ${index + 1} of the chain refused`;
+  });
+  if (certificates === 0) return 'the certificate chain holds no PEM certificate';
+  if (problem !== null) return problem;
+  const hasKey = withPrivateKey(identity.privateKeyPem, (key) => {
+    if (ssl.SSL_CTX_use_PrivateKey(context, key) !== 1) problem ??= 'the private key does not fit the certificate';
+  });
+  if (!hasKey) return 'the private key is not a PEM key';
+  if (problem !== null) return problem;
+  if (ssl.SSL_CTX_check_private_key(context) !== 1) return 'the private key does not fit the certificate';
+  const store = ssl.SSL_CTX_get_cert_store(context);
+  const roots = forEachCertificate(identity.rootsPem, (certificate) => {
+    if (ssl.X509_STORE_add_cert(store, certificate) !== 1) problem ??= 'a trust anchor was refused';
+  });
+  return roots === 0 ? 'the trust bundle holds no PEM certificate' : problem;
+}
+
+/** Texts and the callback that OpenSSL keeps pointers to; they live as long as the thread. */
+interface Constants {
+  readonly suites: number;
+  readonly groups: number;
+  readonly h2: number;
+  readonly selectH2: number;
+}
+
+let made: (Constants & { readonly keep: readonly Memory[] }) | null = null;
+
+function constants(): Constants {
+  return (made ??= makeConstants());
+}
+
+function makeConstants(): Constants & { readonly keep: readonly Memory[] } {
+  // One large block: small buffers come from a shared pool.
+  const memory = Memory.allocate(4096);
+  const suites = memory.addressAt(0, memory.bytes.write(SUITES, 0, 'latin1') + 1);
+  const groups = memory.addressAt(1024, memory.bytes.write(GROUPS, 1024, 'latin1') + 1);
+  ALPN_H2.copy(memory.bytes, 2048);
+  const h2 = memory.addressAt(2048, ALPN_H2.length);
+  const selectH2 = NativeLibrary.callback(
+    'int WeftSelectAlpn(int64_t ssl, int64_t out, int64_t outLength, int64_t in, uint32_t inLength, int64_t arg)',
+    (_ssl, out, outLength, offered, offeredLength) => {
+      const chosen = openSsl().SSL_select_next_proto(out!, outLength!, h2, ALPN_H2.length, offered!, offeredLength!);
+      return chosen === ALPN_NEGOTIATED ? ALPN_OK : ALPN_FATAL;
+    },
+  );
+  return { suites, groups, h2, selectH2, keep: [memory] };
+}
