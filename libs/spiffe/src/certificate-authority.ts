@@ -87,9 +87,6 @@ export class CertificateAuthority {
   async issue(publicKey: x509.PublicKey, { spiffeId, dnsNames = [], ttlMs, now }: LeafOptions): Promise<IssuedLeaf> {
     const notAfter = new Date(Math.min(now + ttlMs, this.notAfter.getTime()));
     const serial = serialNumber();
-    const usage = publicKey.algorithm.name.startsWith('RSA')
-      ? x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment
-      : x509.KeyUsageFlags.digitalSignature;
     const names: x509.JsonGeneralNames = [
       { type: 'url', value: spiffeId },
       ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
@@ -105,7 +102,7 @@ export class CertificateAuthority {
       signingAlgorithm: signingAlgorithm(this.key),
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
-        new x509.KeyUsagesExtension(usage as x509.KeyUsageFlags, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
         new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
         new x509.SubjectAlternativeNameExtension(names, true),
         await x509.AuthorityKeyIdentifierExtension.create(this.issuer),

@@ -1,0 +1,123 @@
+import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { type TokenVerdict } from '@weft/kube';
+import { err, ok, toError, type Clock, type Result } from '@weft/result';
+import { type Logger } from '@weft/runtime';
+import { checkCsr, formatSpiffeId, parseSpiffeId, type CertificateAuthority, type SpiffeId } from '@weft/spiffe';
+import { type IstioCertificateRequest, type IstioCertificateResponse } from '@weft/xds/gen/mesh/ca/ca.js';
+import { type CaMetrics } from './ca-metrics.js';
+import { callerOf, type Caller } from './caller.js';
+import { type CaConfig } from './config.js';
+import { type NodeAuthorizer } from './node-authorizer.js';
+
+/** A refusal: what the caller is told, and what the audit log holds. */
+export interface Refusal {
+  readonly code: status;
+  /** Says nothing about which identities exist. */
+  readonly message: string;
+  readonly detail: string;
+}
+
+export interface CertificateServiceOptions {
+  readonly config: CaConfig;
+  readonly authority: () => CertificateAuthority;
+  readonly reviewToken: (token: string, audiences: readonly string[]) => Promise<TokenVerdict>;
+  readonly nodes: Pick<NodeAuthorizer, 'refusal'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: CaMetrics;
+}
+
+/** `istio.v1.auth.IstioCertificateService/CreateCertificate`: one audit line for every issuance and every refusal. */
+export class CertificateService {
+  constructor(private readonly options: CertificateServiceOptions) {}
+
+  async create(
+    request: IstioCertificateRequest,
+    metadata: Metadata,
+    peer: string,
+  ): Promise<Result<IstioCertificateResponse, Refusal>> {
+    const { log, metrics } = this.options;
+    const end = metrics.duration.startTimer();
+    const caller = await this.#authenticate(metadata);
+    const result = caller.ok ? await this.#issue(request, caller.value, peer) : caller;
+    end();
+    if (!result.ok) {
+      const { code, detail } = result.error;
+      metrics.refused.inc({ code: status[code] });
+      log.warn(
+        { peer, caller: caller.ok ? caller.value : undefined, code: status[code], reason: detail },
+        'certificate refused',
+      );
+    }
+    return result;
+  }
+
+  async #authenticate(metadata: Metadata): Promise<Result<Caller, Refusal>> {
+    const refuse = (detail: string) => err({ code: status.UNAUTHENTICATED, message: 'authentication failed', detail });
+    const header = metadata.get('authorization').at(-1);
+    const token = typeof header === 'string' ? /^Bearer (\S+)$/.exec(header)?.[1] : undefined;
+    if (token === undefined) return refuse('no bearer token');
+    try {
+      const caller = callerOf(await this.options.reviewToken(token, [this.options.config.audience]));
+      return caller.ok ? caller : refuse(caller.error);
+    } catch (thrown) {
+      const detail = `the API server cannot review the token: ${toError(thrown).message}`;
+      return err({ code: status.UNAVAILABLE, message: 'token review is not available, try again', detail });
+    }
+  }
+
+  async #issue(
+    request: IstioCertificateRequest,
+    caller: Caller,
+    peer: string,
+  ): Promise<Result<IstioCertificateResponse, Refusal>> {
+    const { authority, clock, config, log, metrics } = this.options;
+    const identity = this.#identity(request, caller);
+    if (!identity.ok) return identity;
+    const { text: spiffeId, namespace, serviceAccount } = identity.value;
+    const csr = await checkCsr(request.csr, spiffeId);
+    if (!csr.ok) return err({ code: status.INVALID_ARGUMENT, message: csr.error.message, detail: csr.error.message });
+    const asked = Number(request.validityDuration) * 1000;
+    if (asked < 0)
+      return err({
+        code: status.INVALID_ARGUMENT,
+        message: 'validity_duration is negative',
+        detail: `validity_duration ${request.validityDuration.toString()}`,
+      });
+    const ca = authority();
+    const leaf = await ca.issue(csr.value.publicKey, {
+      spiffeId,
+      dnsNames: config.dnsNames.get(`${namespace}/${serviceAccount}`) ?? [],
+      ttlMs: Math.min(asked === 0 ? config.defaultTtlMs : asked, config.maxTtlMs),
+      now: clock.now(),
+    });
+    metrics.issued.inc();
+    log.info({ peer, caller, spiffeId, serial: leaf.serialNumber, notAfter: leaf.notAfter }, 'certificate issued');
+    const { certificateChainPem, rootsPem } = ca.material;
+    const intermediates = certificateChainPem === rootsPem ? [] : [certificateChainPem];
+    return ok({ $type: 'istio.v1.auth.IstioCertificateResponse', certChain: [leaf.pem, ...intermediates, rootsPem] });
+  }
+
+  /** The caller's own identity, or the one it impersonates where it may. */
+  #identity(request: IstioCertificateRequest, caller: Caller): Result<SpiffeId, Refusal> {
+    const { config, nodes } = this.options;
+    const refuse = (detail: string) =>
+      err({ code: status.UNAUTHENTICATED, message: 'request impersonation authentication failure', detail });
+    const asked: unknown = request.metadata?.['ImpersonatedIdentity'];
+    const text =
+      asked === undefined ? formatSpiffeId(config.trustDomain, caller.namespace, caller.serviceAccount) : asked;
+    if (typeof text !== 'string') return refuse('ImpersonatedIdentity is not a string');
+    const parsed = parseSpiffeId(text);
+    if (!parsed.ok) return refuse(parsed.error.message);
+    if (parsed.value.trustDomain !== config.trustDomain)
+      return refuse(`${text} is not of trust domain ${config.trustDomain}`);
+    if (asked === undefined) return parsed;
+    const refusal = nodes.refusal(caller, parsed.value);
+    return refusal === null ? parsed : refuse(refusal);
+  }
+}
+
+/** The gRPC form of a refusal. */
+export function serviceError({ code, message }: Refusal): ServiceError {
+  return Object.assign(new Error(message), { code, details: message, metadata: new Metadata() });
+}

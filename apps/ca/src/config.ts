@@ -1,0 +1,99 @@
+import { err, ok, type Result } from '@weft/result';
+import { EnvReader, LOG_LEVELS, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
+import { KEY_TYPES, type KeyType } from '@weft/spiffe';
+
+export interface CaConfig {
+  readonly trustDomain: string;
+  /** Where the root Secret lives and which namespace this process runs in. */
+  readonly namespace: string;
+  readonly rootSecret: string;
+  readonly rootKeyType: KeyType;
+  readonly rootTtlMs: number;
+  readonly grpcHost: string;
+  readonly grpcPort: number;
+  readonly adminPort: number;
+  readonly defaultTtlMs: number;
+  readonly maxTtlMs: number;
+  readonly audience: string;
+  /** `namespace/serviceAccount` of node proxies that may ask for the identities of pods on their node. */
+  readonly trustedNodeAccounts: ReadonlySet<string>;
+  /** DNS names certified besides the SPIFFE ID, by `namespace/serviceAccount`. */
+  readonly dnsNames: ReadonlyMap<string, readonly string[]>;
+  /** DNS names of this server's own certificate. */
+  readonly servingDnsNames: readonly string[];
+  readonly logLevel: LogLevel;
+}
+
+const HOUR_MS = 3_600_000;
+
+export const HELP = `weft ca: issues SPIFFE certificates to the workloads of the mesh
+
+Settings (environment; a duration is 30s, 5m or 24h):
+  TRUST_DOMAIN             trust domain of every identity                     (cluster.local)
+  POD_NAMESPACE            namespace of this process and of the root Secret    (istio-system)
+  CA_ROOT_SECRET           Secret with ca-cert.pem and ca-key.pem; made if
+                           absent, never overwritten                          (istio-ca-secret)
+  CA_ROOT_KEY_TYPE         ${KEY_TYPES.join(', ')}  (ecdsa-p256)
+  CA_ROOT_TTL              lifetime of a root made here                        (87600h)
+  GRPC_HOST, GRPC_PORT     where CreateCertificate is served                   (0.0.0.0, 15012)
+  ADMIN_PORT               /healthz /readyz /metrics                           (15014)
+  DEFAULT_WORKLOAD_CERT_TTL, MAX_WORKLOAD_CERT_TTL                             (24h, 2160h)
+  TOKEN_AUDIENCE           audience a caller's token must have                 (istio-ca)
+  CA_TRUSTED_NODE_ACCOUNTS namespace/serviceAccount, comma separated           (istio-system/ztunnel)
+  CA_DNS_NAMES             namespace/serviceAccount=dns1+dns2, comma separated:
+                           names certified besides the SPIFFE ID
+  LOG_LEVEL                ${LOG_LEVELS.join(', ')}  (info)
+`;
+
+/** Pure; reports every problem at once. */
+export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem[]> {
+  const read = new EnvReader(env);
+  const problems: ConfigProblem[] = [];
+  const namespace = read.string('POD_NAMESPACE', 'istio-system');
+  const trusted = read.string('CA_TRUSTED_NODE_ACCOUNTS', `${namespace}/ztunnel`).split(',');
+  const defaultDnsNames = `${namespace}/weft-control-plane=istiod.${namespace}.svc+istiod.${namespace}.svc.cluster.local`;
+  const config: CaConfig = {
+    trustDomain: read.string('TRUST_DOMAIN', 'cluster.local'),
+    namespace,
+    rootSecret: read.string('CA_ROOT_SECRET', 'istio-ca-secret'),
+    rootKeyType: read.oneOf('CA_ROOT_KEY_TYPE', KEY_TYPES, 'ecdsa-p256'),
+    rootTtlMs: read.durationMs('CA_ROOT_TTL', 87_600 * HOUR_MS),
+    grpcHost: read.string('GRPC_HOST', '0.0.0.0'),
+    grpcPort: read.integer('GRPC_PORT', 15_012, 0, 65_535),
+    adminPort: read.integer('ADMIN_PORT', 15_014, 0, 65_535),
+    defaultTtlMs: read.durationMs('DEFAULT_WORKLOAD_CERT_TTL', 24 * HOUR_MS),
+    maxTtlMs: read.durationMs('MAX_WORKLOAD_CERT_TTL', 2160 * HOUR_MS),
+    audience: read.string('TOKEN_AUDIENCE', 'istio-ca'),
+    trustedNodeAccounts: new Set(trusted.map((account) => account.trim())),
+    dnsNames: parseDnsNames(read.string('CA_DNS_NAMES', defaultDnsNames), problems),
+    servingDnsNames: [`weft-ca.${namespace}.svc`, `weft-ca.${namespace}.svc.cluster.local`, 'localhost'],
+    logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+  };
+  for (const account of config.trustedNodeAccounts) {
+    if (!isAccount(account)) {
+      problems.push({
+        key: 'CA_TRUSTED_NODE_ACCOUNTS',
+        problem: `want namespace/serviceAccount, got ${JSON.stringify(account)}`,
+      });
+    }
+  }
+  problems.push(...read.problems());
+  return problems.length === 0 ? ok(config) : err(problems);
+}
+
+const isAccount = (text: string): boolean => /^[a-z0-9.-]+\/[a-z0-9.-]+$/.test(text);
+
+function parseDnsNames(text: string, problems: ConfigProblem[]): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, readonly string[]>();
+  for (const entry of text.split(',').filter((part) => part.trim() !== '')) {
+    const [account = '', list = '', ...rest] = entry.trim().split('=');
+    const dns = list.split('+');
+    if (rest.length > 0 || !isAccount(account) || !dns.every((name) => /^[a-z0-9.*-]+$/.test(name))) {
+      const problem = `want namespace/serviceAccount=dns1+dns2, got ${JSON.stringify(entry)}`;
+      problems.push({ key: 'CA_DNS_NAMES', problem });
+    } else {
+      names.set(account, dns);
+    }
+  }
+  return names;
+}

@@ -1,0 +1,89 @@
+import { type Informer, type InformerHandler, type Pod } from '@weft/kube';
+import { parseSpiffeId, type SpiffeId } from '@weft/spiffe';
+import { NodeAuthorizer } from './node-authorizer.js';
+
+/** The part of an informer that the authorizer uses, driven by hand. */
+class FakePods {
+  readonly #pods = new Map<string, Pod>();
+  #handler: InformerHandler<Pod> = {};
+
+  on(handler: InformerHandler<Pod>): () => void {
+    this.#handler = handler;
+    return () => undefined;
+  }
+  get(namespace: string | undefined, name: string): Pod | undefined {
+    return this.#pods.get(`${namespace ?? ''}/${name}`);
+  }
+  set(name: string, account: string, node: string, phase = 'Running', uid = `uid-of-${name}`): void {
+    const [namespace = '', serviceAccountName = ''] = account.split('/');
+    const pod = {
+      metadata: { namespace, name, uid },
+      spec: { serviceAccountName, nodeName: node },
+      status: { phase },
+    } as Pod;
+    const old = this.#pods.get(`${namespace}/${name}`);
+    this.#pods.set(`${namespace}/${name}`, pod);
+    if (old) this.#handler.updated?.(pod, old);
+    else this.#handler.added?.(pod);
+  }
+  delete(namespace: string, name: string): void {
+    const key = `${namespace}/${name}`;
+    const pod = this.#pods.get(key)!;
+    this.#pods.delete(key);
+    this.#handler.deleted?.(pod);
+  }
+}
+
+function id(account: string): SpiffeId {
+  const parsed = parseSpiffeId(`spiffe://cluster.local/ns/${account.replace('/', '/sa/')}`);
+  if (!parsed.ok) throw parsed.error;
+  return parsed.value;
+}
+
+describe('a node proxy asks for the identity of a pod', () => {
+  const ztunnel = {
+    namespace: 'istio-system',
+    serviceAccount: 'ztunnel',
+    pod: { name: 'ztunnel-1', uid: 'uid-of-ztunnel-1' },
+  };
+  let pods: FakePods;
+  let authorizer: NodeAuthorizer;
+  beforeEach(() => {
+    pods = new FakePods();
+    authorizer = new NodeAuthorizer(pods as unknown as Informer<Pod>, new Set(['istio-system/ztunnel']));
+    pods.set('ztunnel-1', 'istio-system/ztunnel', 'node-1');
+    pods.set('web', 'shop/web', 'node-1');
+    pods.set('db', 'shop/db', 'node-2');
+  });
+
+  it('may, for a service account that runs on its own node', () => {
+    expect(authorizer.refusal(ztunnel, id('shop/web'))).toBeNull();
+  });
+  it('may not, for a service account that runs on another node only', () => {
+    expect(authorizer.refusal(ztunnel, id('shop/db'))).toBe('no pod of shop/db runs on node node-1');
+  });
+  it('may not any more once the last such pod is gone', () => {
+    pods.set('web-2', 'shop/web', 'node-1');
+    pods.delete('shop', 'web');
+    expect(authorizer.refusal(ztunnel, id('shop/web'))).toBeNull();
+    pods.delete('shop', 'web-2');
+    expect(authorizer.refusal(ztunnel, id('shop/web'))).not.toBeNull();
+  });
+  it('may not, for a pod that has failed', () => {
+    pods.set('web', 'shop/web', 'node-1', 'Failed');
+    expect(authorizer.refusal(ztunnel, id('shop/web'))).not.toBeNull();
+  });
+  it('may not, when its account is not a trusted node account', () => {
+    expect(authorizer.refusal({ ...ztunnel, namespace: 'shop', serviceAccount: 'web' }, id('shop/web'))).toContain(
+      'may not ask for other identities',
+    );
+  });
+  it('may not, with a token that is not bound to a pod', () => {
+    const { pod: _pod, ...unbound } = ztunnel;
+    expect(authorizer.refusal(unbound, id('shop/web'))).toContain('not bound to a pod');
+  });
+  it('may not, with the token of a pod that was deleted and made again', () => {
+    pods.set('ztunnel-1', 'istio-system/ztunnel', 'node-1', 'Running', 'another-uid');
+    expect(authorizer.refusal(ztunnel, id('shop/web'))).toContain('not the one the token was made for');
+  });
+});
