@@ -12,7 +12,11 @@ export interface Condition {
  * The conditions with `wanted` set. lastTransitionTime moves only when the status changes, other conditions keep their place,
  * and the very same array comes back when nothing changed, so that the caller can skip the write.
  */
-export function setCondition<C extends Condition>(conditions: readonly C[] | undefined, wanted: C, now: string): readonly C[] {
+export function setCondition<C extends Condition>(
+  conditions: readonly C[] | undefined,
+  wanted: C,
+  now: string,
+): readonly C[] {
   const current = conditions ?? [];
   const at = current.findIndex(({ type }) => type === wanted.type);
   const existing = current[at];
@@ -23,5 +27,7 @@ export function setCondition<C extends Condition>(conditions: readonly C[] | und
     existing.reason === wanted.reason &&
     existing.message === wanted.message &&
     existing.observedGeneration === wanted.observedGeneration;
-  return same ? current : current.map((condition, i) => (i === at ? { ...existing, ...wanted, lastTransitionTime } : condition));
+  return same
+    ? current
+    : current.map((condition, i) => (i === at ? { ...existing, ...wanted, lastTransitionTime } : condition));
 }

@@ -6,7 +6,10 @@ export interface KubeStatus {
   readonly code?: number;
   readonly reason?: string;
   readonly message?: string;
-  readonly details?: { readonly retryAfterSeconds?: number; readonly causes?: readonly { message?: string; reason?: string; field?: string }[] };
+  readonly details?: {
+    readonly retryAfterSeconds?: number;
+    readonly causes?: readonly { message?: string; reason?: string; field?: string }[];
+  };
 }
 
 /** The API server answered, and its answer is no. */

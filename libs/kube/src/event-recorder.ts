@@ -11,7 +11,13 @@ export type EventType = 'Normal' | 'Warning';
 /** The calls that the recorder needs; KubeClient has them. */
 export interface EventSink {
   create(type: ResourceType<KubeEvent>, object: KubeEvent): Promise<KubeEvent>;
-  patch(type: ResourceType<KubeEvent>, namespace: string, name: string, body: unknown, options: { kind: 'merge' }): Promise<KubeEvent>;
+  patch(
+    type: ResourceType<KubeEvent>,
+    namespace: string,
+    name: string,
+    body: unknown,
+    options: { kind: 'merge' },
+  ): Promise<KubeEvent>;
 }
 
 const MAX_QUEUED = 1000;
@@ -63,7 +69,11 @@ export class EventRecorder {
     const metadata = object.metadata ?? {};
     const namespace = metadata.namespace || 'default';
     const identity = [object.kind, namespace, metadata.name, metadata.uid, type, reason, message].join('\0');
-    const known = this.#known.get(identity) ?? { name: this.#name(metadata.name ?? 'unknown', identity, at), count: 0, written: false };
+    const known = this.#known.get(identity) ?? {
+      name: this.#name(metadata.name ?? 'unknown', identity, at),
+      count: 0,
+      written: false,
+    };
     this.#known.set(identity, known);
     known.count++;
     if (known.written) {
@@ -89,7 +99,14 @@ export class EventRecorder {
     const { type, reason, message, at, known } = about;
     return {
       metadata: { name: known.name, namespace: about.namespace },
-      involvedObject: dropUndefined({ apiVersion: object.apiVersion, kind: object.kind, name, namespace, uid, resourceVersion }),
+      involvedObject: dropUndefined({
+        apiVersion: object.apiVersion,
+        kind: object.kind,
+        name,
+        namespace,
+        uid,
+        resourceVersion,
+      }),
       type,
       reason,
       message,
@@ -107,7 +124,8 @@ export class EventRecorder {
   }
 
   #mayFire(object: KubeObject): boolean {
-    const key = object.metadata?.uid ?? `${object.kind ?? ''}/${object.metadata?.namespace ?? ''}/${object.metadata?.name ?? ''}`;
+    const key =
+      object.metadata?.uid ?? `${object.kind ?? ''}/${object.metadata?.namespace ?? ''}/${object.metadata?.name ?? ''}`;
     const now = this.nowMs();
     const budget = this.#budgets.get(key) ?? { tokens: BURST, atMs: now };
     const tokens = Math.min(BURST, budget.tokens + (now - budget.atMs) / REFILL_MS);
@@ -117,5 +135,7 @@ export class EventRecorder {
 }
 
 function dropUndefined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }

@@ -6,7 +6,14 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { toError } from '@weft/result';
 import { KubeApiError, KubeConfigError, KubeConnectionError } from './errors.js';
 import { LineSplitter } from './line-splitter.js';
-import { describeRequest, queryString, type KubeRequest, type KubeTransport, type WatchEvent, type WatchHandler } from './transport.js';
+import {
+  describeRequest,
+  queryString,
+  type KubeRequest,
+  type KubeTransport,
+  type WatchEvent,
+  type WatchHandler,
+} from './transport.js';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Bookmarks come about once a minute, so a silent watch is a dead one. */
@@ -39,7 +46,9 @@ export class HttpsTransport implements KubeTransport {
   ) {
     const cluster = config.getCurrentCluster();
     if (cluster === null) {
-      throw new KubeConfigError('the kubeconfig has no current context with a cluster; set current-context to one that exists');
+      throw new KubeConfigError(
+        'the kubeconfig has no current context with a cluster; set current-context to one that exists',
+      );
     }
     if (!URL.canParse(cluster.server)) {
       throw new KubeConfigError(`cluster ${cluster.name}: server ${JSON.stringify(cluster.server)} is not a URL`);
@@ -61,7 +70,9 @@ export class HttpsTransport implements KubeTransport {
         throw new KubeApiError(describeRequest(request), answer.status, jsonOrText(answer.body));
       }
       await delay(waitMs, undefined, { signal }).catch((cause: unknown) => {
-        throw new KubeConnectionError(`${describeRequest(request)}: gave up while the server asked to retry later`, { cause });
+        throw new KubeConnectionError(`${describeRequest(request)}: gave up while the server asked to retry later`, {
+          cause,
+        });
       });
     }
   }
@@ -85,7 +96,9 @@ export class HttpsTransport implements KubeTransport {
     try {
       return await readAnswer(request, await this.#send(request, signal, this.#agent));
     } catch (failure) {
-      const stale = failure instanceof KubeConnectionError && (failure.cause as { reusedSocket?: boolean } | undefined)?.reusedSocket;
+      const stale =
+        failure instanceof KubeConnectionError &&
+        (failure.cause as { reusedSocket?: boolean } | undefined)?.reusedSocket;
       if (request.method !== 'GET' || !mayRepeat || stale !== true || signal.aborted) throw failure;
       return this.#exchange(request, signal, false);
     }
@@ -99,7 +112,9 @@ export class HttpsTransport implements KubeTransport {
       const outgoing = (this.#server.protocol === 'http:' ? http : https).request(url, { ...options, signal }, resolve);
       outgoing.on('error', (cause: NodeJS.ErrnoException) => {
         Object.assign(cause, { reusedSocket: outgoing.reusedSocket && cause.code === 'ECONNRESET' });
-        reject(new KubeConnectionError(`${describeRequest(request)} at ${this.#server.host}: ${reasonOf(cause)}`, { cause }));
+        reject(
+          new KubeConnectionError(`${describeRequest(request)} at ${this.#server.host}: ${reasonOf(cause)}`, { cause }),
+        );
       });
       outgoing.end(payload);
     });
@@ -114,7 +129,10 @@ export class HttpsTransport implements KubeTransport {
     }
     const proxied = this.config.getCurrentCluster()?.proxyUrl !== undefined;
     const token = await this.#fileToken();
-    const headers: http.OutgoingHttpHeaders = { ...(options.headers as http.OutgoingHttpHeaders), Accept: 'application/json' };
+    const headers: http.OutgoingHttpHeaders = {
+      ...(options.headers as http.OutgoingHttpHeaders),
+      Accept: 'application/json',
+    };
     headers['User-Agent'] = this.userAgent;
     if (request.body !== undefined) headers['Content-Type'] = request.contentType ?? 'application/json';
     if (token !== null) headers['Authorization'] = `Bearer ${token}`;
@@ -134,21 +152,34 @@ export class HttpsTransport implements KubeTransport {
 }
 
 const reasonOf = (cause: NodeJS.ErrnoException): string =>
-  cause.name === 'AbortError' || cause.name === 'TimeoutError' ? 'deadline passed or aborted' : cause.message || (cause.code ?? 'connection failed');
+  cause.name === 'AbortError' || cause.name === 'TimeoutError'
+    ? 'deadline passed or aborted'
+    : cause.message || (cause.code ?? 'connection failed');
 
 function readAnswer(request: KubeRequest, response: http.IncomingMessage): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
-    response.on('error', (cause) => reject(new KubeConnectionError(`${describeRequest(request)}: answer broke off: ${cause.message}`, { cause })));
+    response.on('error', (cause) =>
+      reject(new KubeConnectionError(`${describeRequest(request)}: answer broke off: ${cause.message}`, { cause })),
+    );
     response.on('end', () =>
-      resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString('utf8') }),
+      resolve({
+        status: response.statusCode ?? 0,
+        headers: response.headers,
+        body: Buffer.concat(chunks).toString('utf8'),
+      }),
     );
   });
 }
 
 /** Resolves at the end of the stream, clean or not: the caller goes on from the last resource version it saw. */
-function readWatch(request: KubeRequest, response: http.IncomingMessage, handler: WatchHandler, signal: AbortSignal): Promise<void> {
+function readWatch(
+  request: KubeRequest,
+  response: http.IncomingMessage,
+  handler: WatchHandler,
+  signal: AbortSignal,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       reject(error);
@@ -157,14 +188,16 @@ function readWatch(request: KubeRequest, response: http.IncomingMessage, handler
     const splitter = new LineSplitter((line) => {
       if (signal.aborted) return;
       const event = parseEvent(line);
-      if (event === null) fail(new KubeConnectionError(`${describeRequest(request)}: watch sent what is not a watch event`));
+      if (event === null)
+        fail(new KubeConnectionError(`${describeRequest(request)}: watch sent what is not a watch event`));
       else handler.event(event);
     }, MAX_WATCH_LINE_BYTES);
     response.socket.setKeepAlive(true, 15_000);
     response.setTimeout(WATCH_IDLE_MS, () => response.destroy());
     response.on('data', (chunk: Buffer) => {
       try {
-        if (!splitter.push(chunk)) fail(new KubeConnectionError(`${describeRequest(request)}: watch event is too long`));
+        if (!splitter.push(chunk))
+          fail(new KubeConnectionError(`${describeRequest(request)}: watch event is too long`));
       } catch (failure) {
         fail(toError(failure));
       }
@@ -176,7 +209,9 @@ function readWatch(request: KubeRequest, response: http.IncomingMessage, handler
 
 function parseEvent(line: string): WatchEvent | null {
   const value = jsonOrText(line);
-  return typeof value === 'object' && value !== null && 'type' in value && 'object' in value ? (value as WatchEvent) : null;
+  return typeof value === 'object' && value !== null && 'type' in value && 'object' in value
+    ? (value as WatchEvent)
+    : null;
 }
 
 function parseBody(request: KubeRequest, answer: Answer): unknown {
@@ -198,6 +233,7 @@ function jsonOrText(text: string): unknown {
 
 function retryDelayMs({ status, headers }: Answer): number | null {
   const seconds = Number(headers['retry-after']);
-  if ((status !== 429 && status !== 503) || headers['retry-after'] === undefined || !Number.isFinite(seconds)) return null;
+  if ((status !== 429 && status !== 503) || headers['retry-after'] === undefined || !Number.isFinite(seconds))
+    return null;
   return Math.min(Math.max(seconds * 1000, 100), MAX_RETRY_AFTER_MS);
 }

@@ -1,5 +1,13 @@
 export { setCondition, type Condition } from './conditions.js';
-export { isAlreadyExists, isConflict, isNotFound, KubeApiError, KubeConfigError, KubeConnectionError, type KubeStatus } from './errors.js';
+export {
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  KubeApiError,
+  KubeConfigError,
+  KubeConnectionError,
+  type KubeStatus,
+} from './errors.js';
 export type { EventType } from './event-recorder.js';
 export { HttpsTransport } from './https-transport.js';
 export { Informer, type InformerHandler, type InformerOptions } from './informer.js';
@@ -15,7 +23,15 @@ export {
 export type { KubeLog } from './kube-log.js';
 export { LeaderElector, type LeaderElectorOptions } from './leader-elector.js';
 export type { ObjectIndex } from './object-index.js';
-export { keyOf, objectKey, resourcePath, splitKey, type KubeObject, type ObjectMeta, type ResourceType } from './resource-type.js';
+export {
+  keyOf,
+  objectKey,
+  resourcePath,
+  splitKey,
+  type KubeObject,
+  type ObjectMeta,
+  type ResourceType,
+} from './resource-type.js';
 export {
   CONFIG_MAPS,
   CONTROLLER_REVISIONS,

@@ -98,7 +98,11 @@ export class Informer<T extends KubeObject> implements Service, ReflectorSink<T>
   changed(received: T): void {
     const key = objectKey(received);
     let old = this.#objects.get(key);
-    if (old?.metadata?.resourceVersion !== undefined && old.metadata.resourceVersion === received.metadata?.resourceVersion) return;
+    if (
+      old?.metadata?.resourceVersion !== undefined &&
+      old.metadata.resourceVersion === received.metadata?.resourceVersion
+    )
+      return;
     if (old !== undefined && old.metadata?.uid !== received.metadata?.uid) {
       this.#remove(key, old);
       old = undefined;
@@ -111,7 +115,8 @@ export class Informer<T extends KubeObject> implements Service, ReflectorSink<T>
 
   deleted(last: T): void {
     const key = objectKey(last);
-    if (this.#objects.has(key)) this.#remove(key, this.options.transform === undefined ? last : this.options.transform(last));
+    if (this.#objects.has(key))
+      this.#remove(key, this.options.transform === undefined ? last : this.options.transform(last));
   }
 
   #put(key: string, object: T): void {

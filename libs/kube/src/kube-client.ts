@@ -88,7 +88,11 @@ export class KubeClient {
     this.transport.close();
   }
 
-  async get<T extends KubeObject>(type: ResourceType<T>, namespace: string | undefined, name: string): Promise<T | null> {
+  async get<T extends KubeObject>(
+    type: ResourceType<T>,
+    namespace: string | undefined,
+    name: string,
+  ): Promise<T | null> {
     try {
       return (await this.transport.request({ method: 'GET', path: resourcePath(type, namespace, name) })) as T;
     } catch (failure) {
@@ -204,7 +208,11 @@ export class KubeClient {
   }
 
   /** TokenRequest: a bound token of a service account. */
-  createToken(namespace: string, serviceAccount: string, options: TokenOptions): Promise<{ token: string; expiresAt: Date }> {
+  createToken(
+    namespace: string,
+    serviceAccount: string,
+    options: TokenOptions,
+  ): Promise<{ token: string; expiresAt: Date }> {
     return createToken(this.transport, namespace, serviceAccount, options);
   }
 
@@ -236,7 +244,12 @@ export class KubeClient {
   }
 
   #watchOf<T extends KubeObject>(type: ResourceType<T>, options: ListOptions) {
-    return (resourceVersion: string, timeoutSeconds: number, handler: Parameters<KubeTransport['watch']>[1], signal: AbortSignal) =>
+    return (
+      resourceVersion: string,
+      timeoutSeconds: number,
+      handler: Parameters<KubeTransport['watch']>[1],
+      signal: AbortSignal,
+    ) =>
       this.transport.watch(
         {
           method: 'GET',
@@ -257,7 +270,12 @@ export class KubeClient {
 
   async #put<T extends KubeObject>(type: ResourceType<T>, object: T, subresource?: string): Promise<T> {
     const path = resourcePath(type, requiredNamespace(type, object), requiredName(object), subresource);
-    return (await this.transport.request({ method: 'PUT', path, query: this.#manager(), body: withType(type, object) })) as T;
+    return (await this.transport.request({
+      method: 'PUT',
+      path,
+      query: this.#manager(),
+      body: withType(type, object),
+    })) as T;
   }
 
   #manager() {
@@ -273,7 +291,8 @@ const withType = <T extends KubeObject>(type: ResourceType<T>, object: T): T => 
 
 function requiredNamespace(type: ResourceType<KubeObject>, object: KubeObject): string | undefined {
   const namespace = object.metadata?.namespace;
-  if (type.namespaced && !namespace) throw new TypeError(`${type.kind} ${object.metadata?.name ?? ''} has no metadata.namespace`);
+  if (type.namespaced && !namespace)
+    throw new TypeError(`${type.kind} ${object.metadata?.name ?? ''} has no metadata.namespace`);
   return namespace;
 }
 

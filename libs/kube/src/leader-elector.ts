@@ -77,7 +77,9 @@ export class LeaderElector implements Service {
     const { signal } = this.#abort;
     while (!signal.aborted) {
       // The attempt itself must end before the deadline: a leader that hangs in a request is no leader.
-      const remainingMs = this.isLeader ? Math.max(0, this.#renewMs - (this.#now() - this.#renewedAtMs)) : this.#renewMs;
+      const remainingMs = this.isLeader
+        ? Math.max(0, this.#renewMs - (this.#now() - this.#renewedAtMs))
+        : this.#renewMs;
       const attempt = await Promise.race([this.#attempt(), delay(remainingMs, false, { ref: false })]);
       if (attempt && this.#leading === null && !this.#abort.signal.aborted) this.#stepUp();
       else if (!attempt && this.#leading !== null && this.#now() - this.#renewedAtMs >= this.#renewMs) this.#stepDown();
@@ -108,7 +110,10 @@ export class LeaderElector implements Service {
     const lease = await kube.get(LEASES, namespace, name);
     const spec = { holderIdentity: identity, leaseDurationSeconds: Math.ceil(this.#leaseMs / 1000), renewTime: now };
     if (lease === null) {
-      await kube.create(LEASES, { metadata: { name, namespace }, spec: { ...spec, acquireTime: now, leaseTransitions: 0 } });
+      await kube.create(LEASES, {
+        metadata: { name, namespace },
+        spec: { ...spec, acquireTime: now, leaseTransitions: 0 },
+      });
       return true;
     }
     const holder = lease.spec?.holderIdentity ?? '';
@@ -137,7 +142,10 @@ export class LeaderElector implements Service {
     const { kube, namespace, name, identity } = this.options;
     const lease = await kube.get(LEASES, namespace, name);
     if (lease?.spec?.holderIdentity !== identity) return;
-    await kube.replace(LEASES, { ...lease, spec: { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: microTime() } });
+    await kube.replace(LEASES, {
+      ...lease,
+      spec: { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: microTime() },
+    });
   }
 
   #stepUp(): void {

@@ -27,7 +27,8 @@ export class LineSplitter {
   }
 
   #emit(): void {
-    const line = this.#parts.length === 1 ? this.#parts[0]!.toString('utf8') : Buffer.concat(this.#parts).toString('utf8');
+    const line =
+      this.#parts.length === 1 ? this.#parts[0]!.toString('utf8') : Buffer.concat(this.#parts).toString('utf8');
     this.#parts = [];
     this.#length = 0;
     if (line.trim() !== '') this.onLine(line);

@@ -58,7 +58,7 @@ export class Reflector<T extends KubeObject> {
         if (this.#resourceVersion === null) await this.#list(signal);
         else await this.#watch(this.#resourceVersion, signal);
       } catch (thrown) {
-        if (signal.aborted) return;
+        if (isOver(signal)) return;
         this.#failed(toError(thrown));
         await delay(this.#backoff.next(), undefined, { signal, ref: true }).catch(() => undefined);
       }
@@ -75,18 +75,17 @@ export class Reflector<T extends KubeObject> {
   async #watch(from: string, signal: AbortSignal): Promise<void> {
     const timeoutSeconds = Math.round(MIN_WATCH_SECONDS * (1 + this.options.random()));
     const deadline = AbortSignal.timeout((timeoutSeconds + 30) * 1000);
-    let events = 0;
-    let opened = false;
+    const status = { opened: false, events: 0 };
     const handler: WatchHandler = {
-      opened: () => (opened = true),
+      opened: () => void (status.opened = true),
       event: (event) => {
         this.#event(event);
-        if (events++ === 0) this.#backoff.reset();
+        if (status.events++ === 0) this.#backoff.reset();
       },
     };
     await this.source.watch(from, timeoutSeconds, handler, AbortSignal.any([signal, deadline]));
     // A server (or a proxy before it) that ends each watch at once must not be asked in a tight loop.
-    if (opened && events === 0 && !signal.aborted) {
+    if (status.opened && status.events === 0) {
       await delay(this.#backoff.next(), undefined, { signal }).catch(() => undefined);
     }
   }
@@ -117,3 +116,6 @@ export class Reflector<T extends KubeObject> {
     log.error({ what: this.what, err: failure.stack }, 'watch failed; listing again');
   }
 }
+
+/** Asked anew after each await; a direct read would be taken as unchanged by the type checker. */
+const isOver = (signal: AbortSignal): boolean => signal.aborted;

@@ -31,7 +31,9 @@ export function keyOf(namespace: string | undefined, name: string): string {
 
 export function splitKey(key: string): { namespace: string | undefined; name: string } {
   const slash = key.indexOf('/');
-  return slash < 0 ? { namespace: undefined, name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+  return slash < 0
+    ? { namespace: undefined, name: key }
+    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
 /** The REST path of a collection, or of one object, or of its subresource. */
@@ -42,7 +44,10 @@ export function resourcePath(
   subresource?: string,
 ): string {
   const group = type.apiVersion.includes('/') ? `/apis/${type.apiVersion}` : `/api/${type.apiVersion}`;
-  const scope = type.namespaced && namespace !== undefined && namespace !== '' ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  const scope =
+    type.namespaced && namespace !== undefined && namespace !== ''
+      ? `/namespaces/${encodeURIComponent(namespace)}`
+      : '';
   const object = name === undefined ? '' : `/${encodeURIComponent(name)}`;
   return `${group}${scope}/${type.plural}${object}${subresource === undefined ? '' : `/${subresource}`}`;
 }

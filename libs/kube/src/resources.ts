@@ -42,7 +42,12 @@ export type ServiceAccount = Wire<V1ServiceAccount>;
 export type StatefulSet = Wire<V1StatefulSet>;
 export type ValidatingWebhookConfiguration = Wire<V1ValidatingWebhookConfiguration>;
 
-const type = <T extends KubeObject>(apiVersion: string, kind: string, plural: string, namespaced = true): ResourceType<T> => ({
+const type = <T extends KubeObject>(
+  apiVersion: string,
+  kind: string,
+  plural: string,
+  namespaced = true,
+): ResourceType<T> => ({
   apiVersion,
   kind,
   plural,

@@ -52,7 +52,12 @@ export class StatusWriter<T extends KubeObject & { status?: unknown }> implement
     const written = this.#written.get(key);
     if (!this.#wanted.has(key) && written?.uid === uid && isDeepStrictEqual(written?.status, status)) return;
     const metadata = { name, namespace, uid };
-    this.#wanted.set(key, { apiVersion: this.options.type.apiVersion, kind: this.options.type.kind, metadata, status } as unknown as T);
+    this.#wanted.set(key, {
+      apiVersion: this.options.type.apiVersion,
+      kind: this.options.type.kind,
+      metadata,
+      status,
+    } as unknown as T);
     this.#queue.add(key);
   }
 

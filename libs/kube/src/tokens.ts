@@ -39,18 +39,24 @@ export async function createToken(
     },
   })) as { status?: { token?: string; expirationTimestamp?: string } };
   const { token, expirationTimestamp } = answer.status ?? {};
-  if (!token || !expirationTimestamp) throw new KubeConnectionError(`TokenRequest of ${namespace}/${serviceAccount}: the answer has no token`);
+  if (!token || !expirationTimestamp)
+    throw new KubeConnectionError(`TokenRequest of ${namespace}/${serviceAccount}: the answer has no token`);
   return { token, expiresAt: new Date(expirationTimestamp) };
 }
 
-export async function reviewToken(transport: KubeTransport, token: string, audiences: readonly string[]): Promise<TokenVerdict> {
+export async function reviewToken(
+  transport: KubeTransport,
+  token: string,
+  audiences: readonly string[],
+): Promise<TokenVerdict> {
   const answer = (await transport.request({
     method: 'POST',
     path: '/apis/authentication.k8s.io/v1/tokenreviews',
     body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token, audiences } },
   })) as Wire<V1TokenReview>;
   const status = answer.status;
-  if (status?.authenticated !== true) return { authenticated: false, error: status?.error ?? 'the API server does not accept the token' };
+  if (status?.authenticated !== true)
+    return { authenticated: false, error: status?.error ?? 'the API server does not accept the token' };
   // An authenticator that does not know audiences accepts any token; its answer then names none, and must not count for ours.
   const granted = (status.audiences ?? []).filter((audience) => audiences.includes(audience));
   if (audiences.length > 0 && granted.length === 0) {

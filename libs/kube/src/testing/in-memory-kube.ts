@@ -22,7 +22,8 @@ interface Place {
   readonly subresource: string | undefined;
 }
 
-const PATH = /^(\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+)(?=\/))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
+const PATH =
+  /^(\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+)(?=\/))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
 
 /**
  * An API server's storage behind the transport port, for unit tests without sockets: resource versions, optimistic concurrency,
@@ -101,8 +102,13 @@ export class InMemoryKube implements KubeTransport {
     };
     for (const change of this.#history) deliver(change);
     await new Promise<void>((resolve) => {
-      const bookmark = () => handler.event({ type: 'BOOKMARK', object: { metadata: { resourceVersion: String(this.#version) } } });
-      const watch = { deliver, bookmark, end: () => (this.#watches.delete(watch), resolve()) };
+      const bookmark = () =>
+        handler.event({ type: 'BOOKMARK', object: { metadata: { resourceVersion: String(this.#version) } } });
+      const end = () => {
+        this.#watches.delete(watch);
+        resolve();
+      };
+      const watch = { deliver, bookmark, end };
       this.#watches.add(watch);
       signal.addEventListener('abort', watch.end, { once: true });
       if (signal.aborted) watch.end();
@@ -114,7 +120,11 @@ export class InMemoryKube implements KubeTransport {
     if (method === 'POST') return this.#create(request, place);
     if (place.name === undefined) return this.#list(request, place);
     const existing = this.#find(place);
-    if (existing === undefined && request.contentType?.startsWith('application/apply-patch') && place.subresource === undefined) {
+    if (
+      existing === undefined &&
+      request.contentType?.startsWith('application/apply-patch') &&
+      place.subresource === undefined
+    ) {
       return this.#create(request, place);
     }
     if (existing === undefined) throw refuse(request, 404, 'NotFound', `${place.name} not found`);
@@ -124,14 +134,17 @@ export class InMemoryKube implements KubeTransport {
   }
 
   #list(request: KubeRequest, place: Place): unknown {
-    const items = [...(this.#objects.get(place.collection)?.values() ?? [])].filter((object) => inScope(object, place, request));
+    const items = [...(this.#objects.get(place.collection)?.values() ?? [])].filter((object) =>
+      inScope(object, place, request),
+    );
     return { metadata: { resourceVersion: String(this.#version) }, items };
   }
 
   #create(request: KubeRequest, place: Place): Stored {
     const body = structuredClone(request.body) as Stored;
     const name = body.metadata.name ?? `${body.metadata.generateName ?? ''}${randomUUID().slice(0, 5)}`;
-    if (this.#find({ ...place, name }) !== undefined) throw refuse(request, 409, 'AlreadyExists', `${name} already exists`);
+    if (this.#find({ ...place, name }) !== undefined)
+      throw refuse(request, 409, 'AlreadyExists', `${name} already exists`);
     body.metadata = {
       ...body.metadata,
       name,
@@ -145,21 +158,30 @@ export class InMemoryKube implements KubeTransport {
 
   #update(request: KubeRequest, place: Place, existing: Stored): Stored {
     const body = structuredClone(request.body) as Stored;
-    const wantedVersion = body.metadata?.resourceVersion as string | undefined;
+    const wantedVersion = (body as KubeObject).metadata?.resourceVersion;
     if (wantedVersion !== undefined && wantedVersion !== existing.metadata.resourceVersion) {
       throw refuse(request, 409, 'Conflict', 'the object has been modified');
     }
-    if (request.contentType?.startsWith('application/json-patch')) throw new TypeError('the in-memory API knows no JSON patch');
+    if (request.contentType?.startsWith('application/json-patch'))
+      throw new TypeError('the in-memory API knows no JSON patch');
     const next = request.method === 'PUT' ? body : (mergePatch(existing, body) as Stored);
     const { uid, creationTimestamp, generation = 1, deletionTimestamp } = existing.metadata;
     const inStatus = place.subresource === 'status';
-    const merged = (inStatus ? { ...existing, status: next['status'] } : { ...next, status: existing['status'] ?? next['status'] }) as Stored;
+    const merged = (
+      inStatus ? { ...existing, status: next['status'] } : { ...next, status: existing['status'] ?? next['status'] }
+    ) as Stored;
     if (merged['status'] === undefined) delete merged['status'];
     const specChanged = !inStatus && JSON.stringify(existing['spec']) !== JSON.stringify(merged['spec']);
-    merged.metadata = { ...merged.metadata, uid, creationTimestamp, generation: generation + (specChanged ? 1 : 0) } as Stored['metadata'];
+    merged.metadata = {
+      ...merged.metadata,
+      uid,
+      creationTimestamp,
+      generation: generation + (specChanged ? 1 : 0),
+    } as Stored['metadata'];
     if (deletionTimestamp !== undefined) merged.metadata.deletionTimestamp = deletionTimestamp;
     if (sameButVersion(existing, merged)) return existing;
-    if (deletionTimestamp !== undefined && (merged.metadata.finalizers ?? []).length === 0) return this.#remove(place, merged);
+    if (deletionTimestamp !== undefined && (merged.metadata.finalizers ?? []).length === 0)
+      return this.#remove(place, merged);
     return this.#store(place, 'MODIFIED', merged, existing);
   }
 
@@ -170,7 +192,10 @@ export class InMemoryKube implements KubeTransport {
     }
     if ((existing.metadata.finalizers ?? []).length === 0) return this.#remove(place, existing);
     if (existing.metadata.deletionTimestamp !== undefined) return existing;
-    const marked = { ...existing, metadata: { ...existing.metadata, deletionTimestamp: new Date().toISOString() } } as Stored;
+    const marked = {
+      ...existing,
+      metadata: { ...existing.metadata, deletionTimestamp: new Date().toISOString() },
+    } as Stored;
     return this.#store(place, 'MODIFIED', marked, existing);
   }
 
@@ -181,7 +206,12 @@ export class InMemoryKube implements KubeTransport {
   #remove(place: Place, last: Stored): Stored {
     this.#objects.get(place.collection)?.delete(`${last.metadata.namespace ?? ''}/${last.metadata.name ?? ''}`);
     const object = this.#versioned(last);
-    this.#publish({ version: this.#version, collection: place.collection, event: { type: 'DELETED', object }, before: last });
+    this.#publish({
+      version: this.#version,
+      collection: place.collection,
+      event: { type: 'DELETED', object },
+      before: last,
+    });
     return object;
   }
 
@@ -216,7 +246,8 @@ function inScope(object: Stored, place: Place, request: KubeRequest): boolean {
   if (place.namespace !== undefined && object.metadata.namespace !== place.namespace) return false;
   const { labelSelector, fieldSelector } = request.query ?? {};
   return (
-    matchesLabels(String(labelSelector ?? ''), object.metadata.labels ?? {}) && matchesFields(String(fieldSelector ?? ''), object)
+    matchesLabels(String(labelSelector ?? ''), object.metadata.labels ?? {}) &&
+    matchesFields(String(fieldSelector ?? ''), object)
   );
 }
 
@@ -233,16 +264,18 @@ function refuse(request: KubeRequest, code: number, reason: string, message: str
 
 function mergePatch(target: unknown, patch: unknown): unknown {
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
-  const result: Record<string, unknown> = typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {};
+  const result: Record<string, unknown> =
+    typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete result[key];
+    if (value === null) Reflect.deleteProperty(result, key);
     else result[key] = mergePatch(result[key], value);
   }
   return result;
 }
 
 function sameButVersion(a: Stored, b: Stored): boolean {
-  const plain = (object: Stored) => JSON.stringify(sorted({ ...object, metadata: { ...object.metadata, resourceVersion: '' } }));
+  const plain = (object: Stored) =>
+    JSON.stringify(sorted({ ...object, metadata: { ...object.metadata, resourceVersion: '' } }));
   return plain(a) === plain(b);
 }
 

@@ -1,1 +1,2 @@
 export { InMemoryKube } from './in-memory-kube.js';
+export { until } from './until.js';

@@ -23,7 +23,9 @@ export function matchesFields(selector: string, object: object): boolean {
     .every((term) => {
       const [, path, operator, value] = /^([^!=]+)(!=|==?)(.*)$/.exec(term) ?? [];
       if (path === undefined) return false;
-      const found = path.split('.').reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], object);
+      const found = path
+        .split('.')
+        .reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], object);
       return (((found as string | undefined) ?? '') === value) === (operator !== '!=');
     });
 }
