@@ -26,7 +26,9 @@ export interface ReflectorOptions {
 }
 
 const MIN_WATCH_SECONDS = 300;
-const BACKOFF = { initialMs: 200, maxMs: 30_000, jitter: 0.5 };
+const BACKOFF = { initialMs: 200, maxMs: 10_000, jitter: 0.5 };
+/** A watch that held for this long was sound. */
+const SOUND_WATCH_MS = 10_000;
 
 /**
  * Lists, then watches from there, for ever.
@@ -75,6 +77,7 @@ export class Reflector<T extends KubeObject> {
   async #watch(from: string, signal: AbortSignal): Promise<void> {
     const timeoutSeconds = Math.round(MIN_WATCH_SECONDS * (1 + this.options.random()));
     const deadline = AbortSignal.timeout((timeoutSeconds + 30) * 1000);
+    const startedAtMs = performance.now();
     const status = { opened: false, events: 0 };
     const handler: WatchHandler = {
       opened: () => void (status.opened = true),
@@ -84,6 +87,7 @@ export class Reflector<T extends KubeObject> {
       },
     };
     await this.source.watch(from, timeoutSeconds, handler, AbortSignal.any([signal, deadline]));
+    if (performance.now() - startedAtMs >= SOUND_WATCH_MS) this.#backoff.reset();
     // A server (or a proxy before it) that ends each watch at once must not be asked in a tight loop.
     if (status.opened && status.events === 0) {
       await delay(this.#backoff.next(), undefined, { signal }).catch(() => undefined);
