@@ -1,0 +1,119 @@
+import { type FieldProblem } from './field-problem.js';
+
+const CURE_REMOVE = 'remove it or fix its spelling; it has no effect';
+
+/**
+ * One value somewhere in a resource, with its path. Reading never throws: what has the wrong type is reported and read as
+ * absent.
+ */
+export class FieldReader {
+  constructor(
+    private readonly value: unknown,
+    readonly path: string,
+    readonly problems: FieldProblem[],
+  ) {}
+
+  get present(): boolean {
+    return this.value !== undefined && this.value !== null;
+  }
+
+  error(problem: string, cure: string): void {
+    this.problems.push({ field: this.path, problem, cure, severity: 'error' });
+  }
+
+  warn(problem: string, cure: string): void {
+    this.problems.push({ field: this.path, problem, cure, severity: 'warning' });
+  }
+
+  /** The fields of an object; those not in `names` are reported. Null (reported) if it is no object, null if absent. */
+  object<const N extends string>(names: readonly N[]): Readonly<Record<N, FieldReader>> | null {
+    if (!this.present) return null;
+    if (typeof this.value !== 'object' || Array.isArray(this.value)) {
+      this.error(`want an object, got ${describe(this.value)}`, `write the fields ${names.join(', ')}`);
+      return null;
+    }
+    const source = this.value as Record<string, unknown>;
+    for (const key of Object.keys(source)) {
+      if (!(names as readonly string[]).includes(key))
+        this.#child(`.${key}`, source[key]).warn('unknown field', CURE_REMOVE);
+    }
+    return Object.fromEntries(
+      names.map((name) => [name, this.#child(`.${name}`, Object.hasOwn(source, name) ? source[name] : undefined)]),
+    ) as Record<N, FieldReader>;
+  }
+
+  list(): readonly FieldReader[] {
+    if (!this.present) return [];
+    if (!Array.isArray(this.value)) {
+      this.error(`want a list, got ${describe(this.value)}`, 'write a list, one item per line with a leading dash');
+      return [];
+    }
+    return this.value.map((item: unknown, i) => this.#child(`[${i}]`, item));
+  }
+
+  entries(): readonly (readonly [string, FieldReader])[] {
+    if (!this.present) return [];
+    if (typeof this.value !== 'object' || Array.isArray(this.value)) {
+      this.error(`want a map, got ${describe(this.value)}`, 'write `key: value` lines');
+      return [];
+    }
+    return Object.entries(this.value as object).map(([key, item]) => [key, this.#child(`[${key}]`, item)]);
+  }
+
+  text(): string | undefined {
+    if (!this.present) return undefined;
+    if (typeof this.value === 'string') return this.value;
+    this.error(`want a string, got ${describe(this.value)}`, 'put it in quotes');
+    return undefined;
+  }
+
+  texts(): readonly string[] {
+    return this.list().flatMap((item) => item.text() ?? []);
+  }
+
+  textMap(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      this.entries().flatMap(([key, item]) => {
+        const value = item.text();
+        return value === undefined ? [] : [[key, value]];
+      }),
+    );
+  }
+
+  boolean(): boolean | undefined {
+    if (!this.present) return undefined;
+    if (typeof this.value === 'boolean') return this.value;
+    this.error(`want true or false, got ${describe(this.value)}`, 'write it without quotes');
+    return undefined;
+  }
+
+  integer(min: number, max: number): number | undefined {
+    if (!this.present) return undefined;
+    if (typeof this.value === 'number' && Number.isInteger(this.value) && this.value >= min && this.value <= max)
+      return this.value;
+    this.error(
+      `want an integer in [${min}, ${max}], got ${describe(this.value)}`,
+      `use a number from ${min} to ${max}`,
+    );
+    return undefined;
+  }
+
+  oneOf<const T extends string>(allowed: readonly T[]): T | undefined {
+    const raw = this.text();
+    if (raw === undefined) return undefined;
+    const found = allowed.find((value) => value === raw);
+    if (found === undefined) this.error(`${describe(raw)} is not a known value`, `use one of ${allowed.join(', ')}`);
+    return found;
+  }
+
+  #child(step: string, value: unknown): FieldReader {
+    return new FieldReader(value, this.path + step, this.problems);
+  }
+}
+
+/** A value as it may stand in a message: short, printable, never throws. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  return Array.isArray(value) ? 'a list' : `a value of type ${typeof value}`;
+}

@@ -1,0 +1,163 @@
+import { parseCidr, parseIp } from '@weft/ip';
+import { describe, type FieldReader } from './field-reader.js';
+import { parseResource, type ParsedResource } from './parsed-resource.js';
+import { readSelector, type WorkloadSelector } from './selector.js';
+import { addressKindOf, readWorkloadEntrySpec, type WorkloadEntrySpec } from './workload-entry.js';
+
+export const RESOLUTIONS = ['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS'] as const;
+export type Resolution = (typeof RESOLUTIONS)[number];
+export const LOCATIONS = ['MESH_EXTERNAL', 'MESH_INTERNAL'] as const;
+
+export interface ServiceEntryPort {
+  readonly number: number;
+  readonly name: string;
+  /** Upper case; empty if not given. */
+  readonly protocol: string;
+  readonly targetPort?: number;
+}
+
+export interface ServiceEntrySpec {
+  /** At least one. */
+  readonly hosts: readonly string[];
+  /** IP addresses and CIDRs; what is neither was reported and left out. */
+  readonly addresses: readonly string[];
+  readonly ports: readonly ServiceEntryPort[];
+  readonly location: (typeof LOCATIONS)[number];
+  readonly resolution: Resolution;
+  readonly endpoints: readonly WorkloadEntrySpec[];
+  readonly workloadSelector?: WorkloadSelector;
+  readonly exportTo: readonly string[];
+  readonly subjectAltNames: readonly string[];
+}
+
+export type ServiceEntry = ParsedResource<ServiceEntrySpec>;
+
+const HOST = /^(\*\.)?(?=.{1,253}$)([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?$/i;
+const FIELDS = [
+  'hosts',
+  'addresses',
+  'ports',
+  'location',
+  'resolution',
+  'endpoints',
+  'workloadSelector',
+  'exportTo',
+  'subjectAltNames',
+] as const;
+
+/** Reads a ServiceEntry. Bad hosts, addresses, ports and endpoints are reported and left out one by one; null if no host is left. */
+export function parseServiceEntry(object: unknown): ServiceEntry {
+  return parseResource(object, readSpec);
+}
+
+function readSpec(reader: FieldReader): ServiceEntrySpec | null {
+  const fields = reader.object(FIELDS);
+  if (fields === null) return null;
+  const hosts = readHosts(fields.hosts);
+  const resolution = fields.resolution.present ? fields.resolution.oneOf(RESOLUTIONS) : 'NONE';
+  const ports = readPorts(fields.ports);
+  const selector = readSelector(fields.workloadSelector, 'labels');
+  const spec: ServiceEntrySpec = {
+    hosts,
+    addresses: readAddresses(fields.addresses),
+    ports,
+    location: fields.location.oneOf(LOCATIONS) ?? 'MESH_EXTERNAL',
+    resolution: resolution ?? 'NONE',
+    endpoints: readEndpoints(fields.endpoints, resolution ?? 'NONE', ports),
+    ...(selector && { workloadSelector: selector }),
+    exportTo: fields.exportTo.texts(),
+    subjectAltNames: fields.subjectAltNames.texts(),
+  };
+  checkTogether(fields, spec);
+  return hosts.length === 0 || resolution === undefined ? null : spec;
+}
+
+function readHosts(reader: FieldReader): readonly string[] {
+  const items = reader.list();
+  if (items.length === 0) reader.error('is empty', 'name at least one host');
+  const hosts = items.flatMap((item) => {
+    const host = item.text();
+    if (host === undefined) return [];
+    if (HOST.test(host) || parseIp(host) !== null) return [host.toLowerCase()];
+    item.error(
+      `${describe(host)} is not a host name`,
+      'write host.example.com or *.example.com; a bare * is not allowed',
+    );
+    return [];
+  });
+  return [...new Set(hosts)];
+}
+
+function readAddresses(reader: FieldReader): readonly string[] {
+  return reader.list().flatMap((item) => {
+    const text = item.text();
+    if (text === undefined) return [];
+    if (parseCidr(text) !== null) return [text];
+    item.error(`${describe(text)} is not an IP address or CIDR`, 'write 192.0.2.1 or 192.0.2.0/24');
+    return [];
+  });
+}
+
+function readPorts(reader: FieldReader): readonly ServiceEntryPort[] {
+  const numbers = new Set<number>();
+  const names = new Set<string>();
+  return reader.list().flatMap((item) => {
+    const fields = item.object(['number', 'name', 'protocol', 'targetPort']);
+    const number = fields?.number.integer(1, 65_535);
+    if (fields === null || number === undefined) {
+      if (fields?.number.present === false) fields.number.error('is missing', 'give the port number');
+      return [];
+    }
+    const name = fields.name.text() ?? '';
+    if (numbers.has(number)) fields.number.error(`${number} is already taken`, 'give each port its own number');
+    if (name === '') fields.name.error('is missing', 'name the port');
+    else if (names.has(name)) fields.name.error(`${describe(name)} is already taken`, 'give each port its own name');
+    if (numbers.has(number) || (name !== '' && names.has(name))) return [];
+    numbers.add(number);
+    names.add(name);
+    const targetPort = fields.targetPort.integer(1, 65_535);
+    const protocol = (fields.protocol.text() ?? '').toUpperCase();
+    return [{ number, name, protocol, ...(targetPort !== undefined && { targetPort }) }];
+  });
+}
+
+function readEndpoints(
+  reader: FieldReader,
+  resolution: Resolution,
+  ports: readonly ServiceEntryPort[],
+): readonly WorkloadEntrySpec[] {
+  return reader.list().flatMap((item) => {
+    const spec = readWorkloadEntrySpec(item);
+    if (spec === null) return [];
+    if (resolution === 'STATIC' && addressKindOf(spec.address) === 'host') {
+      item.error(`${describe(spec.address)} is a host name`, 'use an IP address, or resolution DNS');
+      return [];
+    }
+    for (const name of Object.keys(spec.ports)) {
+      if (!ports.some((port) => port.name === name))
+        item.error(`port ${describe(name)} is not one of spec.ports`, 'use the name of a port above');
+    }
+    return [spec];
+  });
+}
+
+function checkTogether(fields: Readonly<Record<(typeof FIELDS)[number], FieldReader>>, spec: ServiceEntrySpec): void {
+  const { resolution, endpoints, workloadSelector, addresses } = spec;
+  const dns = resolution === 'DNS' || resolution === 'DNS_ROUND_ROBIN';
+  if (fields.endpoints.present && workloadSelector)
+    fields.workloadSelector.error('is set beside endpoints', 'keep one of the two');
+  if (resolution === 'NONE' && fields.endpoints.present && endpoints.length > 0) {
+    fields.endpoints.error('has no meaning with resolution NONE', 'set resolution STATIC or DNS');
+  }
+  if (resolution === 'NONE' && workloadSelector)
+    fields.workloadSelector.warn('has no meaning with resolution NONE', 'set resolution STATIC');
+  if (dns && addresses.some((text) => text.includes('/') && parseIp(text) === null)) {
+    fields.addresses.error('has a CIDR, which resolution DNS does not allow', 'use single addresses');
+  }
+  if (dns && endpoints.length === 0 && !workloadSelector && spec.hosts.some((host) => host.startsWith('*'))) {
+    fields.hosts.error('has a wildcard, which DNS cannot resolve', 'add endpoints, or use resolution DYNAMIC_DNS');
+  }
+  if (resolution === 'DNS_ROUND_ROBIN' && endpoints.length > 1) {
+    fields.endpoints.error('has several entries, of which resolution DNS_ROUND_ROBIN allows one', 'use resolution DNS');
+  }
+}

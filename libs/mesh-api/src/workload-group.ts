@@ -1,0 +1,62 @@
+import { type FieldReader } from './field-reader.js';
+import { parseResource, type ParsedResource } from './parsed-resource.js';
+import { readTemplateSpec, type WorkloadEntrySpec } from './workload-entry.js';
+
+/** What WorkloadEntries made by auto-registration look like. */
+export interface WorkloadGroupSpec {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly template: WorkloadEntrySpec;
+  /** Which kind of readiness check the machine runs; null if none is written. */
+  readonly probe: 'httpGet' | 'tcpSocket' | 'exec' | 'grpc' | null;
+}
+
+export type WorkloadGroup = ParsedResource<WorkloadGroupSpec>;
+
+const CHECKS = ['httpGet', 'tcpSocket', 'exec', 'grpc'] as const;
+const TIMINGS = [
+  'initialDelaySeconds',
+  'timeoutSeconds',
+  'periodSeconds',
+  'successThreshold',
+  'failureThreshold',
+] as const;
+
+export function parseWorkloadGroup(object: unknown): WorkloadGroup {
+  return parseResource(object, readSpec);
+}
+
+function readSpec(reader: FieldReader): WorkloadGroupSpec | null {
+  const fields = reader.object(['metadata', 'template', 'probe']);
+  if (fields === null) return null;
+  const metadata = fields.metadata.object(['labels', 'annotations']);
+  const probe = readProbe(fields.probe);
+  if (!fields.template.present) {
+    fields.template.error('is missing', 'write what the WorkloadEntries of the group have in common');
+    return null;
+  }
+  const template = readTemplateSpec(fields.template);
+  if (template === null) return null;
+  if (template.address !== '')
+    fields.template.warn('has an address, which is ignored', 'remove it: each machine brings its own');
+  return {
+    labels: metadata?.labels.textMap() ?? {},
+    annotations: metadata?.annotations.textMap() ?? {},
+    template,
+    probe,
+  };
+}
+
+function readProbe(reader: FieldReader): WorkloadGroupSpec['probe'] {
+  const fields = reader.object([...TIMINGS, ...CHECKS]);
+  if (fields === null) return null;
+  for (const name of TIMINGS) fields[name].integer(0, 0x7fff_ffff);
+  const exec = fields.exec.object(['command']);
+  if (exec !== null && exec.command.texts().length === 0) exec.command.error('is empty', 'write the command to run');
+  const given = CHECKS.filter((name) => fields[name].present);
+  if (given.length !== 1) {
+    reader.error(`has ${given.length} checks`, `write exactly one of ${CHECKS.join(', ')}`);
+    return null;
+  }
+  return given[0]!;
+}
