@@ -1,4 +1,4 @@
-import { applyPatch, JsonPatchError, type Operation } from 'fast-json-patch';
+import { applyOperation, getValueByPointer, JsonPatchError, type Operation } from 'fast-json-patch';
 import { err, ok, type Result } from '@weft/result';
 import { cloneJson, isObject, type JsonObject } from '../json.js';
 import { malformedPatch, unfitPatch, type PatchError } from './patch-error.js';
@@ -13,7 +13,10 @@ export function jsonPatch(document: JsonObject, patch: unknown): Result<JsonObje
   if (shape !== undefined) return err(malformedPatch(shape));
   const operations = cloneJson(patch) as Operation[];
   try {
-    const result: unknown = applyPatch(cloneJson(document), operations, validateOperation, true, true).newDocument;
+    let result: unknown = cloneJson(document);
+    for (const [i, operation] of operations.entries()) {
+      result = applyOperation(result, asServerReads(result, operation), true, true, true, i).newDocument;
+    }
     return isObject(result) ? ok(result) : err(unfitPatch('the patched document is not an object'));
   } catch (thrown) {
     if (thrown instanceof JsonPatchError) return err(unfitPatch(describe(thrown, operations)));
@@ -21,6 +24,23 @@ export function jsonPatch(document: JsonObject, patch: unknown): Result<JsonObje
       return err(unfitPatch(`the server rejected our request due to an error in our request: ${thrown.message}`));
     }
     throw thrown;
+  }
+}
+
+/** Differs from RFC 6902 as the real server does: `replace` of a key that an object lacks adds it. */
+function asServerReads(document: unknown, operation: Operation): Operation {
+  if (operation.op !== 'replace' || operation.path === '') return operation;
+  const slash = operation.path.lastIndexOf('/');
+  const key = operation.path.slice(slash + 1).replaceAll('~1', '/').replaceAll('~0', '~');
+  const parent = resolve(document, operation.path.slice(0, slash));
+  return isObject(parent) && !Object.hasOwn(parent, key) ? { ...operation, op: 'add' } : operation;
+}
+
+function resolve(document: unknown, pointer: string): unknown {
+  try {
+    return getValueByPointer(document, pointer) as unknown;
+  } catch {
+    return undefined;
   }
 }
 
@@ -52,8 +72,6 @@ function hasValue(operation: JsonObject): boolean {
   }
 }
 
-/** The package's own checks, less the one that a missing parent is reported for `test`, which is a plain mismatch. */
-const validateOperation = true;
 
 function describe(error: JsonPatchError, operations: readonly Operation[]): string {
   const failed: Operation | undefined = error.index === undefined ? undefined : operations[error.index];
