@@ -1,0 +1,9 @@
+export { ApiServer } from './api-server.js';
+export { type ApiServerOptions, type Listener } from './api-server-options.js';
+export {
+  type ContainerRef,
+  type ExecOptions,
+  type ExecSession,
+  type KubeletConnector,
+  type LogOptions,
+} from './streaming/kubelet-connector.js';
