@@ -61,6 +61,8 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
+      // An inline `type` in every name leaves an import for its side effects behind, and bundles grow by it.
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       '@nx/enforce-module-boundaries': boundaries([]),
     },
   },

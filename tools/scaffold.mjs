@@ -25,6 +25,7 @@ const libs = [
   ['libs/testing/cluster-network', 'testing', 'testing'],
   ['libs/testing/local-cluster', 'testing', 'testing'],
   ['libs/testing/fixtures', 'testing', 'testing'],
+  ['libs/testing/certificates', 'testing', 'testing'],
 ];
 /** [folder, scope] */
 const apps = [

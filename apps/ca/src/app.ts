@@ -1,11 +1,11 @@
 import { NAMESPACES, PODS, type KubeClient } from '@weft/kube';
-import { type Clock } from '@weft/result';
+import type { Clock } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
-import { type CertificateAuthority } from '@weft/spiffe';
+import type { CertificateAuthority } from '@weft/spiffe';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { CaMetrics } from './ca-metrics.js';
 import { CertificateService } from './certificate-service.js';
-import { type CaConfig } from './config.js';
+import type { CaConfig } from './config.js';
 import { GrpcServer } from './grpc-server.js';
 import { NodeAuthorizer } from './node-authorizer.js';
 import { RootDistributor } from './root-distributor.js';

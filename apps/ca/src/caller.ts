@@ -1,4 +1,4 @@
-import { type TokenVerdict } from '@weft/kube';
+import type { TokenVerdict } from '@weft/kube';
 import { err, ok, type Result } from '@weft/result';
 
 /** Who asks, as the API server vouches for it. */

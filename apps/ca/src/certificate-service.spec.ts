@@ -1,5 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { type TokenVerdict } from '@weft/kube';
+import type { TokenVerdict } from '@weft/kube';
 import { createLogger } from '@weft/runtime';
 import { CertificateAuthority, createCsr, createRoot, summarizeCertificate, verifyChain } from '@weft/spiffe';
 import { FakeClock } from '@weft/testing-fixtures';

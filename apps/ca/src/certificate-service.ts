@@ -1,13 +1,13 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
-import { type TokenVerdict } from '@weft/kube';
+import type { TokenVerdict } from '@weft/kube';
 import { err, ok, toError, type Clock, type Result } from '@weft/result';
-import { type Logger } from '@weft/runtime';
+import type { Logger } from '@weft/runtime';
 import { checkCsr, formatSpiffeId, parseSpiffeId, type CertificateAuthority, type SpiffeId } from '@weft/spiffe';
-import { type IstioCertificateRequest, type IstioCertificateResponse } from '@weft/xds/gen/mesh/ca/ca.js';
-import { type CaMetrics } from './ca-metrics.js';
+import type { IstioCertificateRequest, IstioCertificateResponse } from '@weft/xds/gen/mesh/ca/ca.js';
+import type { CaMetrics } from './ca-metrics.js';
 import { callerOf, type Caller } from './caller.js';
-import { type CaConfig } from './config.js';
-import { type NodeAuthorizer } from './node-authorizer.js';
+import type { CaConfig } from './config.js';
+import type { NodeAuthorizer } from './node-authorizer.js';
 
 /** A refusal: what the caller is told, and what the audit log holds. */
 export interface Refusal {

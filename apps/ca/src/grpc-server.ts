@@ -1,11 +1,11 @@
 import { Server } from '@grpc/grpc-js';
 import { toError, type Clock } from '@weft/result';
-import { type Logger, type Service } from '@weft/runtime';
+import type { Logger, Service } from '@weft/runtime';
 import { checkCsr, createCsr, formatSpiffeId, type CertificateAuthority } from '@weft/spiffe';
 import { RotatingServerCertificate } from '@weft/xds-grpc';
 import { IstioCertificateServiceService, type IstioCertificateServiceServer } from '@weft/xds/gen/mesh/ca/ca.js';
 import { serviceError, type CertificateService } from './certificate-service.js';
-import { type CaConfig } from './config.js';
+import type { CaConfig } from './config.js';
 
 /** A signing request is under 10 kB; nothing larger is read into memory. */
 const LARGEST_REQUEST_BYTES = 64 * 1024;

@@ -1,4 +1,4 @@
-import { type Informer, type InformerHandler, type Pod } from '@weft/kube';
+import type { Informer, InformerHandler, Pod } from '@weft/kube';
 import { parseSpiffeId, type SpiffeId } from '@weft/spiffe';
 import { NodeAuthorizer } from './node-authorizer.js';
 
@@ -79,7 +79,7 @@ describe('a node proxy asks for the identity of a pod', () => {
     );
   });
   it('may not, with a token that is not bound to a pod', () => {
-    const { pod: _pod, ...unbound } = ztunnel;
+    const unbound = { namespace: ztunnel.namespace, serviceAccount: ztunnel.serviceAccount };
     expect(authorizer.refusal(unbound, id('shop/web'))).toContain('not bound to a pod');
   });
   it('may not, with the token of a pod that was deleted and made again', () => {

@@ -1,6 +1,6 @@
-import { type Informer, type Pod } from '@weft/kube';
-import { type SpiffeId } from '@weft/spiffe';
-import { type Caller } from './caller.js';
+import type { Informer, Pod } from '@weft/kube';
+import type { SpiffeId } from '@weft/spiffe';
+import type { Caller } from './caller.js';
 
 /** Pods by node and service account, kept from a watch so that a request costs no call to the API server. */
 export class NodeAuthorizer {

@@ -7,7 +7,7 @@ import {
   type KubeClient,
   type Namespace,
 } from '@weft/kube';
-import { type Logger, type Service } from '@weft/runtime';
+import type { Logger, Service } from '@weft/runtime';
 
 export const ROOT_CONFIG_MAP = 'istio-ca-root-cert';
 export const ROOT_KEY = 'root-cert.pem';

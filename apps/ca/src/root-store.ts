@@ -1,7 +1,7 @@
 import { isConflict, isAlreadyExists, SECRETS, type KubeClient, type Secret } from '@weft/kube';
 import { MeshError, type Clock } from '@weft/result';
 import { CertificateAuthority, createRoot, type AuthorityMaterial } from '@weft/spiffe';
-import { type CaConfig } from './config.js';
+import type { CaConfig } from './config.js';
 
 /** `CA_ROOT_UNUSABLE`: the root Secret exists but cannot be used; nothing was changed. */
 export class RootUnusableError extends MeshError {

@@ -19,3 +19,16 @@ export { receive, shutdownWrite, transmit } from './stream-io.js';
 export { SystemCallError } from './system-call-error.js';
 export { tcpSocket } from './tcp-socket.js';
 export { seqPacketSocketPair } from './unix-socket.js';
+export {
+  CommandError,
+  marks,
+  PodRedirection,
+  ProbeBypass,
+  RedirectionError,
+  runCommand,
+  type CommandOptions,
+  type Family,
+  type RedirectionBackend,
+  type RedirectionOptions,
+  type RunCommand,
+} from './rules/index.js';

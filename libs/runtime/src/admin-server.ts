@@ -1,7 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
-import { type Registry } from 'prom-client';
-import { type Readiness } from './readiness.js';
-import { type Service } from './service.js';
+import type { Registry } from 'prom-client';
+import type { Readiness } from './readiness.js';
+import type { Service } from './service.js';
 
 export interface AdminServerOptions {
   readonly name: string;
@@ -38,7 +38,9 @@ export class AdminServer implements Service {
     }
     if (registry !== undefined) {
       for (const path of ['/metrics', '/stats/prometheus']) {
-        this.#server.get(path, async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+        this.#server.get(path, async (_request, reply) =>
+          reply.type(registry.contentType).send(await registry.metrics()),
+        );
       }
     }
     options.routes?.(this.#server);

@@ -12,5 +12,14 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export function createLogger(name: string, level: LogLevel): Logger {
   const destination = pino.destination({ fd: 1, sync: true });
   destination.on('error', () => undefined);
-  return pino({ name, level, base: { scope: name }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, destination);
+  return pino(
+    {
+      name,
+      level,
+      base: { scope: name },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
 }

@@ -1,6 +1,6 @@
 import { toError } from '@weft/result';
-import { type ConfigProblem } from './env-reader.js';
-import { type Logger } from './logger.js';
+import type { ConfigProblem } from './env-reader.js';
+import type { Logger } from './logger.js';
 import { startAll, type Service } from './service.js';
 
 /** Prints every configuration problem and ends the process with status 2. */

@@ -1,4 +1,4 @@
-import { type Clock } from '@weft/result';
+import type { Clock } from '@weft/result';
 
 /** Longest delay a timer takes; longer ones fire at once in Node, so they are split. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;

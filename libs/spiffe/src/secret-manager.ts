@@ -1,7 +1,7 @@
 import { Backoff, toError, type Clock } from '@weft/result';
 import { createCsr } from './certificate-signing-request.js';
 import { SpiffeError } from './errors.js';
-import { type KeyType } from './keys.js';
+import type { KeyType } from './keys.js';
 import { SigningQueue, type Priority } from './signing-queue.js';
 import { svidFromCaResponse, type Svid } from './svid.js';
 

@@ -5,7 +5,7 @@ import tls from 'node:tls';
 import { closeDescriptor, Epoll, EPOLLIN, EPOLLOUT, Memory, socketOptions, tcpSocket } from '@weft/linux';
 import { parseSocketAddress } from '@weft/ip';
 import { uriSansOfCertificate } from '@weft/spiffe';
-import { TestAuthority, type TestIdentity } from '@weft/testing-fixtures';
+import { TestAuthority, type TestIdentity } from '@weft/testing-certificates';
 import {
   TLS_CLOSED,
   TLS_DONE,

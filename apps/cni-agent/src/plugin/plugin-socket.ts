@@ -1,0 +1,2 @@
+/** Socket of the agent in its run folder; the name is Istio's. */
+export const PLUGIN_SOCKET = 'pluginevent.sock';

@@ -1,0 +1,1 @@
+export { TestAuthority, type TestIdentity, type TestIdentityOptions } from './test-authority.js';
