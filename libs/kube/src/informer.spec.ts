@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { KubeConnectionError } from './errors.js';
 import type { Informer } from './informer.js';
 import { CONFIG_MAPS, type ConfigMap } from './resources.js';
-import { InMemoryKube, until } from './testing/index.js';
+import { InMemoryKube } from './testing/index.js';
+import { until } from './testing/until.js';
 
 const configMap = (name: string, value = 'a', labels: Record<string, string> = {}): ConfigMap => ({
   metadata: { name, namespace: 'shop', labels },

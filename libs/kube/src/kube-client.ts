@@ -142,6 +142,16 @@ export class KubeClient {
     return (await this.transport.request({ method: 'POST', path, query: this.#manager(), body })) as T;
   }
 
+  /** POST to a subresource, for example a Binding or an Eviction of a pod. */
+  createSubresource(
+    type: ResourceType<KubeObject>,
+    object: { readonly namespace: string | undefined; readonly name: string; readonly subresource: string },
+    body: unknown,
+  ): Promise<unknown> {
+    const path = resourcePath(type, object.namespace, object.name, object.subresource);
+    return this.transport.request({ method: 'POST', path, body });
+  }
+
   /** Creates the object, or gives the one that exists already under its name. */
   async createOrGet<T extends KubeObject>(type: ResourceType<T>, object: T): Promise<T> {
     try {

@@ -1,7 +1,8 @@
 import { KubeConnectionError } from './errors.js';
 import { LeaderElector } from './leader-elector.js';
 import { LEASES } from './resources.js';
-import { InMemoryKube, until } from './testing/index.js';
+import { InMemoryKube } from './testing/index.js';
+import { until } from './testing/until.js';
 
 describe('LeaderElector', () => {
   const electors: LeaderElector[] = [];

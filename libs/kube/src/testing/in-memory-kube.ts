@@ -117,6 +117,7 @@ export class InMemoryKube implements KubeTransport {
 
   #serve(request: KubeRequest, place: Place): unknown {
     const { method } = request;
+    if (method === 'POST' && place.subresource === 'binding') return this.#bind(request, place);
     if (method === 'POST') return this.#create(request, place);
     if (place.name === undefined) return this.#list(request, place);
     const existing = this.#find(place);
@@ -154,6 +155,16 @@ export class InMemoryKube implements KubeTransport {
       generation: 1,
     };
     return this.#store(place, 'ADDED', body, null);
+  }
+
+  #bind(request: KubeRequest, place: Place): unknown {
+    const pod = this.#find(place) as (Stored & { spec?: object; status?: { conditions?: object[] } }) | undefined;
+    if (pod === undefined) throw refuse(request, 404, 'NotFound', `${place.name ?? ''} not found`);
+    const { target } = request.body as { target: { name: string } };
+    const conditions = [{ type: 'PodScheduled', status: 'True' }];
+    const bound = { ...pod, spec: { ...pod.spec, nodeName: target.name }, status: { ...pod.status, conditions } };
+    this.#store(place, 'MODIFIED', bound, pod);
+    return { kind: 'Status', status: 'Success' };
   }
 
   #update(request: KubeRequest, place: Place, existing: Stored): Stored {

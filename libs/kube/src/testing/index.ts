@@ -1,2 +1,1 @@
 export { InMemoryKube } from './in-memory-kube.js';
-export { until } from './until.js';

@@ -1,0 +1,54 @@
+import type { Clock } from '@weft/result';
+import { startAll, type Service } from '@weft/runtime';
+import type { KubeClient, KubeLog } from '@weft/kube';
+import { Cluster } from './cluster.js';
+import type { ControllerContext } from './controller.js';
+import { DaemonSetController } from './daemon-set/daemon-set-controller.js';
+import { DeploymentController } from './deployment/deployment-controller.js';
+import { EndpointSliceController } from './endpoint-slice/endpoint-slice-controller.js';
+import { JobController } from './job/job-controller.js';
+import { ReplicaSetController } from './replica-set/replica-set-controller.js';
+import { Scheduler } from './scheduler/scheduler.js';
+
+export interface ControllersOptions {
+  readonly kube: KubeClient;
+  readonly log: KubeLog;
+  readonly clock: Clock;
+}
+
+const DRAIN_MS = 5_000;
+
+/**
+ * The controllers of a cluster in one service: scheduler, Deployments, ReplicaSets, DaemonSets, StatefulSets, Jobs and
+ * EndpointSlices, over one set of informers. They start work once all caches are filled.
+ */
+export class Controllers implements Service {
+  readonly name = 'kube-controllers';
+  #stop: (() => Promise<void>) | null = null;
+
+  constructor(private readonly options: ControllersOptions) {}
+
+  async start(): Promise<void> {
+    const cluster = new Cluster(this.options.kube);
+    const context: ControllerContext = { cluster, clock: this.options.clock, log: this.options.log };
+    const controllers: Service[] = [
+      new Scheduler(context),
+      new ReplicaSetController(context),
+      new DeploymentController(context),
+      new DaemonSetController(context),
+      new JobController(context),
+      new EndpointSliceController(context),
+    ];
+    const synced: Service = {
+      name: 'caches',
+      start: async () => void (await Promise.all(cluster.informers.map((informer) => informer.synced))),
+      stop: () => Promise.resolve(),
+    };
+    this.#stop = await startAll([...cluster.informers, synced, ...controllers], DRAIN_MS);
+  }
+
+  async stop(): Promise<void> {
+    await this.#stop?.();
+    this.#stop = null;
+  }
+}
