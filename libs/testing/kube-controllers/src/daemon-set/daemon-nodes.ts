@@ -24,15 +24,24 @@ function daemonTolerations(hostNetwork: boolean): Toleration[] {
 export function templateForNode(template: PodTemplate, node: string): PodTemplate {
   const spec = structuredClone(template.spec ?? { containers: [] });
   const field = { key: 'metadata.name', operator: 'In', values: [node] };
-  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [{}];
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [
+    {},
+  ];
   const nodeSelectorTerms = required.map((term) => ({ ...term, matchFields: [field] }));
-  const nodeAffinity = { ...spec.affinity?.nodeAffinity, requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } };
+  const nodeAffinity = {
+    ...spec.affinity?.nodeAffinity,
+    requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms },
+  };
   const missing = daemonTolerations(spec.hostNetwork === true).filter(
     ({ key, effect }) => !spec.tolerations?.some((each) => each.key === key && each.effect === effect),
   );
   return {
     ...template,
-    spec: { ...spec, affinity: { ...spec.affinity, nodeAffinity }, tolerations: [...(spec.tolerations ?? []), ...missing] },
+    spec: {
+      ...spec,
+      affinity: { ...spec.affinity, nodeAffinity },
+      tolerations: [...(spec.tolerations ?? []), ...missing],
+    },
   };
 }
 
@@ -48,6 +57,7 @@ export function belongsOn(template: PodTemplate, node: Node): { run: boolean; st
   const spec = templateForNode(template, node.metadata?.name ?? '').spec ?? { containers: [] };
   const taints = node.spec?.taints ?? [];
   const selected = matchesNodeSelector(spec, node);
-  const untolerated = (effects: readonly string[]) => taints.some((taint) => effects.includes(taint.effect) && !isTolerated(spec, taint));
+  const untolerated = (effects: readonly string[]) =>
+    taints.some((taint) => effects.includes(taint.effect) && !isTolerated(spec, taint));
   return { run: selected && !untolerated(['NoSchedule', 'NoExecute']), stay: selected && !untolerated(['NoExecute']) };
 }

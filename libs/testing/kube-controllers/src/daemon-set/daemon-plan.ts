@@ -36,18 +36,24 @@ export function planDaemons(nodes: readonly DaemonNode[], strategy: DaemonStrate
   const available = (pod: Pod): boolean => isAvailable(pod, strategy.minReadySeconds, nowMs);
   const wanted = nodes.filter(({ run, stay, pods }) => run || (stay && pods.some(isActive)));
   for (const { stay, pods } of nodes) if (!stay) pods.filter(isActive).forEach((pod) => remove.add(pod));
-  for (const { pods } of nodes) pods.filter(({ status, metadata }) => status?.phase === 'Failed' && !metadata?.deletionTimestamp).forEach((pod) => remove.add(pod));
+  for (const { pods } of nodes)
+    pods
+      .filter(({ status, metadata }) => status?.phase === 'Failed' && !metadata?.deletionTimestamp)
+      .forEach((pod) => remove.add(pod));
   let unavailable = 0;
   let surging = 0;
   const replaceable: Pod[] = [];
   const surgeable: string[] = [];
   for (const { name, run, pods } of wanted) {
-    const active = pods.filter(isActive).sort((a, b) => Number(isNew(b)) - Number(isNew(a)) || Number(available(b)) - Number(available(a)));
+    const active = pods
+      .filter(isActive)
+      .sort((a, b) => Number(isNew(b)) - Number(isNew(a)) || Number(available(b)) - Number(available(a)));
     const [fresh, old] = [active.find(isNew), active.find((pod) => !isNew(pod))];
     if (!active.some(available)) unavailable++;
     if (active.length === 0) {
       // The old one must be gone first: two daemons would fight for ports and sockets of the node.
-      if (run && !pods.some((pod) => pod.metadata?.deletionTimestamp !== undefined && pod.status?.phase !== 'Failed')) create.push(name);
+      if (run && !pods.some((pod) => pod.metadata?.deletionTimestamp !== undefined && pod.status?.phase !== 'Failed'))
+        create.push(name);
     } else if (fresh !== undefined && old !== undefined) {
       surging++;
       if (available(fresh) || strategy.maxSurge === 0) remove.add(available(old) && !available(fresh) ? fresh : old);

@@ -42,7 +42,11 @@ export class DaemonSetController implements Service {
       added: all,
       deleted: all,
       updated: (node, old) => {
-        if (canonicalJson([node.metadata?.labels, node.spec?.taints]) !== canonicalJson([old.metadata?.labels, old.spec?.taints])) all();
+        if (
+          canonicalJson([node.metadata?.labels, node.spec?.taints]) !==
+          canonicalJson([old.metadata?.labels, old.spec?.taints])
+        )
+          all();
       },
     });
   }
@@ -67,7 +71,12 @@ export class DaemonSetController implements Service {
       return { name, ...belongsOn(template, node), pods: pods.filter((pod) => targetNode(pod) === name) };
     });
     const deleting = set.metadata?.deletionTimestamp !== undefined;
-    const revision = await syncRevisions(cluster.kube, DAEMON_SETS, set, cluster.revisionsByNamespace.get(namespace ?? ''));
+    const revision = await syncRevisions(
+      cluster.kube,
+      DAEMON_SETS,
+      set,
+      cluster.revisionsByNamespace.get(namespace ?? ''),
+    );
     const strategy = this.#strategy(set, revision.hash, nodes.filter(({ run }) => run).length);
     const waitMs = this.#writer.waitMs(set);
     let pauseMs: number | undefined;
@@ -75,7 +84,11 @@ export class DaemonSetController implements Service {
     await writeStatus(cluster.kube, DAEMON_SETS, set, this.#status(set, nodes, strategy));
     const inUse = new Set(pods.map((pod) => pod.metadata?.labels?.[REVISION_HASH] ?? ''));
     if (!deleting) await trimRevisions(cluster.kube, revision, set.spec?.revisionHistoryLimit ?? 10, inUse);
-    return requeueAfter(waitMs, pauseMs, nextAvailabilityMs(pods.filter(isActive), strategy.minReadySeconds, clock.now()));
+    return requeueAfter(
+      waitMs,
+      pauseMs,
+      nextAvailabilityMs(pods.filter(isActive), strategy.minReadySeconds, clock.now()),
+    );
   }
 
   #claim(set: DaemonSet): Promise<Pod[]> {

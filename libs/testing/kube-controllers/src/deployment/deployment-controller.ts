@@ -1,6 +1,15 @@
 import type { Service } from '@weft/runtime';
 import { toError } from '@weft/result';
-import { DEPLOYMENTS, isAlreadyExists, keyOf, REPLICA_SETS, splitKey, type Deployment, type ReplicaSet, type WorkQueue } from '@weft/kube';
+import {
+  DEPLOYMENTS,
+  isAlreadyExists,
+  keyOf,
+  REPLICA_SETS,
+  splitKey,
+  type Deployment,
+  type ReplicaSet,
+  type WorkQueue,
+} from '@weft/kube';
 import {
   controllerQueue,
   queueAdopters,
@@ -25,7 +34,14 @@ import {
   TEMPLATE_HASH,
   templateHash,
 } from './revisions.js';
-import { newReplicas, oldReplicas, proportionalReplicas, rolloutBounds, type ReplicaCounts, type RolloutBounds } from './rollout.js';
+import {
+  newReplicas,
+  oldReplicas,
+  proportionalReplicas,
+  rolloutBounds,
+  type ReplicaCounts,
+  type RolloutBounds,
+} from './rollout.js';
 
 /** Rolls Deployments out: one ReplicaSet per template, scaled step by step, each step decided anew from what is there. */
 export class DeploymentController implements Service {
@@ -102,14 +118,19 @@ export class DeploymentController implements Service {
       return rollout.fresh;
     }
     const old = sets.filter((set) => set !== rollout.fresh);
-    if (deployment.spec?.strategy?.type === 'Recreate' && (await this.#removeOld(deployment, old, bounds))) return rollout.fresh;
-    const fresh = rollout.fresh === undefined ? await this.#createNew(rollout, old) : await this.#annotate(rollout, rollout.fresh, old);
+    if (deployment.spec?.strategy?.type === 'Recreate' && (await this.#removeOld(deployment, old, bounds)))
+      return rollout.fresh;
+    const fresh =
+      rollout.fresh === undefined
+        ? await this.#createNew(rollout, old)
+        : await this.#annotate(rollout, rollout.fresh, old);
     await this.#markRevision(deployment, fresh);
     const wanted = newReplicas(bounds, countsOf(fresh), old.map(countsOf));
     if (await this.#scale(deployment, fresh, wanted, bounds)) return fresh;
     const keep = oldReplicas(bounds, countsOf(fresh), old.map(countsOf));
     for (const set of old) await this.#scale(deployment, set, keep.get(set.metadata?.name ?? '') ?? 0, bounds);
-    if (deployment.status !== undefined && isComplete(deployment, deployment.status)) await this.#forgetOld(deployment, old);
+    if (deployment.status !== undefined && isComplete(deployment, deployment.status))
+      await this.#forgetOld(deployment, old);
     return fresh;
   }
 
@@ -144,7 +165,10 @@ export class DeploymentController implements Service {
       spec: {
         replicas,
         minReadySeconds: deployment.spec?.minReadySeconds ?? 0,
-        selector: { ...deployment.spec?.selector, matchLabels: { ...deployment.spec?.selector.matchLabels, [TEMPLATE_HASH]: hash } },
+        selector: {
+          ...deployment.spec?.selector,
+          matchLabels: { ...deployment.spec?.selector.matchLabels, [TEMPLATE_HASH]: hash },
+        },
         template: { ...structuredClone(template), metadata: { ...template.metadata, labels } },
       },
     };
@@ -162,7 +186,8 @@ export class DeploymentController implements Service {
   async #existing(deployment: Deployment, wanted: ReplicaSet, failure: Error): Promise<ReplicaSet> {
     const { kube } = this.context.cluster;
     const existing = await kube.get(REPLICA_SETS, wanted.metadata?.namespace, wanted.metadata?.name ?? '');
-    if (existing !== null && isControlledBy(existing, deployment) && findNew(deployment, [existing]) !== undefined) return existing;
+    if (existing !== null && isControlledBy(existing, deployment) && findNew(deployment, [existing]) !== undefined)
+      return existing;
     const collisionCount = (deployment.status?.collisionCount ?? 0) + 1;
     await kube.replaceStatus(DEPLOYMENTS, { ...deployment, status: { ...deployment.status, collisionCount } });
     throw failure;
@@ -173,7 +198,11 @@ export class DeploymentController implements Service {
     const minReadySeconds = deployment.spec?.minReadySeconds ?? 0;
     const same = canonicalJson(annotations) === canonicalJson(fresh.metadata?.annotations ?? {});
     if (same && (fresh.spec?.minReadySeconds ?? 0) === minReadySeconds) return fresh;
-    const changed = { ...fresh, metadata: { ...fresh.metadata, annotations }, spec: { ...fresh.spec!, minReadySeconds } };
+    const changed = {
+      ...fresh,
+      metadata: { ...fresh.metadata, annotations },
+      spec: { ...fresh.spec!, minReadySeconds },
+    };
     return this.context.cluster.kube.replace(REPLICA_SETS, changed);
   }
 

@@ -31,7 +31,10 @@ export function deploymentStatus(observed: Observed): Status {
     updatedReplicas: fresh?.status?.replicas ?? 0,
     readyReplicas: sum(sets, 'readyReplicas'),
     availableReplicas,
-    unavailableReplicas: Math.max(0, sets.reduce((total, { spec }) => total + (spec?.replicas ?? 0), 0) - availableReplicas),
+    unavailableReplicas: Math.max(
+      0,
+      sets.reduce((total, { spec }) => total + (spec?.replicas ?? 0), 0) - availableReplicas,
+    ),
     ...(collisionCount === undefined ? {} : { collisionCount }),
   };
   return { ...counts, conditions: conditions(observed, counts) };
@@ -48,7 +51,8 @@ export function progressDeadlineMs(deployment: Deployment, status: Status, nowMs
   const progressing = status.conditions?.find(({ type }) => type === 'Progressing');
   const seconds = deployment.spec?.progressDeadlineSeconds;
   if (seconds === undefined || seconds >= 0x7fffffff || progressing?.lastUpdateTime === undefined) return undefined;
-  if (isComplete(deployment, status) || progressing.reason === 'ProgressDeadlineExceeded' || deployment.spec?.paused) return undefined;
+  if (isComplete(deployment, status) || progressing.reason === 'ProgressDeadlineExceeded' || deployment.spec?.paused)
+    return undefined;
   return Math.max(1, Date.parse(progressing.lastUpdateTime) + seconds * 1000 - nowMs + 1);
 }
 
@@ -76,8 +80,16 @@ function progress(observed: Observed, counts: Status): Condition | null {
   const { deployment, fresh, nowMs, refused, paused } = observed;
   const old = deployment.status?.conditions?.find(({ type }) => type === 'Progressing');
   const what = fresh?.metadata?.name ?? deployment.metadata?.name ?? '';
-  const be = (status: 'True' | 'False' | 'Unknown', reason: string, message: string): Condition => ({ type: 'Progressing', status, reason, message });
-  if (paused) return old?.reason === 'ProgressDeadlineExceeded' ? null : be('Unknown', 'DeploymentPaused', 'Deployment is paused');
+  const be = (status: 'True' | 'False' | 'Unknown', reason: string, message: string): Condition => ({
+    type: 'Progressing',
+    status,
+    reason,
+    message,
+  });
+  if (paused)
+    return old?.reason === 'ProgressDeadlineExceeded'
+      ? null
+      : be('Unknown', 'DeploymentPaused', 'Deployment is paused');
   if (refused !== null) return be('False', 'ReplicaSetCreateError', refused.message);
   if (fresh === undefined) return null;
   if (isComplete(deployment, counts)) {
@@ -104,9 +116,14 @@ function hasMoved(old: Status | undefined, counts: Status): boolean {
 }
 
 function replicaFailure({ sets, fresh, refused }: Observed): Condition | null {
-  if (refused !== null) return { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: refused.message };
-  const failing = [fresh, ...sets].flatMap((set) => set?.status?.conditions ?? []).find(({ type }) => type === 'ReplicaFailure');
-  return failing === undefined ? null : { type: 'ReplicaFailure', status: failing.status, reason: failing.reason ?? '', message: failing.message ?? '' };
+  if (refused !== null)
+    return { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: refused.message };
+  const failing = [fresh, ...sets]
+    .flatMap((set) => set?.status?.conditions ?? [])
+    .find(({ type }) => type === 'ReplicaFailure');
+  return failing === undefined
+    ? null
+    : { type: 'ReplicaFailure', status: failing.status, reason: failing.reason ?? '', message: failing.message ?? '' };
 }
 
 /** Progress that repeats the same words still is progress: it moves lastUpdateTime, from which the deadline counts. */
@@ -115,5 +132,9 @@ function withUpdateTime(conditions: readonly Condition[], wanted: Condition, now
   const same = old?.status === wanted.status && old.reason === wanted.reason && old.message === wanted.message;
   if (same && wanted.reason !== 'ReplicaSetUpdated') return conditions;
   if (same) return conditions.map((condition) => (condition === old ? { ...old, lastUpdateTime: now } : condition));
-  return setCondition(conditions, { ...wanted, lastUpdateTime: now } as Condition & { status: string }, now) as readonly Condition[];
+  return setCondition(
+    conditions,
+    { ...wanted, lastUpdateTime: now },
+    now,
+  );
 }

@@ -18,7 +18,8 @@ const NOT_COPIED = new Set([
 
 type Template = NonNullable<Deployment['spec']>['template'];
 
-export const revisionOf = (object: ReplicaSet | Deployment): number => Number(object.metadata?.annotations?.[REVISION] ?? 0) || 0;
+export const revisionOf = (object: ReplicaSet | Deployment): number =>
+  Number(object.metadata?.annotations?.[REVISION] ?? 0) || 0;
 
 /** The same pods would come from both templates. The hash label is the ReplicaSet's own. */
 export function sameTemplate(a: Template | undefined, b: Template | undefined): boolean {
@@ -57,7 +58,8 @@ export function revisionAnnotations(
   const newest = Math.max(0, ...others.map(revisionOf));
   const revision = Math.max(current, newest + 1);
   const history = existing?.metadata?.annotations?.[REVISION_HISTORY];
-  const past = current > 0 && revision > current ? [history, String(current)].filter((part) => part).join(',') : history;
+  const past =
+    current > 0 && revision > current ? [history, String(current)].filter((part) => part).join(',') : history;
   return {
     ...existing?.metadata?.annotations,
     ...Object.fromEntries(copied),

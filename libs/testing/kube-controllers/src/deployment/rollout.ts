@@ -25,10 +25,18 @@ export function resolveBound(value: number | string | undefined, total: number, 
 }
 
 /** Both bounds at zero would forbid any step; then one may be unavailable. */
-export function rolloutBounds(replicas: number, surge: number | string | undefined, unavailable: number | string | undefined): RolloutBounds {
+export function rolloutBounds(
+  replicas: number,
+  surge: number | string | undefined,
+  unavailable: number | string | undefined,
+): RolloutBounds {
   const maxSurge = resolveBound(surge, replicas, 'up');
   const maxUnavailable = resolveBound(unavailable, replicas, 'down');
-  return { replicas, maxSurge, maxUnavailable: maxSurge === 0 && maxUnavailable === 0 ? 1 : Math.min(maxUnavailable, replicas) };
+  return {
+    replicas,
+    maxSurge,
+    maxUnavailable: maxSurge === 0 && maxUnavailable === 0 ? 1 : Math.min(maxUnavailable, replicas),
+  };
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
@@ -40,7 +48,8 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, each)
 export function newReplicas(bounds: RolloutBounds, fresh: ReplicaCounts, old: readonly ReplicaCounts[]): number {
   const { replicas, maxSurge } = bounds;
   if (fresh.wanted >= replicas) return replicas;
-  const room = replicas + maxSurge - (fresh.wanted + sum(old.map(({ wanted, existing }) => Math.max(wanted, existing))));
+  const room =
+    replicas + maxSurge - (fresh.wanted + sum(old.map(({ wanted, existing }) => Math.max(wanted, existing))));
   return fresh.wanted + Math.max(0, Math.min(room, replicas - fresh.wanted));
 }
 
@@ -48,7 +57,11 @@ export function newReplicas(bounds: RolloutBounds, fresh: ReplicaCounts, old: re
  * How many pods each old ReplicaSet should keep: unavailable ones go first, then available ones as far as at least
  * replicas - maxUnavailable stay available. `old` is ordered oldest first.
  */
-export function oldReplicas(bounds: RolloutBounds, fresh: ReplicaCounts, old: readonly ReplicaCounts[]): Map<string, number> {
+export function oldReplicas(
+  bounds: RolloutBounds,
+  fresh: ReplicaCounts,
+  old: readonly ReplicaCounts[],
+): Map<string, number> {
   const minAvailable = bounds.replicas - bounds.maxUnavailable;
   const keep = new Map(old.map(({ name, wanted }) => [name, wanted]));
   // A status that was written before the last scale-down still counts the pods that are going; trust neither number alone.

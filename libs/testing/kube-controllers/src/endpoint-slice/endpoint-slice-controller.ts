@@ -1,5 +1,14 @@
 import type { Service } from '@weft/runtime';
-import { ENDPOINT_SLICES, keyOf, SERVICES, splitKey, type EndpointSlice, type KubeService, type Pod, type WorkQueue } from '@weft/kube';
+import {
+  ENDPOINT_SLICES,
+  keyOf,
+  SERVICES,
+  splitKey,
+  type EndpointSlice,
+  type KubeService,
+  type Pod,
+  type WorkQueue,
+} from '@weft/kube';
 import { controllerQueue, queueSelf, requeueAfter, type ControllerContext, type Outcome } from '../controller.js';
 import { canonicalJson } from '../model/canonical-json.js';
 import { controllerRef } from '../model/ownership.js';
@@ -24,7 +33,8 @@ export class EndpointSliceController implements Service {
     this.#queue = controllerQueue('endpointslices', context, (key) => this.#reconcile(key));
     queueSelf(cluster.services, this.#queue);
     const addOf = (pod: Pod): void => {
-      for (const service of cluster.services.list()) if (selects(service, pod)) this.#queue.add(keyOf(pod.metadata?.namespace, service.metadata?.name ?? ''));
+      for (const service of cluster.services.list())
+        if (selects(service, pod)) this.#queue.add(keyOf(pod.metadata?.namespace, service.metadata?.name ?? ''));
     };
     cluster.pods.on({
       added: addOf,
@@ -56,7 +66,10 @@ export class EndpointSliceController implements Service {
     const service = cluster.services.get(namespace, name);
     const slices = cluster.endpointSlices
       .list()
-      .filter((slice) => slice.metadata?.namespace === namespace && slice.metadata.labels?.[SERVICE_NAME] === name && isOurs(slice));
+      .filter(
+        (slice) =>
+          slice.metadata?.namespace === namespace && slice.metadata.labels?.[SERVICE_NAME] === name && isOurs(slice),
+      );
     if (service === undefined || service.metadata?.deletionTimestamp !== undefined) {
       for (const slice of slices) await this.#delete(slice);
       return undefined;
@@ -73,7 +86,10 @@ export class EndpointSliceController implements Service {
     const { cluster } = this.context;
     const { namespace = '', uid = '' } = service.metadata ?? {};
     const pods = cluster.podsByNamespace.get(namespace).filter((pod) => selects(service, pod));
-    const groups = withPlaceholders(service, endpointGroups(service, pods, (node) => cluster.nodes.get(undefined, node)));
+    const groups = withPlaceholders(
+      service,
+      endpointGroups(service, pods, (node) => cluster.nodes.get(undefined, node)),
+    );
     const plan = planSlices(groups, slices);
     const labels = labelsOf(service);
     for (const { slice, endpoints } of plan.update) await this.#replace(slice, endpoints, labels);
@@ -87,11 +103,16 @@ export class EndpointSliceController implements Service {
     }
     const changed = new Set([...plan.update.map(({ slice }) => slice), ...plan.delete]);
     for (const slice of slices) {
-      if (!changed.has(slice) && canonicalJson(slice.metadata?.labels) !== canonicalJson(labels)) await this.#replace(slice, slice.endpoints ?? [], labels);
+      if (!changed.has(slice) && canonicalJson(slice.metadata?.labels) !== canonicalJson(labels))
+        await this.#replace(slice, slice.endpoints ?? [], labels);
     }
   }
 
-  async #replace(slice: EndpointSlice, endpoints: EndpointGroup['endpoints'], labels: Record<string, string>): Promise<void> {
+  async #replace(
+    slice: EndpointSlice,
+    endpoints: EndpointGroup['endpoints'],
+    labels: Record<string, string>,
+  ): Promise<void> {
     await this.context.cluster.kube.replace(ENDPOINT_SLICES, {
       ...slice,
       metadata: { ...slice.metadata, labels },
@@ -129,9 +150,16 @@ function withPlaceholders(service: KubeService, groups: readonly EndpointGroup[]
 }
 
 function labelsOf(service: KubeService): Record<string, string> {
-  const own = Object.entries(service.metadata?.labels ?? {}).filter(([key]) => key !== SERVICE_NAME && key !== MANAGED_BY && key !== HEADLESS);
+  const own = Object.entries(service.metadata?.labels ?? {}).filter(
+    ([key]) => key !== SERVICE_NAME && key !== MANAGED_BY && key !== HEADLESS,
+  );
   const headless = service.spec?.clusterIP === 'None' ? { [HEADLESS]: '' } : {};
-  return { ...Object.fromEntries(own), ...headless, [SERVICE_NAME]: service.metadata?.name ?? '', [MANAGED_BY]: MANAGER };
+  return {
+    ...Object.fromEntries(own),
+    ...headless,
+    [SERVICE_NAME]: service.metadata?.name ?? '',
+    [MANAGED_BY]: MANAGER,
+  };
 }
 
 function sliceOf(

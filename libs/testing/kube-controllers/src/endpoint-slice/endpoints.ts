@@ -21,7 +21,11 @@ export const groupKey = (addressType: string, ports: readonly EndpointPort[]): s
  * The endpoints of a Service: its pods that have an address and did not finish. A named target port is looked up in each pod,
  * so pods of two versions may end in two groups; a pod without that port offers only the others.
  */
-export function endpointGroups(service: KubeService, pods: readonly Pod[], nodeOf: (name: string) => Node | undefined): EndpointGroup[] {
+export function endpointGroups(
+  service: KubeService,
+  pods: readonly Pod[],
+  nodeOf: (name: string) => Node | undefined,
+): EndpointGroup[] {
   const groups = new Map<string, { addressType: 'IPv4' | 'IPv6'; ports: EndpointPort[]; endpoints: Endpoint[] }>();
   for (const addressType of addressTypes(service)) {
     for (const pod of pods) {
@@ -52,7 +56,11 @@ function addressOf({ status }: Pod, addressType: 'IPv4' | 'IPv6'): string | null
 
 function portsOf(service: KubeService, pod: Pod): EndpointPort[] {
   return (service.spec?.ports ?? []).flatMap(({ name, port, targetPort, protocol = 'TCP', appProtocol }) => {
-    const number = resolvePort(pod, targetPort === undefined || targetPort === 0 || targetPort === '' ? port : targetPort, protocol);
+    const number = resolvePort(
+      pod,
+      targetPort === undefined || targetPort === 0 || targetPort === '' ? port : targetPort,
+      protocol,
+    );
     if (number === null) return [];
     return [{ name: name ?? '', port: number, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }];
   });
@@ -69,7 +77,12 @@ function resolvePort(pod: Pod, target: number | string, protocol: string): numbe
   return null;
 }
 
-function endpointOf(service: KubeService, pod: Pod, address: string, nodeOf: (name: string) => Node | undefined): Endpoint {
+function endpointOf(
+  service: KubeService,
+  pod: Pod,
+  address: string,
+  nodeOf: (name: string) => Node | undefined,
+): Endpoint {
   const { name = '', namespace = '', uid = '', deletionTimestamp } = pod.metadata ?? {};
   const serving = isReady(pod);
   const terminating = deletionTimestamp !== undefined;

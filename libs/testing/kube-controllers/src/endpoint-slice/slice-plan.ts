@@ -6,7 +6,10 @@ import { groupKey, type Endpoint, type EndpointGroup } from './endpoints.js';
 const MAX_ENDPOINTS = 100;
 
 export interface SlicePlan {
-  readonly create: readonly { readonly group: Omit<EndpointGroup, 'endpoints'>; readonly endpoints: readonly Endpoint[] }[];
+  readonly create: readonly {
+    readonly group: Omit<EndpointGroup, 'endpoints'>;
+    readonly endpoints: readonly Endpoint[];
+  }[];
   readonly update: readonly { readonly slice: EndpointSlice; readonly endpoints: readonly Endpoint[] }[];
   readonly delete: readonly EndpointSlice[];
 }
@@ -18,7 +21,11 @@ const addressOf = ({ addresses }: Endpoint): string => addresses[0] ?? '';
  * fill slices that change anyway, then those with room, then new slices; slices that would be empty go.
  */
 export function planSlices(groups: readonly EndpointGroup[], existing: readonly EndpointSlice[]): SlicePlan {
-  const plan = { create: [] as SlicePlan['create'][number][], update: [] as SlicePlan['update'][number][], delete: [] as EndpointSlice[] };
+  const plan = {
+    create: [] as SlicePlan['create'][number][],
+    update: [] as SlicePlan['update'][number][],
+    delete: [] as EndpointSlice[],
+  };
   const byGroup = new Map<string, EndpointSlice[]>();
   for (const slice of existing) {
     const key = groupKey(slice.addressType, (slice.ports ?? []).map(plainPort));
@@ -48,8 +55,11 @@ function planGroup(
     return { slice, endpoints, changed: canonicalJson(endpoints) !== canonicalJson(slice.endpoints ?? []) };
   });
   const rest = [...unplaced.values()];
-  const byUse = [...kept].sort((a, b) => Number(b.changed) - Number(a.changed) || b.endpoints.length - a.endpoints.length);
-  for (const target of byUse) target.endpoints.push(...rest.splice(0, Math.max(0, MAX_ENDPOINTS - target.endpoints.length)));
+  const byUse = [...kept].sort(
+    (a, b) => Number(b.changed) - Number(a.changed) || b.endpoints.length - a.endpoints.length,
+  );
+  for (const target of byUse)
+    target.endpoints.push(...rest.splice(0, Math.max(0, MAX_ENDPOINTS - target.endpoints.length)));
   const { addressType, ports } = group;
   while (rest.length > 0) plan.create.push({ group: { addressType, ports }, endpoints: rest.splice(0, MAX_ENDPOINTS) });
   const needsPlaceholder = group.endpoints.length === 0;
@@ -63,5 +73,10 @@ function planGroup(
 /** The server fills in defaults; compare what we would write. */
 function plainPort(port: NonNullable<EndpointSlice['ports']>[number]): NonNullable<EndpointSlice['ports']>[number] {
   const { name = '', port: number, protocol = 'TCP', appProtocol } = port;
-  return { name, ...(number === undefined ? {} : { port: number }), protocol, ...(appProtocol === undefined ? {} : { appProtocol }) };
+  return {
+    name,
+    ...(number === undefined ? {} : { port: number }),
+    protocol,
+    ...(appProtocol === undefined ? {} : { appProtocol }),
+  };
 }

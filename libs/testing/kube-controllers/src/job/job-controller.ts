@@ -1,6 +1,14 @@
 import type { Service } from '@weft/runtime';
 import { JOBS, setCondition, splitKey, type Job, type Pod, type WorkQueue } from '@weft/kube';
-import { controllerQueue, queueController, queueSelf, requeueAfter, writeStatus, type ControllerContext, type Outcome } from '../controller.js';
+import {
+  controllerQueue,
+  queueController,
+  queueSelf,
+  requeueAfter,
+  writeStatus,
+  type ControllerContext,
+  type Outcome,
+} from '../controller.js';
 import { isActive, isReady } from '../model/pod-state.js';
 import { podFrom, PodWriter } from '../model/pod-writer.js';
 import { finishedAt, jobVerdict, retryDelayMs, type JobVerdict } from './job-verdict.js';
@@ -61,7 +69,12 @@ export class JobController implements Service {
       return undefined;
     }
     const { parallelism = 1, completions } = job.spec ?? {};
-    const left = completions === undefined ? (verdict.succeeded > 0 ? active.length : parallelism) : completions - verdict.succeeded;
+    const left =
+      completions === undefined
+        ? verdict.succeeded > 0
+          ? active.length
+          : parallelism
+        : completions - verdict.succeeded;
     const wanted = Math.max(0, Math.min(parallelism, left));
     if (active.length > wanted) await this.#writer.delete(job, active.slice(wanted));
     if (active.length >= wanted) return undefined;
@@ -74,7 +87,10 @@ export class JobController implements Service {
       'controller-uid': uid,
       'job-name': name,
     };
-    await this.#writer.create(job, Array<Pod>(wanted - active.length).fill(podFrom(job.spec?.template ?? {}, job, JOBS, { labels })));
+    await this.#writer.create(
+      job,
+      Array<Pod>(wanted - active.length).fill(podFrom(job.spec?.template ?? {}, job, JOBS, { labels })),
+    );
     return undefined;
   }
 
@@ -83,8 +99,15 @@ export class JobController implements Service {
     const active = verdict.outcome === 'running' && !job.spec?.suspend ? pods.filter(isActive) : [];
     let conditions: readonly Condition[] = job.status?.conditions ?? [];
     const set = (type: string, reason: string | undefined, message: string | undefined): void => {
-      const wanted = { type, status: 'True', lastProbeTime: now, ...(reason === undefined ? {} : { reason }), ...(message === undefined ? {} : { message }) };
-      if (!conditions.some((each) => each.type === type && each.status === 'True')) conditions = setCondition(conditions, wanted, now);
+      const wanted = {
+        type,
+        status: 'True',
+        lastProbeTime: now,
+        ...(reason === undefined ? {} : { reason }),
+        ...(message === undefined ? {} : { message }),
+      };
+      if (!conditions.some((each) => each.type === type && each.status === 'True'))
+        conditions = setCondition(conditions, wanted, now);
     };
     if (verdict.outcome === 'complete') {
       set('SuccessCriteriaMet', 'CompletionsReached', 'Reached expected number of succeeded pods');
@@ -97,7 +120,9 @@ export class JobController implements Service {
       ...(startTime === undefined ? {} : { startTime }),
       ...(active.length === 0 ? {} : { active: active.length }),
       ready: active.filter(isReady).length,
-      terminating: pods.filter((pod) => pod.metadata?.deletionTimestamp !== undefined && pod.status?.phase === 'Running').length,
+      terminating: pods.filter(
+        (pod) => pod.metadata?.deletionTimestamp !== undefined && pod.status?.phase === 'Running',
+      ).length,
       ...(verdict.succeeded === 0 ? {} : { succeeded: verdict.succeeded }),
       ...(verdict.failed === 0 ? {} : { failed: verdict.failed }),
       ...(verdict.outcome === 'complete' ? { completionTime: now } : {}),
@@ -121,8 +146,10 @@ export class JobController implements Service {
     const leftMs = doneAtMs + ttl * 1000 - clock.now();
     if (leftMs > 0) return { requeueAfterMs: leftMs };
     const { namespace, name = '', uid } = job.metadata ?? {};
-    await cluster.kube.delete(JOBS, namespace, name, { propagationPolicy: 'Foreground', ...(uid === undefined ? {} : { preconditions: { uid } }) });
+    await cluster.kube.delete(JOBS, namespace, name, {
+      propagationPolicy: 'Foreground',
+      ...(uid === undefined ? {} : { preconditions: { uid } }),
+    });
     return undefined;
   }
 }
-

@@ -10,7 +10,9 @@ const MAX_RETRY_MS = 360_000;
 
 /** When the Job ended, in ms; null while it runs. */
 export function finishedAt({ status }: Job): number | null {
-  const end = status?.conditions?.find(({ type, status: value }) => (type === 'Complete' || type === 'Failed') && value === 'True');
+  const end = status?.conditions?.find(
+    ({ type, status: value }) => (type === 'Complete' || type === 'Failed') && value === 'True',
+  );
   return end === undefined ? null : Date.parse(end.lastTransitionTime ?? '') || 0;
 }
 
@@ -22,17 +24,20 @@ export function jobVerdict(job: Job, pods: readonly Pod[], nowMs: number): JobVe
   const failed = Math.max(status?.failed ?? 0, phase('Failed'));
   const counts = { succeeded, failed };
   const fail = (reason: string, message: string): JobVerdict => ({ ...counts, outcome: 'failed', reason, message });
-  if (spec?.completionMode === 'Indexed') return fail('Unsupported', 'completionMode Indexed is not supported here; use NonIndexed');
+  if (spec?.completionMode === 'Indexed')
+    return fail('Unsupported', 'completionMode Indexed is not supported here; use NonIndexed');
   const running = pods.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed').length;
   const needed = spec?.completions;
-  if (needed === undefined ? succeeded > 0 && running === 0 : succeeded >= needed) return { ...counts, outcome: 'complete' };
+  if (needed === undefined ? succeeded > 0 && running === 0 : succeeded >= needed)
+    return { ...counts, outcome: 'complete' };
   // Restarts inside a pod count too when the pod restarts its containers itself.
   const restarts = spec?.template.spec?.restartPolicy === 'OnFailure' ? totalRestarts(pods) : 0;
   if (failed + restarts > (spec?.backoffLimit ?? 6)) {
     return fail('BackoffLimitExceeded', 'Job has reached the specified backoff limit');
   }
   const seconds = spec?.activeDeadlineSeconds;
-  if (seconds === undefined || status?.startTime === undefined || spec?.suspend) return { ...counts, outcome: 'running' };
+  if (seconds === undefined || status?.startTime === undefined || spec?.suspend)
+    return { ...counts, outcome: 'running' };
   const deadlineMs = Date.parse(status.startTime) + seconds * 1000 - nowMs;
   if (deadlineMs <= 0) return fail('DeadlineExceeded', 'Job was active longer than specified deadline');
   return { ...counts, outcome: 'running', deadlineMs };
@@ -47,10 +52,16 @@ export function retryDelayMs(pods: readonly Pod[], failed: number, nowMs: number
 }
 
 function endOf(pod: Pod): number {
-  const ends = (pod.status?.containerStatuses ?? []).map(({ state }) => Date.parse(state?.terminated?.finishedAt ?? ''));
+  const ends = (pod.status?.containerStatuses ?? []).map(({ state }) =>
+    Date.parse(state?.terminated?.finishedAt ?? ''),
+  );
   const end = Math.max(...ends.filter((time) => !Number.isNaN(time)));
   return Number.isFinite(end) ? end : Date.parse(pod.metadata?.creationTimestamp ?? '') || 0;
 }
 
 const totalRestarts = (pods: readonly Pod[]): number =>
-  pods.reduce((sum, pod) => sum + (pod.status?.containerStatuses ?? []).reduce((each, { restartCount }) => each + restartCount, 0), 0);
+  pods.reduce(
+    (sum, pod) =>
+      sum + (pod.status?.containerStatuses ?? []).reduce((each, { restartCount }) => each + restartCount, 0),
+    0,
+  );

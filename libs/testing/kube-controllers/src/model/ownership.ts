@@ -57,7 +57,11 @@ export async function claim<T extends KubeObject, O extends KubeObject>(options:
       if (controller.uid !== owner.metadata?.uid) continue;
       if (matches) claimed.push(candidate);
       else if (owner.metadata?.deletionTimestamp === undefined) await release(options, candidate);
-    } else if (matches && candidate.metadata?.deletionTimestamp === undefined && owner.metadata?.deletionTimestamp === undefined) {
+    } else if (
+      matches &&
+      candidate.metadata?.deletionTimestamp === undefined &&
+      owner.metadata?.deletionTimestamp === undefined
+    ) {
       const adopted = await adopt(options, candidate);
       if (adopted !== null) claimed.push(adopted);
     }
@@ -65,7 +69,10 @@ export async function claim<T extends KubeObject, O extends KubeObject>(options:
   return claimed;
 }
 
-async function adopt<T extends KubeObject, O extends KubeObject>(options: ClaimOptions<T, O>, orphan: T): Promise<T | null> {
+async function adopt<T extends KubeObject, O extends KubeObject>(
+  options: ClaimOptions<T, O>,
+  orphan: T,
+): Promise<T | null> {
   const { kube, ownerType, owner, type } = options;
   // The cache may be behind: an owner that is already gone must not adopt.
   const live = await kube.get(ownerType, owner.metadata?.namespace, owner.metadata?.name ?? '');
@@ -74,7 +81,10 @@ async function adopt<T extends KubeObject, O extends KubeObject>(options: ClaimO
   return patchOwners(kube, type, orphan, ownerReferences);
 }
 
-async function release<T extends KubeObject, O extends KubeObject>(options: ClaimOptions<T, O>, object: T): Promise<void> {
+async function release<T extends KubeObject, O extends KubeObject>(
+  options: ClaimOptions<T, O>,
+  object: T,
+): Promise<void> {
   const rest = (object.metadata?.ownerReferences ?? []).filter(({ uid }) => uid !== options.owner.metadata?.uid);
   await patchOwners(options.kube, options.type, object, rest.length === 0 ? null : rest);
 }
@@ -88,7 +98,13 @@ async function patchOwners<T extends KubeObject>(
 ): Promise<T | null> {
   const { namespace, name, uid, resourceVersion } = object.metadata ?? {};
   try {
-    return await kube.patch(type, namespace, name ?? '', { metadata: { uid, resourceVersion, ownerReferences } }, { kind: 'merge' });
+    return await kube.patch(
+      type,
+      namespace,
+      name ?? '',
+      { metadata: { uid, resourceVersion, ownerReferences } },
+      { kind: 'merge' },
+    );
   } catch (failure) {
     if (isNotFound(failure) || isConflict(failure)) return null;
     throw failure;

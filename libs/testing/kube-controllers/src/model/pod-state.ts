@@ -2,7 +2,9 @@ import type { Pod } from '@weft/kube';
 
 /** Counts for its controller: neither finished nor being deleted. */
 export function isActive(pod: Pod): boolean {
-  return pod.metadata?.deletionTimestamp === undefined && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed';
+  return (
+    pod.metadata?.deletionTimestamp === undefined && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed'
+  );
 }
 
 export function isReady(pod: Pod): boolean {
@@ -26,14 +28,18 @@ export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): b
 
 /** Until the next ready pod becomes available; undefined if none is waiting. */
 export function nextAvailabilityMs(pods: readonly Pod[], minReadySeconds: number, nowMs: number): number | undefined {
-  const waits = pods.map((pod) => availableAt(pod, minReadySeconds)).filter((at): at is number => at !== null && at > nowMs);
+  const waits = pods
+    .map((pod) => availableAt(pod, minReadySeconds))
+    .filter((at): at is number => at !== null && at > nowMs);
   return waits.length === 0 ? undefined : Math.min(...waits) - nowMs + 1;
 }
 
-const restarts = (pod: Pod): number => (pod.status?.containerStatuses ?? []).reduce((sum, { restartCount }) => sum + restartCount, 0);
+const restarts = (pod: Pod): number =>
+  (pod.status?.containerStatuses ?? []).reduce((sum, { restartCount }) => sum + restartCount, 0);
 const readySince = (pod: Pod): number =>
   Date.parse(pod.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? '') || 0;
-const deletionCost = (pod: Pod): number => Number(pod.metadata?.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0) || 0;
+const deletionCost = (pod: Pod): number =>
+  Number(pod.metadata?.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0) || 0;
 const phaseRank = (pod: Pod): number => ({ Pending: 0, Unknown: 1, Running: 2 })[pod.status?.phase ?? 'Pending'] ?? 1;
 
 /**

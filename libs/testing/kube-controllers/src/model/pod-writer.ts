@@ -17,7 +17,11 @@ export function podFrom(
   template: PodTemplate,
   owner: KubeObject,
   ownerType: ResourceType<KubeObject>,
-  extra: { readonly name?: string; readonly labels?: Record<string, string>; readonly annotations?: Record<string, string> } = {},
+  extra: {
+    readonly name?: string;
+    readonly labels?: Record<string, string>;
+    readonly annotations?: Record<string, string>;
+  } = {},
 ): Pod {
   const { labels, annotations, finalizers } = template.metadata ?? {};
   const { namespace, name } = owner.metadata ?? {};
@@ -26,7 +30,9 @@ export function podFrom(
       ...(extra.name === undefined ? { generateName: `${name ?? ''}-` } : { name: extra.name }),
       ...(namespace === undefined ? {} : { namespace }),
       labels: { ...labels, ...extra.labels },
-      ...(annotations === undefined && extra.annotations === undefined ? {} : { annotations: { ...annotations, ...extra.annotations } }),
+      ...(annotations === undefined && extra.annotations === undefined
+        ? {}
+        : { annotations: { ...annotations, ...extra.annotations } }),
       ...(finalizers === undefined ? {} : { finalizers: [...finalizers] }),
       ownerReferences: [controllerRef(ownerType, owner)],
     },

@@ -41,14 +41,18 @@ export async function syncRevisions(
   const newest = Math.max(0, ...own.map(({ revision }) => revision));
   const existing = own.find((revision) => canonicalJson(revision.data) === text);
   if (existing !== undefined) {
-    const current = existing.revision === newest ? existing : await kube.replace(CONTROLLER_REVISIONS, { ...existing, revision: newest + 1 });
+    const current =
+      existing.revision === newest
+        ? existing
+        : await kube.replace(CONTROLLER_REVISIONS, { ...existing, revision: newest + 1 });
     return { hash: hashOf(current), revision: current, all: own };
   }
   const created = await createRevision(kube, type, workload, { data, number: newest + 1 });
   return { hash: hashOf(created), revision: created, all: [...own, created] };
 }
 
-const hashOf = (revision: ControllerRevision): string => revision.metadata?.labels?.[REVISION_HASH] ?? revision.metadata?.name ?? '';
+const hashOf = (revision: ControllerRevision): string =>
+  revision.metadata?.labels?.[REVISION_HASH] ?? revision.metadata?.name ?? '';
 
 async function createRevision(
   kube: KubeClient,
@@ -66,7 +70,9 @@ async function createRevision(
       namespace,
       labels: { ...workload.spec?.template?.metadata?.labels, [REVISION_HASH]: hash },
       annotations: Object.fromEntries(
-        Object.entries(workload.metadata?.annotations ?? {}).filter(([key]) => key !== 'kubectl.kubernetes.io/last-applied-configuration'),
+        Object.entries(workload.metadata?.annotations ?? {}).filter(
+          ([key]) => key !== 'kubectl.kubernetes.io/last-applied-configuration',
+        ),
       ),
       ownerReferences: [controllerRef(type, workload)],
     },
@@ -90,7 +96,9 @@ export async function trimRevisions(
   limit: number,
   inUse: ReadonlySet<string>,
 ): Promise<void> {
-  const idle = all.filter((revision) => revision.metadata?.uid !== current.metadata?.uid && !inUse.has(hashOf(revision)));
+  const idle = all.filter(
+    (revision) => revision.metadata?.uid !== current.metadata?.uid && !inUse.has(hashOf(revision)),
+  );
   const excess = [...idle].sort((a, b) => a.revision - b.revision).slice(0, Math.max(0, idle.length - limit));
   for (const { metadata } of excess) await kube.delete(CONTROLLER_REVISIONS, metadata?.namespace, metadata?.name ?? '');
 }

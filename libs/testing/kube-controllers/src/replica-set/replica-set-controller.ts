@@ -85,7 +85,8 @@ export class ReplicaSetController implements Service {
     const old = set.status?.conditions?.filter(({ type }) => type !== 'ReplicaFailure') ?? [];
     const reason = active.length < (set.spec?.replicas ?? 1) ? 'FailedCreate' : 'FailedDelete';
     const failure = refused && { type: 'ReplicaFailure', status: 'True', reason, message: refused.message };
-    const conditions = failure === null ? old : setCondition(set.status?.conditions, failure, new Date(now).toISOString());
+    const conditions =
+      failure === null ? old : setCondition(set.status?.conditions, failure, new Date(now).toISOString());
     return {
       replicas: active.length,
       fullyLabeledReplicas: active.filter((pod) => matchesLabels(template, pod.metadata?.labels)).length,

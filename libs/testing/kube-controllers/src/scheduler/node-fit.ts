@@ -3,7 +3,9 @@ import { parseQuantity } from './quantity.js';
 
 type Taint = NonNullable<NonNullable<Node['spec']>['taints']>[number];
 type PodSpec = NonNullable<Pod['spec']>;
-type NodeSelectorTerm = NonNullable<NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']>['nodeSelectorTerms'][number];
+type NodeSelectorTerm = NonNullable<
+  NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']
+>['nodeSelectorTerms'][number];
 type Requirement = NonNullable<NodeSelectorTerm['matchExpressions']>[number];
 
 /** Why a node cannot take a pod, in the words of kube-scheduler; null if it can. */
@@ -84,11 +86,15 @@ function lacks(pod: Pod, node: Node, onNode: readonly Pod[]): string | null {
     const requested = requests(pod, resource);
     const free = parseQuantity(allocatable[resource] ?? '');
     if (requested === 0 || free === null) continue;
-    if (requested + onNode.reduce((sum, other) => sum + requests(other, resource), 0) > free) return `Insufficient ${resource}`;
+    if (requested + onNode.reduce((sum, other) => sum + requests(other, resource), 0) > free)
+      return `Insufficient ${resource}`;
   }
   return null;
 }
 
 function requests({ spec }: Pod, resource: string): number {
-  return (spec?.containers ?? []).reduce((sum, { resources }) => sum + (parseQuantity(resources?.requests?.[resource] ?? '') ?? 0), 0);
+  return (spec?.containers ?? []).reduce(
+    (sum, { resources }) => sum + (parseQuantity(resources?.requests?.[resource] ?? '') ?? 0),
+    0,
+  );
 }

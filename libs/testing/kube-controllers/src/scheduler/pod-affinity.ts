@@ -2,7 +2,9 @@ import type { Node, Pod } from '@weft/kube';
 import { labelSelectorOf, matchesLabels } from '@weft/testing-kube-schema';
 
 type Terms = NonNullable<
-  NonNullable<NonNullable<NonNullable<Pod['spec']>['affinity']>['podAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']
+  NonNullable<
+    NonNullable<NonNullable<Pod['spec']>['affinity']>['podAffinity']
+  >['requiredDuringSchedulingIgnoredDuringExecution']
 >;
 
 export interface Placed {
@@ -15,8 +17,10 @@ export function podAffinityProblem(pod: Pod, node: Node, placed: readonly Placed
   const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
   const near = podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
   const far = podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-  const isFirst = (term: Terms[number]) => matches(term, pod, pod) && !placed.some((other) => matches(term, pod, other.pod));
-  if (!near.every((term) => isFirst(term) || anyNear(term, pod, node, placed))) return "node(s) didn't match pod affinity rules";
+  const isFirst = (term: Terms[number]) =>
+    matches(term, pod, pod) && !placed.some((other) => matches(term, pod, other.pod));
+  if (!near.every((term) => isFirst(term) || anyNear(term, pod, node, placed)))
+    return "node(s) didn't match pod affinity rules";
   if (far.some((term) => anyNear(term, pod, node, placed))) return "node(s) didn't match pod anti-affinity rules";
   const repelled = placed.some(({ pod: other, node: at }) =>
     (other.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).some(
@@ -37,5 +41,9 @@ function sameTopology(key: string, a: Node, b: Node): boolean {
 function matches({ labelSelector, namespaces }: Terms[number], owner: Pod, other: Pod): boolean {
   const scope = namespaces === undefined || namespaces.length === 0 ? [owner.metadata?.namespace ?? ''] : namespaces;
   const selector = labelSelectorOf(labelSelector);
-  return scope.includes(other.metadata?.namespace ?? '') && selector.ok && matchesLabels(selector.value, other.metadata?.labels);
+  return (
+    scope.includes(other.metadata?.namespace ?? '') &&
+    selector.ok &&
+    matchesLabels(selector.value, other.metadata?.labels)
+  );
 }

@@ -1,5 +1,15 @@
 import type { Service } from '@weft/runtime';
-import { isConflict, isNotFound, objectKey, PODS, setCondition, splitKey, type Node, type Pod, type WorkQueue } from '@weft/kube';
+import {
+  isConflict,
+  isNotFound,
+  objectKey,
+  PODS,
+  setCondition,
+  splitKey,
+  type Node,
+  type Pod,
+  type WorkQueue,
+} from '@weft/kube';
 import { controllerQueue, type ControllerContext, type Outcome } from '../controller.js';
 import { canonicalJson } from '../model/canonical-json.js';
 import { controllerOf } from '../model/ownership.js';
@@ -88,11 +98,16 @@ export class Scheduler implements Service {
       if (reason === null) fitting.push({ node, score: score(pod, node, here) });
       else reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
     }
-    fitting.sort((a, b) => compare(a.score, b.score) || (a.node.metadata?.name ?? '').localeCompare(b.node.metadata?.name ?? ''));
+    fitting.sort(
+      (a, b) => compare(a.score, b.score) || (a.node.metadata?.name ?? '').localeCompare(b.node.metadata?.name ?? ''),
+    );
     const best = fitting[0]?.node.metadata?.name;
     if (best !== undefined) return { node: best };
     const why = [...reasons].map(([reason, count]) => `${count} ${reason}`).join(', ');
-    return { message: nodes.length === 0 ? 'no nodes available to schedule pods' : `0/${nodes.length} nodes are available: ${why}.` };
+    return {
+      message:
+        nodes.length === 0 ? 'no nodes available to schedule pods' : `0/${nodes.length} nodes are available: ${why}.`,
+    };
   }
 
   #placed(): Placed[] {
@@ -114,7 +129,12 @@ export class Scheduler implements Service {
       await kube.createSubresource(
         PODS,
         { namespace, name, subresource: 'binding' },
-        { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target: { apiVersion: 'v1', kind: 'Node', name: node } },
+        {
+          apiVersion: 'v1',
+          kind: 'Binding',
+          metadata: { name, namespace, uid },
+          target: { apiVersion: 'v1', kind: 'Node', name: node },
+        },
       );
       kube.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace ?? ''}/${name} to ${node}`);
     } catch (failure) {
@@ -134,9 +154,11 @@ export class Scheduler implements Service {
     const { namespace, name = '' } = pod.metadata ?? {};
     const set = conditions.filter(({ type }) => type === 'PodScheduled');
     const body = { status: { phase: 'Pending', conditions: set } };
-    await cluster.kube.patch(PODS, namespace, name, body, { kind: 'strategic', subresource: 'status' }).catch((failure: unknown) => {
-      if (!isNotFound(failure)) throw failure;
-    });
+    await cluster.kube
+      .patch(PODS, namespace, name, body, { kind: 'strategic', subresource: 'status' })
+      .catch((failure: unknown) => {
+        if (!isNotFound(failure)) throw failure;
+      });
   }
 }
 
@@ -149,7 +171,12 @@ const isOurs = (pod: Pod): boolean =>
   (pod.spec?.schedulerName ?? SCHEDULER) === SCHEDULER &&
   (pod.spec?.schedulingGates ?? []).length === 0;
 
-const relevant = ({ metadata, spec, status }: Node): unknown => [metadata?.labels, spec?.taints, spec?.unschedulable, status?.allocatable];
+const relevant = ({ metadata, spec, status }: Node): unknown => [
+  metadata?.labels,
+  spec?.taints,
+  spec?.unschedulable,
+  status?.allocatable,
+];
 
 /** Smaller is better: less preferred weight missed, fewer siblings, fewer pods. */
 function score(pod: Pod, node: Node, here: readonly Pod[]): number[] {
