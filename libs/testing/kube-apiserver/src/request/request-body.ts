@@ -3,6 +3,7 @@ import { isObject, type JsonObject } from '@weft/testing-kube-schema';
 import { parseDocument } from 'yaml';
 import { badRequest, StatusError, tooLarge, unsupportedMediaType } from '../status-error.js';
 import { duplicateKeys } from './duplicate-keys.js';
+import { decodeProtobuf, PROTOBUF_MEDIA_TYPE } from './protobuf-body.js';
 
 /** Largest body of one object, as etcd and the real server have it. */
 export const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
@@ -35,7 +36,7 @@ export function patchKindOf(request: IncomingMessage): PatchKind {
 }
 
 /** The whole body; 413 as soon as it passes the limit (what follows is not read). The socket stays usable for the answer. */
-export function readBody(request: IncomingMessage, limitBytes = BODY_LIMIT_BYTES): Promise<string> {
+export function readBody(request: IncomingMessage, limitBytes = BODY_LIMIT_BYTES): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     if (Number(request.headers['content-length'] ?? '0') > limitBytes) {
       reject(tooLarge(limitBytes));
@@ -53,7 +54,7 @@ export function readBody(request: IncomingMessage, limitBytes = BODY_LIMIT_BYTES
       request.removeAllListeners('data');
       reject(tooLarge(limitBytes));
     });
-    request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    request.once('end', () => resolve(Buffer.concat(chunks)));
     request.once('error', () => reject(badRequest('the body of the request broke off')));
     request.once('aborted', () => reject(badRequest('the body of the request broke off')));
   });
@@ -70,10 +71,12 @@ function decodeYaml(text: string): DecodedBody {
 }
 
 /** Reads JSON, or YAML where the media type says so. JSON is tried first for YAML too: it is what clients mostly send. */
-export function decodeBody(text: string, mediaType: string): DecodedBody {
+export function decodeBody(bytes: Buffer, mediaType: string): DecodedBody {
+  if (mediaType === PROTOBUF_MEDIA_TYPE) return { value: decodeProtobuf(bytes), duplicates: [] };
   if (!['', 'application/json', 'application/yaml', ...PATCH_MEDIA_TYPES].includes(mediaType)) {
-    throw unsupportedMediaType(['application/json', 'application/yaml']);
+    throw unsupportedMediaType(['application/json', 'application/yaml', PROTOBUF_MEDIA_TYPE]);
   }
+  const text = bytes.toString('utf8');
   const yaml = mediaType.endsWith('yaml');
   try {
     const value = JSON.parse(text) as unknown;
@@ -97,10 +100,10 @@ export function decodeBody(text: string, mediaType: string): DecodedBody {
 
 /** As `decodeBody`, for a body that has to be one object. */
 export function decodeObject(
-  text: string,
+  bytes: Buffer,
   mediaType: string,
 ): { readonly object: JsonObject; readonly duplicates: readonly string[] } {
-  const { value, duplicates } = decodeBody(text, mediaType);
+  const { value, duplicates } = decodeBody(bytes, mediaType);
   if (!isObject(value)) throw badRequest('the body of the request must be one object');
   return { object: value, duplicates };
 }

@@ -53,9 +53,9 @@ export function writeOptionsOf(context: RequestContext, body: JsonObject = {}): 
 
 /** The body as an object; an empty body is an empty object. */
 export async function optionalBody({ request }: RequestContext): Promise<JsonObject> {
-  const text = await readBody(request);
-  if (text.trim() === '') return {};
-  const { value } = decodeBody(text, mediaTypeOf(request));
+  const bytes = await readBody(request);
+  if (bytes.length === 0) return {};
+  const { value } = decodeBody(bytes, mediaTypeOf(request));
   if (!isObject(value)) throw badRequest('the body of the request must be one object');
   return value;
 }
