@@ -250,8 +250,8 @@ export class HboneConnection {
   }
 
   #onPong(payload: Buffer, offset: number): void {
-    if (LIVENESS_PING.compare(payload, offset, offset + 8) === 0) this.#liveness.pong();
-    else if (this.#draining && DRAIN_PING.compare(payload, offset, offset + 8) === 0) this.#finalGoaway();
+    if (LIVENESS_PING.compare(payload, offset, offset + 8) === 0 && this.#liveness.pong()) return;
+    if (this.#draining && DRAIN_PING.compare(payload, offset, offset + 8) === 0) this.#finalGoaway();
     else this.#core.checkFlood(this.#core.guard.ignored());
   }
 

@@ -145,17 +145,13 @@ export class InboundHeaders {
     }
     const isConnect = head.value.method === 'CONNECT';
     const expectedBytes = isConnect ? -1 : contentLength(head.value.headers);
-    if (Number.isNaN(expectedBytes)) {
+    const endStream = this.#endStream;
+    if (Number.isNaN(expectedBytes) || (endStream && expectedBytes > 0)) {
       this.#refuse(streamId, Http2Code.PROTOCOL_ERROR);
       return;
     }
-    const endStream = this.#endStream;
     const stream = core.openStream(streamId, isConnect);
     stream.expectedBytes = expectedBytes;
-    if (endStream && expectedBytes > 0) {
-      core.streamError(streamId, stream, Http2Code.PROTOCOL_ERROR);
-      return;
-    }
     core.handler.onRequest?.(stream, head.value);
     if (endStream && !stream.gone && !core.isDead()) this.endStream(stream);
   }

@@ -13,8 +13,11 @@ export class Liveness {
     this.#ponged = false;
   }
 
-  pong(): void {
-    this.#ponged = true;
+  /** False if no PING waits for an answer. */
+  pong(): boolean {
+    const expected = this.#sentMs >= 0 && !this.#ponged;
+    this.#ponged = this.#sentMs >= 0;
+    return expected;
   }
 
   tick(nowMs: number): 'wait' | 'ping' | 'dead' {
