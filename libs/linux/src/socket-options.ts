@@ -11,6 +11,7 @@ const SO_REUSEPORT = 15;
 const SO_MARK = 36;
 const IP_FREEBIND = 15;
 const IP_TRANSPARENT = 19;
+const IP_BIND_ADDRESS_NO_PORT = 24;
 const IPV6_V6ONLY = 26;
 const IPV6_TRANSPARENT = 75;
 const IPV6_FREEBIND = 78;
@@ -59,6 +60,10 @@ export const socketOptions = {
   setFreebind(fd: number, family: 4 | 6): void {
     if (family === 6) set(fd, SOL_IPV6, IPV6_FREEBIND, 1, 'IPV6_FREEBIND');
     else set(fd, SOL_IP, IP_FREEBIND, 1, 'IP_FREEBIND');
+  },
+  /** A bind to port 0 chooses the port at connect, so that one source address may use a port to several destinations. */
+  setBindAddressNoPort(fd: number): void {
+    set(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1, 'IP_BIND_ADDRESS_NO_PORT');
   },
   setReuseAddress(fd: number): void {
     set(fd, SOL_SOCKET, SO_REUSEADDR, 1, 'SO_REUSEADDR');

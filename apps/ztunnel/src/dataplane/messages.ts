@@ -71,7 +71,11 @@ export type InboundVerdict =
       readonly reason: string;
     };
 
-/** Asked per stream (HBONE) or connection (plaintext). Equal contexts get equal verdicts until an invalidation. */
+/**
+ * Asked per stream (HBONE) or connection (plaintext). Equal contexts get equal verdicts until an invalidation. For that,
+ * two contexts are equal also when they differ in the port of `source` or in the `for` of `forwarded`: a verdict must not
+ * depend on either.
+ */
 export interface InboundContext {
   readonly podUid: string;
   readonly transport: 'hbone' | 'plaintext';
@@ -142,9 +146,11 @@ export type ToWorker =
   | { readonly type: 'stop' };
 
 export type FromWorker =
+  /** `DataPlane` swallows it: `start` resolves when all workers have said so. */
   | { readonly type: 'ready' }
+  /** `DataPlane` passes it on once, when every worker has the pod. Adding a pod again (same namespace) is answered, too. */
   | { readonly type: 'podAdded'; readonly podUid: string }
-  /** Listeners could not be made; the main thread retries. */
+  /** Listeners could not be made, in one worker at least; said once per `addPod`. The main thread retries. */
   | { readonly type: 'podFailed'; readonly podUid: string; readonly error: string }
   | {
       readonly type: 'outboundPlanNeeded';
@@ -159,7 +165,7 @@ export type FromWorker =
   | { readonly type: 'identityNeeded'; readonly spiffeId: string }
   | ConnectionOpened
   | ConnectionClosed
-  /** Ended before it had a context: bad TLS, unknown authority, refused verdict, failed plan. */
+  /** Ended before a byte could flow: bad TLS, unknown authority, refused verdict, failed plan, no connection to the target. */
   | {
       readonly type: 'connectionFailed';
       readonly podUid: string;
@@ -169,7 +175,12 @@ export type FromWorker =
       readonly peerIdentity: string | null;
       readonly reason: string;
       readonly flag: FailureFlag;
+      /** Outbound: the target of the plan that was tried last, if it came that far. */
+      readonly targetId?: number;
+      /** Inbound: what the verdict was asked for, if it came that far. */
+      readonly inbound?: InboundContext;
     }
+  /** `DataPlane` passes it on once, when all workers have drained. */
   | { readonly type: 'drained' }
   | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string };
 

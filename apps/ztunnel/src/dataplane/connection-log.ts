@@ -1,0 +1,115 @@
+import type { EventLoop } from './event-loop.js';
+import type { ConnectionOpened, FailureFlag, FromWorker } from './messages.js';
+
+/** A connection that the main thread may end by its id. */
+export interface Terminable {
+  terminate(why: string, flag: FailureFlag): void;
+}
+
+export type OpenedDetails = Omit<ConnectionOpened, 'type' | 'connectionId' | 'counterSlot'>;
+export type FailedDetails = Omit<Extract<FromWorker, { type: 'connectionFailed' }>, 'type'>;
+
+/** A slot is not used again for this long after its connection closed, so that a scrape never counts a stranger's bytes. */
+const SLOT_REST_MS = 5000;
+
+/** One open connection: its id and its two byte counters. */
+export class ConnectionRecord {
+  #closed = false;
+
+  constructor(
+    private readonly log: ConnectionLog,
+    readonly id: number,
+    readonly slot: number,
+    readonly startedMs: number,
+  ) {}
+
+  /** Bytes from the downstream. */
+  received(bytes: number): void {
+    this.log.counters[this.slot * 2]! += bytes;
+  }
+
+  /** Bytes to the downstream. */
+  sent(bytes: number): void {
+    this.log.counters[this.slot * 2 + 1]! += bytes;
+  }
+
+  /** Only the first call counts. `error` is absent after an ordinary end. */
+  close(why: string, flag: FailureFlag = 'none', error?: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.log.closed(this, why, flag, error);
+  }
+}
+
+/** Ids, counters and the opened, closed and failed messages: each connection is told of exactly once. */
+export class ConnectionLog {
+  readonly #live = new Map<number, Terminable>();
+  readonly #free: number[];
+  readonly #resting: { readonly slot: number; readonly untilMs: number }[] = [];
+  #nextId: number;
+
+  /**
+   * @param ids first id and the distance to the next, so that workers never share one.
+   */
+  constructor(
+    private readonly loop: EventLoop,
+    readonly counters: Float64Array,
+    private readonly ids: { readonly first: number; readonly step: number },
+    private readonly post: (message: FromWorker) => void,
+  ) {
+    this.#nextId = ids.first;
+    this.#free = Array.from({ length: counters.length >> 1 }, (_, i) => (counters.length >> 1) - 1 - i);
+  }
+
+  get openCount(): number {
+    return this.#live.size;
+  }
+
+  /** Null when all counter slots are taken: the connection must be refused. */
+  open(details: OpenedDetails, connection: Terminable, startedMs: number): ConnectionRecord | null {
+    const slot = this.#takeSlot();
+    if (slot === null) return null;
+    this.counters[slot * 2] = 0;
+    this.counters[slot * 2 + 1] = 0;
+    const record = new ConnectionRecord(this, this.#nextId, slot, startedMs);
+    this.#nextId += this.ids.step;
+    this.#live.set(record.id, connection);
+    this.post({ ...details, type: 'connectionOpened', connectionId: record.id, counterSlot: slot });
+    return record;
+  }
+
+  fail(details: FailedDetails): void {
+    this.post({ ...details, type: 'connectionFailed' });
+  }
+
+  /** For ConnectionRecord. */
+  closed(record: ConnectionRecord, why: string, flag: FailureFlag, error: string | undefined): void {
+    this.#live.delete(record.id);
+    this.#resting.push({ slot: record.slot, untilMs: this.loop.nowMs + SLOT_REST_MS });
+    this.post({
+      type: 'connectionClosed',
+      connectionId: record.id,
+      receivedBytes: this.counters[record.slot * 2]!,
+      sentBytes: this.counters[record.slot * 2 + 1]!,
+      durationMs: this.loop.nowMs - record.startedMs,
+      flag,
+      ...(error === undefined ? {} : { error }),
+      why,
+    });
+  }
+
+  terminate(connectionId: number, why: string, flag: FailureFlag): void {
+    this.#live.get(connectionId)?.terminate(why, flag);
+  }
+
+  #takeSlot(): number | null {
+    if (this.#free.length === 0) this.#wakeSlots();
+    return this.#free.pop() ?? null;
+  }
+
+  #wakeSlots(): void {
+    let awake = 0;
+    while (awake < this.#resting.length && this.#resting[awake]!.untilMs <= this.loop.nowMs) awake++;
+    for (const { slot } of this.#resting.splice(0, awake)) this.#free.push(slot);
+  }
+}

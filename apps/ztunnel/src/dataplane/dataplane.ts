@@ -1,0 +1,244 @@
+import { join } from 'node:path';
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { closeDescriptor, duplicateDescriptor, EventFd, raiseOpenFileLimit, warmThreadPool } from '@weft/linux';
+import { toError } from '@weft/result';
+import type { Logger, Service } from '@weft/runtime';
+import { DEFAULT_LIMITS, type DataPlaneLimits } from './limits.js';
+import type { FromWorker, Identity, ToWorker } from './messages.js';
+import type { WorkerSettings } from './worker.js';
+
+type AddPod = Extract<ToWorker, { type: 'addPod' }>;
+
+export interface DataPlaneOptions {
+  /** Threads. Every pod is served by all of them: the kernel spreads its connections. */
+  readonly workers: number;
+  readonly limits?: Partial<DataPlaneLimits>;
+  readonly log: Logger;
+  /**
+   * Everything that the workers say, in order per worker. Answer questions with `send(answer, workerIndex)`. `ready`, `log`
+   * are handled here; `podAdded`, `podFailed` and `drained` come once for all workers.
+   */
+  readonly onMessage: (message: FromWorker, workerIndex: number) => void;
+  /** The bundled worker. Default: `data-plane.cjs` beside this bundle. */
+  readonly entry?: string;
+}
+
+interface Running {
+  readonly index: number;
+  readonly thread: Worker;
+  readonly port: MessagePort;
+  readonly wake: EventFd;
+  readonly exited: Promise<void>;
+  /** Opened and not yet closed, with the slot, so that a dead worker's connections can be closed in its place. */
+  readonly open: Map<number, { readonly slot: number; readonly atMs: number }>;
+  ready: boolean;
+}
+
+interface PodState {
+  readonly added: AddPod;
+  /** Workers that have not answered the last `addPod`. */
+  readonly waiting: Set<number>;
+}
+
+const RESTART_MS = 200;
+/** Ids of one life of a worker; the next life starts above. */
+const IDS_PER_LIFE = 2 ** 32;
+const STOP_MS = 2000;
+
+/**
+ * The data plane as the main thread sees it: N worker threads, each with its own loop, behind one mailbox. It remembers
+ * pods and identities, so that a worker that died is started again with all of them.
+ */
+export class DataPlane implements Service {
+  readonly name = 'data plane';
+  /** Per worker; `counters[i]` is indexed as `ConnectionOpened.counterSlot` says. */
+  readonly counters: readonly Float64Array[];
+  readonly #limits: DataPlaneLimits;
+  readonly #running: (Running | null)[];
+  readonly #lives: number[];
+  readonly #pods = new Map<string, PodState>();
+  readonly #identities = new Map<string, Identity>();
+  readonly #drained = new Set<number>();
+  #draining = false;
+  #stopping = false;
+
+  constructor(private readonly options: DataPlaneOptions) {
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const bytes = this.#limits.maxConnections * 2 * Float64Array.BYTES_PER_ELEMENT;
+    this.counters = Array.from({ length: options.workers }, () => new Float64Array(new SharedArrayBuffer(bytes)));
+    this.#running = this.counters.map(() => null);
+    this.#lives = this.counters.map(() => 0);
+  }
+
+  async start(): Promise<void> {
+    await warmThreadPool();
+    raiseOpenFileLimit();
+    await Promise.all(this.counters.map((_, index) => this.#startWorker(index)));
+  }
+
+  /** Ends every connection at once; drain first with `send({ type: 'drain' })` if they should end by themselves. */
+  async stop(hard: AbortSignal): Promise<void> {
+    this.#stopping = true;
+    const running = this.#running.filter((worker) => worker !== null);
+    for (const worker of running) this.#post(worker, { type: 'stop' });
+    const deadline = AbortSignal.any([hard, AbortSignal.timeout(STOP_MS)]);
+    const gaveUp = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }));
+    await Promise.race([Promise.all(running.map(({ exited }) => exited)), gaveUp]);
+    await Promise.all(running.map(async ({ thread }) => thread.terminate()));
+    for (const { added } of this.#pods.values()) closeDescriptor(added.netnsFd);
+    this.#pods.clear();
+  }
+
+  /** To one worker, or to all. `addPod` always goes to all, and the descriptor in it becomes the data plane's. */
+  send(message: ToWorker, workerIndex?: number): void {
+    this.#remember(message);
+    if (message.type === 'addPod') return this.#addPod(message);
+    for (const worker of this.#running) {
+      if (worker === null || (workerIndex !== undefined && worker.index !== workerIndex)) continue;
+      const own = message.type === 'closeConnections' ? ownConnections(message, worker) : message;
+      if (own !== null) this.#post(worker, own);
+    }
+  }
+
+  #remember(message: ToWorker): void {
+    if (message.type === 'setIdentity') this.#identities.set(message.identity.spiffeId, message.identity);
+    else if (message.type === 'dropIdentity') this.#identities.delete(message.spiffeId);
+    else if (message.type === 'drain') this.#draining = true;
+    else if (message.type === 'removePod') this.#forgetPod(message.podUid);
+    else if (message.type === 'updatePod') {
+      const pod = this.#pods.get(message.podUid);
+      if (pod === undefined) return;
+      const { podIps, sourceIdentity } = message;
+      this.#pods.set(message.podUid, { ...pod, added: { ...pod.added, podIps, sourceIdentity } });
+    }
+  }
+
+  #addPod(message: AddPod): void {
+    this.#forgetPod(message.podUid);
+    const pod = { added: message, waiting: new Set(this.counters.keys()) };
+    this.#pods.set(message.podUid, pod);
+    for (const worker of this.#running) if (worker !== null) this.#postPod(worker, pod);
+  }
+
+  #forgetPod(podUid: string): void {
+    const pod = this.#pods.get(podUid);
+    if (pod !== undefined) closeDescriptor(pod.added.netnsFd);
+    this.#pods.delete(podUid);
+  }
+
+  #postPod(worker: Running, { added }: PodState): void {
+    this.#post(worker, { ...added, netnsFd: duplicateDescriptor(added.netnsFd) });
+  }
+
+  #post({ port, wake }: Running, message: ToWorker): void {
+    port.postMessage(message);
+    wake.signal();
+  }
+
+  async #startWorker(index: number): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    const wake = EventFd.create();
+    const step = this.options.workers;
+    const workerData: WorkerSettings = {
+      port: port2,
+      wakeFd: wake.fd,
+      counters: this.counters[index]!.buffer as SharedArrayBuffer,
+      connectionIds: { first: (this.#lives[index]!++ * IDS_PER_LIFE + 1) * step + index, step },
+      limits: this.#limits,
+    };
+    const entry = this.options.entry ?? join(__dirname, 'data-plane.cjs');
+    const thread = new Worker(entry, { workerData, transferList: [port2], name: `data-plane-${index}` });
+    const exited = new Promise<void>((resolve) => {
+      thread.once('exit', () => resolve());
+    });
+    const worker: Running = { index, thread, port: port1, wake, exited, open: new Map(), ready: false };
+    this.#running[index] = worker;
+    const ready = new Promise<void>((resolve, reject) => {
+      port1.on('message', (batch: readonly FromWorker[]) => {
+        for (const message of batch) this.#received(worker, message, resolve);
+      });
+      thread.on('error', (error) => {
+        this.options.log.error({ worker: index, err: toError(error) }, 'data plane worker failed');
+        reject(toError(error));
+      });
+      thread.once('exit', () => {
+        reject(new Error(`data plane worker ${index} ended before it was ready`));
+        this.#exited(worker);
+      });
+    });
+    await ready;
+  }
+
+  #received(worker: Running, message: FromWorker, onReady: () => void): void {
+    switch (message.type) {
+      case 'ready':
+        worker.ready = true;
+        this.#bringUp(worker);
+        return onReady();
+      case 'log':
+        return this.options.log[message.level]({ worker: worker.index }, message.message);
+      case 'podAdded':
+      case 'podFailed':
+        return this.#podAnswered(worker, message);
+      case 'drained':
+        this.#drained.add(worker.index);
+        if (this.#drained.size < this.options.workers) return;
+        break;
+      case 'connectionOpened':
+        worker.open.set(message.connectionId, { slot: message.counterSlot, atMs: performance.now() });
+        break;
+      case 'connectionClosed':
+        worker.open.delete(message.connectionId);
+        break;
+      default:
+    }
+    this.options.onMessage(message, worker.index);
+  }
+
+  #podAnswered(
+    worker: Running,
+    message: Extract<FromWorker, { podUid: string; type: 'podAdded' | 'podFailed' }>,
+  ): void {
+    const pod = this.#pods.get(message.podUid);
+    if (pod === undefined || !pod.waiting.delete(worker.index)) return;
+    if (message.type === 'podFailed') pod.waiting.clear();
+    if (pod.waiting.size === 0) this.options.onMessage(message, worker.index);
+  }
+
+  /** What a new worker has to know. */
+  #bringUp(worker: Running): void {
+    for (const identity of this.#identities.values()) this.#post(worker, { type: 'setIdentity', identity });
+    for (const pod of this.#pods.values()) this.#postPod(worker, pod);
+    if (this.#draining) this.#post(worker, { type: 'drain' });
+  }
+
+  #exited(worker: Running): void {
+    worker.port.close();
+    worker.wake.close();
+    this.#running[worker.index] = null;
+    for (const [connectionId, { slot, atMs }] of worker.open) {
+      const cells = this.counters[worker.index]!;
+      const bytes = { receivedBytes: cells[slot * 2]!, sentBytes: cells[slot * 2 + 1]! };
+      const lost = { durationMs: performance.now() - atMs, flag: 'none', why: 'the data plane worker ended' } as const;
+      this.options.onMessage(
+        { type: 'connectionClosed', connectionId, ...bytes, ...lost, error: lost.why },
+        worker.index,
+      );
+    }
+    worker.open.clear();
+    if (this.#stopping || !worker.ready) return;
+    this.options.log.error({ worker: worker.index }, 'data plane worker ended; starting it again');
+    setTimeout(() => {
+      if (this.#stopping) return;
+      this.#startWorker(worker.index).catch((error: unknown) => {
+        this.options.log.error({ worker: worker.index, err: toError(error) }, 'data plane worker did not start again');
+      });
+    }, RESTART_MS);
+  }
+}
+
+/** The part of a close command that is about this worker's connections. */
+function ownConnections(message: Extract<ToWorker, { type: 'closeConnections' }>, worker: Running): ToWorker | null {
+  const connectionIds = message.connectionIds.filter((id) => worker.open.has(id));
+  return connectionIds.length === 0 ? null : { ...message, connectionIds };
+}

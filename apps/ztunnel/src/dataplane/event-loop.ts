@@ -1,0 +1,218 @@
+import { toError } from '@weft/result';
+import { closeDescriptor, Epoll } from '@weft/linux';
+
+/** Something with a descriptor in the loop. */
+export interface EventSource {
+  onEvents(mask: number): void;
+  /** `onEvents` (or a planned task) threw: end this one thing, quietly. Must not throw. */
+  onCrash(error: Error): void;
+}
+
+/** Work that goes on in the next turn, so that one busy connection does not starve the others. */
+export interface Task {
+  /** The loop's: true while it waits for its turn. */
+  planned: boolean;
+  run(): void;
+  onCrash(error: Error): void;
+}
+
+/** Output that is written once per turn, however many connections added to it. */
+export interface Flushable {
+  /** The loop's: true while it waits to be flushed. */
+  dirty: boolean;
+  flush(): void;
+  onCrash(error: Error): void;
+}
+
+export interface Deadline {
+  readonly atMs: number;
+  readonly expire: () => void;
+}
+
+const LONGEST_WAIT_MS = 500;
+const DEADLINE_SCAN_MS = 100;
+const SECOND_MS = 1000;
+
+/**
+ * The loop of a worker thread: epoll in, plain calls out. It never returns to Node's own loop, so promises, timers and
+ * streams do not run on its thread.
+ *
+ * One turn: events, planned tasks, one flush of everything dirty, deadlines, then the descriptors that were closed in the
+ * turn. They are closed last so that no number is reused while events of its former owner are still in the batch.
+ */
+export class EventLoop {
+  readonly #epoll = new Epoll(512);
+  readonly #sources: (EventSource | undefined)[] = [];
+  readonly #deadlines = new Set<Deadline>();
+  readonly #everySecond = new Set<() => void>();
+  readonly #atTurnEnd: (() => void)[] = [];
+  #tasks: Task[] = [];
+  #dirty: Flushable[] = [];
+  #closing: number[] = [];
+  #nowMs = performance.now();
+  #nextScanMs = 0;
+  #nextSecondMs = 0;
+  #running = false;
+
+  /** `report` is told every exception that was not expected; the loop goes on. */
+  constructor(readonly report: (error: Error) => void) {}
+
+  /** Milliseconds of a steady clock, read once per turn. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  watch(fd: number, events: number, source: EventSource): void {
+    this.#epoll.add(fd, events);
+    this.#sources[fd] = source;
+  }
+
+  change(fd: number, events: number): void {
+    this.#epoll.modify(fd, events);
+  }
+
+  /** Takes a descriptor out without closing it. */
+  unwatch(fd: number): void {
+    this.#epoll.remove(fd);
+    this.#sources[fd] = undefined;
+  }
+
+  /** No event comes any more; the descriptor is closed at the end of the turn. */
+  close(fd: number): void {
+    this.#sources[fd] = undefined;
+    this.#closing.push(fd);
+  }
+
+  plan(task: Task): void {
+    if (task.planned) return;
+    task.planned = true;
+    this.#tasks.push(task);
+  }
+
+  markDirty(output: Flushable): void {
+    if (output.dirty) return;
+    output.dirty = true;
+    this.#dirty.push(output);
+  }
+
+  /** Calls `expire` once after `delayMs` (to about 100 ms), unless it is cancelled first. */
+  deadline(delayMs: number, expire: () => void): Deadline {
+    const deadline = { atMs: this.#nowMs + delayMs, expire };
+    this.#deadlines.add(deadline);
+    return deadline;
+  }
+
+  cancel(deadline: Deadline | null): void {
+    if (deadline !== null) this.#deadlines.delete(deadline);
+  }
+
+  /** Returns what undoes it. */
+  everySecond(act: () => void): () => void {
+    this.#everySecond.add(act);
+    return () => this.#everySecond.delete(act);
+  }
+
+  /** Called at the end of every turn, after the flushes. */
+  atTurnEnd(act: () => void): void {
+    this.#atTurnEnd.push(act);
+  }
+
+  stop(): void {
+    this.#running = false;
+  }
+
+  run(): void {
+    this.#running = true;
+    while (this.#running) this.turn(LONGEST_WAIT_MS);
+    this.#closeDescriptors();
+    this.#epoll.close();
+  }
+
+  /** One turn; waits at most `waitMs` for an event. */
+  turn(waitMs: number): void {
+    const busy = this.#tasks.length > 0 || this.#dirty.length > 0;
+    const wait = this.#deadlines.size > 0 ? Math.min(waitMs, DEADLINE_SCAN_MS) : waitMs;
+    const count = this.#epoll.wait(busy ? 0 : wait);
+    this.#nowMs = performance.now();
+    for (let i = 0; i < count; i++) {
+      const source = this.#sources[this.#epoll.eventFd(i)];
+      if (source !== undefined) this.#dispatch(source, this.#epoll.eventMask(i));
+    }
+    this.#runTasks();
+    this.#flush();
+    this.#tick();
+    for (const act of this.#atTurnEnd) this.#guard(act);
+    this.#closeDescriptors();
+  }
+
+  #dispatch(source: EventSource, mask: number): void {
+    try {
+      source.onEvents(mask);
+    } catch (thrown) {
+      this.#crashed(source, thrown);
+    }
+  }
+
+  #runTasks(): void {
+    if (this.#tasks.length === 0) return;
+    const tasks = this.#tasks;
+    this.#tasks = [];
+    for (const task of tasks) {
+      task.planned = false;
+      try {
+        task.run();
+      } catch (thrown) {
+        this.#crashed(task, thrown);
+      }
+    }
+  }
+
+  #flush(): void {
+    if (this.#dirty.length === 0) return;
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const output of dirty) {
+      output.dirty = false;
+      try {
+        output.flush();
+      } catch (thrown) {
+        this.#crashed(output, thrown);
+      }
+    }
+  }
+
+  #tick(): void {
+    if (this.#nowMs >= this.#nextScanMs) {
+      this.#nextScanMs = this.#nowMs + DEADLINE_SCAN_MS;
+      for (const deadline of this.#deadlines) {
+        if (deadline.atMs > this.#nowMs) continue;
+        this.#deadlines.delete(deadline);
+        this.#guard(deadline.expire);
+      }
+    }
+    if (this.#nowMs < this.#nextSecondMs) return;
+    this.#nextSecondMs = this.#nowMs + SECOND_MS;
+    for (const act of this.#everySecond) this.#guard(act);
+  }
+
+  #closeDescriptors(): void {
+    if (this.#closing.length === 0) return;
+    const closing = this.#closing;
+    this.#closing = [];
+    for (const fd of closing) closeDescriptor(fd);
+  }
+
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (thrown) {
+      this.report(toError(thrown));
+    }
+  }
+
+  #crashed(one: { onCrash(error: Error): void }, thrown: unknown): void {
+    const error = toError(thrown);
+    this.report(error);
+    this.#guard(() => one.onCrash(error));
+  }
+}

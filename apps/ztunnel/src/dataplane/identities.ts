@@ -1,0 +1,75 @@
+import { TlsContext } from '@weft/tls';
+import type { Deadline, EventLoop } from './event-loop.js';
+import type { FromWorker, Identity } from './messages.js';
+
+/** The TLS context of each identity, and the connections that wait for one that is not there yet. */
+export class Identities {
+  readonly #contexts = new Map<string, TlsContext>();
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  constructor(
+    private readonly loop: EventLoop,
+    private readonly timeoutMs: number,
+    private readonly post: (message: FromWorker) => void,
+  ) {}
+
+  /** New or rotated. An identity that OpenSSL refuses is reported, and the one before it stays. */
+  set(identity: Identity): void {
+    const made = TlsContext.create(identity);
+    if (!made.ok) {
+      this.post({ type: 'log', level: 'error', message: `identity ${identity.spiffeId}: ${made.error.message}` });
+      return;
+    }
+    this.#contexts.get(identity.spiffeId)?.free();
+    this.#contexts.set(identity.spiffeId, made.value);
+    const waiting = this.#waiting.get(identity.spiffeId);
+    this.#waiting.delete(identity.spiffeId);
+    for (const resume of waiting ?? []) resume();
+  }
+
+  drop(spiffeId: string): void {
+    this.#contexts.get(spiffeId)?.free();
+    this.#contexts.delete(spiffeId);
+  }
+
+  peek(spiffeId: string): TlsContext | null {
+    return this.#contexts.get(spiffeId) ?? null;
+  }
+
+  /**
+   * Calls `done` with the context, at once if it is loaded; else asks for it and calls later, with null after the
+   * deadline. Returns what takes the interest back.
+   */
+  get(spiffeId: string, done: (context: TlsContext | null) => void): () => void {
+    const context = this.#contexts.get(spiffeId);
+    if (context !== undefined) {
+      done(context);
+      return () => undefined;
+    }
+    const waiting = this.#waiting.get(spiffeId) ?? new Set();
+    if (waiting.size === 0) this.post({ type: 'identityNeeded', spiffeId });
+    this.#waiting.set(spiffeId, waiting);
+    return this.#wait(spiffeId, waiting, done);
+  }
+
+  close(): void {
+    for (const context of this.#contexts.values()) context.free();
+    this.#contexts.clear();
+    this.#waiting.clear();
+  }
+
+  #wait(spiffeId: string, waiting: Set<() => void>, done: (context: TlsContext | null) => void): () => void {
+    let deadline: Deadline | null = null;
+    const stop = (): void => {
+      waiting.delete(resume);
+      this.loop.cancel(deadline);
+    };
+    const resume = (): void => {
+      stop();
+      done(this.#contexts.get(spiffeId) ?? null);
+    };
+    deadline = this.loop.deadline(this.timeoutMs, resume);
+    waiting.add(resume);
+    return stop;
+  }
+}

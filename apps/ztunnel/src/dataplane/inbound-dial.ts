@@ -1,0 +1,93 @@
+import { parseSocketAddress, type IpAddress, type SocketAddress } from '@weft/ip';
+import type { DialOutcome } from './dial.js';
+import { isOwnPort } from './limits.js';
+import type { FailureFlag, InboundContext, InboundVerdict } from './messages.js';
+import type { PodServices } from './pod-services.js';
+import { verdictKey } from './verdict-key.js';
+
+export type AllowVerdict = Extract<InboundVerdict, { kind: 'allow' }>;
+
+export interface InboundRefusal {
+  /** HTTP status for HBONE. */
+  readonly status: number;
+  readonly reason: string;
+  readonly flag: FailureFlag;
+}
+
+export interface InboundDialHandler {
+  onConnected(fd: number, verdict: AllowVerdict): void;
+  onRefused(refusal: InboundRefusal): void;
+}
+
+/** What inbound connections of both transports have in common: ask for the verdict, then connect to the application. */
+export class InboundDial {
+  #withdraw: () => void = () => undefined;
+  #over = false;
+
+  constructor(
+    private readonly services: PodServices,
+    private readonly context: InboundContext,
+    private readonly source: SocketAddress,
+    private readonly handler: InboundDialHandler,
+  ) {}
+
+  start(): void {
+    const { services, context } = this;
+    this.#withdraw = services.pod.verdicts.get(
+      verdictKey(context),
+      (requestId) => services.post({ type: 'inboundVerdictNeeded', requestId, context }),
+      (verdict) => this.#judged(verdict),
+    );
+  }
+
+  cancel(): void {
+    this.#over = true;
+    this.#withdraw();
+  }
+
+  #judged(verdict: InboundVerdict | null): void {
+    if (this.#over) return;
+    this.#withdraw = () => undefined;
+    if (verdict === null) {
+      const reason = `no verdict after ${this.services.limits.answerTimeoutMs} ms`;
+      return this.#refuse({ status: 503, reason, flag: 'none' });
+    }
+    if (verdict.kind === 'deny') {
+      const { status, reason } = verdict;
+      return this.#refuse({ status, reason, flag: status === 401 ? 'DENY' : 'none' });
+    }
+    this.#connect(verdict);
+  }
+
+  #connect(verdict: AllowVerdict): void {
+    const { services, source } = this;
+    const to = parseSocketAddress(verdict.dial);
+    if (to === null) return this.#refuse({ status: 503, reason: `bad address ${verdict.dial}`, flag: 'CONNECT' });
+    if (isOwnPort(to.port, services.limits)) {
+      return this.#refuse({ status: 503, reason: `port ${to.port} is the proxy's own`, flag: 'none' });
+    }
+    const dial = services.pod.dial(to, spoofed(verdict, source, to), (outcome) => this.#dialled(verdict, outcome));
+    this.#withdraw = () => dial.cancel();
+  }
+
+  #dialled(verdict: AllowVerdict, outcome: DialOutcome): void {
+    this.#withdraw = () => undefined;
+    if (outcome.kind === 'connected') {
+      this.#over = true;
+      return this.handler.onConnected(outcome.fd, verdict);
+    }
+    const why = outcome.kind === 'failed' ? outcome.reason : 'timed out';
+    this.#refuse({ status: 503, reason: `connect to the application at ${verdict.dial}: ${why}`, flag: 'CONNECT' });
+  }
+
+  #refuse(refusal: InboundRefusal): void {
+    this.#over = true;
+    this.handler.onRefused(refusal);
+  }
+}
+
+/** The address to appear as; null for the pod's own: a pod that talks to itself has no other. */
+function spoofed(verdict: AllowVerdict, source: SocketAddress, to: SocketAddress): IpAddress | null {
+  const own = source.ip.family !== to.ip.family || source.ip.text === to.ip.text;
+  return verdict.preserveSource && !own ? source.ip : null;
+}

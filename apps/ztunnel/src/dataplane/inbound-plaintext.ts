@@ -1,0 +1,120 @@
+import { formatSocketAddress } from '@weft/ip';
+import { tcpSocket } from '@weft/linux';
+import { InboundDial, type AllowVerdict, type InboundDialHandler, type InboundRefusal } from './inbound-dial.js';
+import type { Accepted } from './listener.js';
+import { isOwnPort } from './limits.js';
+import type { FailureFlag, InboundContext } from './messages.js';
+import { PlainRelay } from './plain-relay.js';
+import type { PodMember } from './pod.js';
+import type { PodServices } from './pod-services.js';
+import { TcpEnd, type TcpEndOwner } from './tcp-end.js';
+
+/** A connection in plaintext to the pod, captured on 15006: judged by its source address, then passed on unchanged. */
+export class InboundPlaintext implements PodMember, TcpEndOwner, InboundDialHandler {
+  readonly #client: TcpEnd;
+  readonly #context: InboundContext;
+  readonly #dial: InboundDial;
+  #relay: PlainRelay | null = null;
+  #over = false;
+
+  constructor(
+    private readonly services: PodServices,
+    private readonly accepted: Accepted,
+  ) {
+    const original = tcpSocket.originalDestination(accepted.fd) ?? accepted.local;
+    this.#client = new TcpEnd(services.loop, accepted.fd, this);
+    this.#context = {
+      podUid: services.pod.uid,
+      transport: 'plaintext',
+      source: formatSocketAddress(accepted.peer),
+      destination: formatSocketAddress(original),
+      peerIdentity: null,
+    };
+    this.#dial = new InboundDial(services, this.#context, accepted.peer, this);
+    services.pod.join(this);
+    if (isOwnPort(original.port, services.limits)) {
+      this.#fail(`port ${original.port} is the proxy's own`, 'none');
+    } else {
+      this.#dial.start();
+    }
+  }
+
+  onConnected(fd: number, verdict: AllowVerdict): void {
+    const { services } = this;
+    const upstream = new TcpEnd(services.loop, fd, this);
+    const { podUid, source, destination } = this.#context;
+    const record = services.log.open(
+      {
+        podUid,
+        direction: 'inbound',
+        transport: 'plaintext',
+        source,
+        destination,
+        actualDestination: verdict.dial,
+        inbound: this.#context,
+        peerIdentity: null,
+      },
+      { terminate: (why, flag) => this.#relay?.terminate(why, flag) },
+      this.accepted.acceptedMs,
+    );
+    if (record === null) {
+      upstream.close(true);
+      return this.#fail('too many connections in this worker', 'none');
+    }
+    this.#relay = new PlainRelay({
+      loop: services.loop,
+      downstream: this.#client,
+      upstream,
+      buffer: services.plainBuffer,
+      record,
+      onEnded: () => this.#leave(),
+    });
+    this.#relay.start();
+  }
+
+  onRefused({ reason, flag }: InboundRefusal): void {
+    this.#fail(reason, flag);
+  }
+
+  endWithPod(why: string): void {
+    if (this.#relay !== null) this.#relay.terminate(why, 'none');
+    else this.#fail(why, 'none');
+  }
+
+  // ---- the client, before bytes flow
+
+  onReadable(): void {
+    if (this.#client.gone) this.onBroken();
+  }
+
+  onBroken(): void {
+    this.#fail('the client closed the connection', 'none');
+  }
+
+  onWritten(): void {
+    // Nothing is written yet.
+  }
+
+  onFinished(): void {
+    // Nothing is finished yet.
+  }
+
+  onCrash(error: Error): void {
+    this.#fail(`internal error: ${error.message}`, 'none');
+  }
+
+  #fail(reason: string, flag: FailureFlag): void {
+    if (this.#over) return;
+    this.#dial.cancel();
+    this.#client.close(true);
+    const inbound = this.#context;
+    const { podUid, source, destination, peerIdentity } = inbound;
+    this.services.log.fail({ podUid, direction: 'inbound', source, destination, peerIdentity, reason, flag, inbound });
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#over = true;
+    this.services.pod.leave(this);
+  }
+}

@@ -1,0 +1,133 @@
+import { Http2Code, http2CodeName, type HboneStream } from '@weft/hbone';
+import type { SocketAddress } from '@weft/ip';
+import { InboundDial, type AllowVerdict, type InboundDialHandler, type InboundRefusal } from './inbound-dial.js';
+import type { FailureFlag, InboundContext } from './messages.js';
+import type { PodServices } from './pod-services.js';
+import { StreamRelay } from './stream-relay.js';
+import { TcpEnd, type TcpEndOwner } from './tcp-end.js';
+import type { Tunnel, TunnelError, TunnelStreamUser } from './tunnel.js';
+
+export interface InboundStreamParts {
+  readonly tunnel: Tunnel;
+  readonly stream: HboneStream;
+  readonly context: InboundContext;
+  readonly source: SocketAddress;
+}
+
+/** One CONNECT on a pod's 15008, until the application is connected and the 200 is sent. */
+export class InboundStream implements TunnelStreamUser, TcpEndOwner, InboundDialHandler {
+  readonly #dial: InboundDial;
+  readonly #startedMs: number;
+  #over = false;
+
+  constructor(
+    private readonly services: PodServices,
+    private readonly parts: InboundStreamParts,
+  ) {
+    this.#startedMs = services.loop.nowMs;
+    parts.stream.user = this;
+    this.#dial = new InboundDial(services, parts.context, parts.source, this);
+  }
+
+  start(): void {
+    this.#dial.start();
+  }
+
+  onRefused({ status, reason, flag }: InboundRefusal): void {
+    if (this.#over) return;
+    this.parts.tunnel.http.respond(this.parts.stream, status, [], true);
+    this.#failed(reason, flag);
+  }
+
+  onConnected(fd: number, verdict: AllowVerdict): void {
+    const { services } = this;
+    const { tunnel, stream, context } = this.parts;
+    const socket = new TcpEnd(services.loop, fd, this);
+    let relay: StreamRelay | null = null;
+    const record = services.log.open(
+      {
+        podUid: context.podUid,
+        direction: 'inbound',
+        transport: 'hbone',
+        source: context.source,
+        destination: context.destination,
+        actualDestination: verdict.dial,
+        inbound: context,
+        peerIdentity: context.peerIdentity,
+      },
+      { terminate: (why, flag) => relay?.terminate(why, flag) },
+      this.#startedMs,
+    );
+    if (record === null) {
+      socket.close(true);
+      return this.onRefused({ status: 503, reason: 'too many connections in this worker', flag: 'none' });
+    }
+    this.#over = true;
+    tunnel.http.respond(stream, 200, verdict.baggage === undefined ? [] : [['baggage', verdict.baggage]]);
+    const parts = { loop: services.loop, socket, tunnel, stream, record } as const;
+    relay = new StreamRelay({ ...parts, downstream: 'stream', socketName: 'application', onEnded: () => undefined });
+    if (stream.remoteEnded) relay.onEnd();
+    relay.start();
+  }
+
+  // ---- the stream, before the 200
+
+  onReset(code: number): void {
+    this.#cancelled(`stream reset by the peer: ${http2CodeName(code)}`);
+  }
+
+  onTunnelClosed(error: TunnelError): void {
+    this.#cancelled(`tunnel closed: ${error.reason}`);
+  }
+
+  onEnd(): void {
+    // Seen again when the application is connected.
+  }
+
+  onData(): void {
+    // The connection takes no bytes before the 200.
+  }
+
+  onWritable(): void {
+    // Nothing was reserved yet.
+  }
+
+  onResponse(): void {
+    // A server gets none.
+  }
+
+  onCrash(error: Error): void {
+    if (this.#over) return;
+    this.parts.tunnel.http.reset(this.parts.stream, Http2Code.INTERNAL_ERROR);
+    this.#cancelled(`internal error: ${error.message}`);
+  }
+
+  onReadable(): void {
+    // The relay looks itself.
+  }
+
+  onWritten(): void {
+    // Nothing is written yet.
+  }
+
+  onFinished(): void {
+    // Nothing is finished yet.
+  }
+
+  onBroken(): void {
+    // The relay finds out when it reads.
+  }
+
+  #cancelled(reason: string): void {
+    if (this.#over) return;
+    this.#dial.cancel();
+    this.#failed(reason, 'none');
+  }
+
+  #failed(reason: string, flag: FailureFlag): void {
+    this.#over = true;
+    const { podUid, source, destination, peerIdentity } = this.parts.context;
+    const inbound = this.parts.context;
+    this.services.log.fail({ podUid, direction: 'inbound', source, destination, peerIdentity, reason, flag, inbound });
+  }
+}

@@ -1,0 +1,163 @@
+import type { HboneRequest, HboneStream } from '@weft/hbone';
+import { formatSocketAddress, parseSocketAddress } from '@weft/ip';
+import { parseSpiffeId, uriSansOfCertificate } from '@weft/spiffe';
+import type { TlsContext } from '@weft/tls';
+import { InboundStream } from './inbound-stream.js';
+import type { Accepted } from './listener.js';
+import type { FailureFlag, InboundContext } from './messages.js';
+import type { PodMember } from './pod.js';
+import type { PodServices } from './pod-services.js';
+import { Tunnel, type TunnelError, type TunnelOwner } from './tunnel.js';
+
+/** `host:port` with a name of letters, digits, dots and dashes. */
+const HOST_AND_PORT = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}):(\d{1,5})$/;
+
+/** A connection to a pod's 15008: mTLS, then HBONE streams. */
+export class InboundTunnel implements TunnelOwner, PodMember {
+  readonly #source: string;
+  readonly #destination: string;
+  #tunnel: Tunnel | null = null;
+  #peerIdentity: string | null = null;
+  #refusal: string | null = null;
+  #withdraw: () => void;
+  #over = false;
+
+  constructor(
+    private readonly services: PodServices,
+    private readonly accepted: Accepted,
+    private readonly onEnded: (tunnel: InboundTunnel) => void,
+  ) {
+    this.#source = formatSocketAddress(accepted.peer);
+    this.#destination = formatSocketAddress(accepted.local);
+    services.pod.join(this);
+    this.#withdraw = () => undefined;
+    this.#withdraw = services.identities.get(services.pod.sourceIdentity, (context) => this.#start(context));
+  }
+
+  /** GOAWAY: no new streams; closes with the last one. */
+  drain(): void {
+    const tunnel = this.#tunnel;
+    if (tunnel === null) this.#end('draining', 'none');
+    else if (!tunnel.open) tunnel.abort('draining');
+    else if (tunnel.http.activeStreams === 0) tunnel.closeGracefully();
+    else tunnel.http.shutdown();
+  }
+
+  endWithPod(why: string): void {
+    if (this.#tunnel === null) this.#end(why, 'none');
+    else this.#tunnel.abort(why);
+  }
+
+  #start(context: TlsContext | null): void {
+    if (this.#over) return;
+    const { services, accepted } = this;
+    if (context === null) {
+      return this.#end(`no certificate for ${services.pod.sourceIdentity}`, 'TLS_FAILURE');
+    }
+    const shared = { readBuffer: services.readBuffer, handshakeTimeoutMs: services.limits.handshakeTimeoutMs };
+    this.#tunnel = new Tunnel(services.loop, accepted.fd, this, shared, context, 'server');
+  }
+
+  // ---- TunnelOwner
+
+  verifyPeer(certificate: Buffer | null): string | null {
+    const shown = certificate === null ? [] : uriSansOfCertificate(certificate);
+    const own = parseSpiffeId(this.services.pod.sourceIdentity);
+    const ids = shown.map(parseSpiffeId).flatMap((parsed) => (parsed.ok ? [parsed.value] : []));
+    const sameDomain = own.ok && ids.some(({ trustDomain }) => trustDomain === own.value.trustDomain);
+    if (sameDomain) {
+      this.#peerIdentity = ids[0]!.text;
+      return null;
+    }
+    const names = shown.length === 0 ? 'no SPIFFE ID' : shown.join(', ');
+    this.#refusal = `the peer shows ${names}, not an identity of trust domain ${own.ok ? own.value.trustDomain : '?'}`;
+    return this.#refusal;
+  }
+
+  onOpen(): void {
+    // Streams come when the peer sends them.
+  }
+
+  onRoom(): void {
+    // Only a client opens streams.
+  }
+
+  onRequest(stream: HboneStream, request: HboneRequest): void {
+    const tunnel = this.#tunnel!;
+    const problem = badRequest(request);
+    if (problem !== null) {
+      tunnel.http.respond(stream, 400, [], true);
+      this.#failed(problem, 'none');
+      return;
+    }
+    const inbound = new InboundStream(this.services, {
+      tunnel,
+      stream,
+      context: this.#contextOf(request),
+      source: this.accepted.peer,
+    });
+    inbound.start();
+  }
+
+  onClosed(error: TunnelError | null): void {
+    if (error === null || error.stage === 'open') return this.#leave();
+    if (this.#refusal !== null) return this.#end(this.#refusal, 'IDENTITY_ERROR');
+    this.#end(error.reason, error.stage === 'tls' ? 'TLS_FAILURE' : 'H2_HANDSHAKE_FAILURE');
+  }
+
+  #contextOf(request: HboneRequest): InboundContext {
+    const header = (name: string): string | undefined => {
+      const values = request.headers.filter(([key]) => key === name).map(([, value]) => value);
+      return values.length === 0 ? undefined : values.join(',');
+    };
+    const [baggage, forwarded, forwardedNetwork] = ['baggage', 'forwarded', 'x-forwarded-network'].map(header);
+    return {
+      podUid: this.services.pod.uid,
+      transport: 'hbone',
+      source: this.#source,
+      destination: this.#destination,
+      peerIdentity: this.#peerIdentity,
+      authority: request.authority,
+      ...(baggage === undefined ? {} : { baggage }),
+      ...(forwarded === undefined ? {} : { forwarded }),
+      ...(forwardedNetwork === undefined ? {} : { forwardedNetwork }),
+    };
+  }
+
+  #failed(reason: string, flag: FailureFlag): void {
+    this.services.log.fail({
+      podUid: this.services.pod.uid,
+      direction: 'inbound',
+      source: this.#source,
+      destination: this.#destination,
+      peerIdentity: this.#peerIdentity,
+      reason,
+      flag,
+    });
+  }
+
+  /** It never carried a stream. */
+  #end(reason: string, flag: FailureFlag): void {
+    if (this.#over) return;
+    this.#failed(reason, flag);
+    if (this.#tunnel === null) this.services.loop.close(this.accepted.fd);
+    this.#leave();
+  }
+
+  #leave(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#withdraw();
+    this.services.pod.leave(this);
+    this.onEnded(this);
+  }
+}
+
+/** The sentence of RFC 9113, 8.5 and of HBONE that the request breaks; null if none. */
+function badRequest({ method, authority }: HboneRequest): string | null {
+  if (method !== 'CONNECT') return `method ${JSON.stringify(method)} is not CONNECT`;
+  if (parseSocketAddress(authority) !== null) return null;
+  const port = HOST_AND_PORT.exec(authority)?.[1];
+  if (port === undefined || Number(port) > 65_535) return `authority ${JSON.stringify(authority)} is not host:port`;
+  return null;
+}

@@ -1,0 +1,45 @@
+import type { KeepAlive } from '@weft/linux';
+
+/** Ports, times and sizes of the data path. Everything is plain data, so that it can be handed to a worker thread. */
+export interface DataPlaneLimits {
+  /** Ports bound in every pod's network namespace. */
+  readonly ports: { readonly outbound: number; readonly inboundPlaintext: number; readonly inboundHbone: number };
+  /** Mark of every socket made in a pod's namespace; the pod's rules let it pass. */
+  readonly packetMark: number;
+  readonly keepAlive: KeepAlive;
+  /** TCP connect, to a peer or to the application. */
+  readonly connectTimeoutMs: number;
+  /** From the end of the TCP connect to the end of the TLS handshake, and on the server from the accept. */
+  readonly handshakeTimeoutMs: number;
+  /** For the main thread's answer: a plan or a verdict. */
+  readonly answerTimeoutMs: number;
+  /** For an identity that is not loaded yet. */
+  readonly identityTimeoutMs: number;
+  /** From the CONNECT to its response. */
+  readonly responseTimeoutMs: number;
+  /** A pooled tunnel without streams is closed after this. */
+  readonly idleTunnelMs: number;
+  /** Connections open at one time in one worker; more are refused. Also the number of counter slots. */
+  readonly maxConnections: number;
+  /** Plans, and verdicts, remembered per pod. */
+  readonly cacheEntries: number;
+}
+
+export const DEFAULT_LIMITS: DataPlaneLimits = {
+  ports: { outbound: 15_001, inboundPlaintext: 15_006, inboundHbone: 15_008 },
+  packetMark: 0x539,
+  keepAlive: { idleSeconds: 180, intervalSeconds: 180, probes: 9 },
+  connectTimeoutMs: 10_000,
+  handshakeTimeoutMs: 10_000,
+  answerTimeoutMs: 5_000,
+  identityTimeoutMs: 10_000,
+  responseTimeoutMs: 30_000,
+  idleTunnelMs: 300_000,
+  maxConnections: 65_536,
+  cacheEntries: 10_000,
+};
+
+/** Ports of ours: a connection that would end on one of them would come back to us for ever. */
+export function isOwnPort(port: number, { ports }: DataPlaneLimits): boolean {
+  return port === ports.outbound || port === ports.inboundPlaintext || port === ports.inboundHbone;
+}

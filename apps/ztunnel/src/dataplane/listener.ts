@@ -1,0 +1,69 @@
+import type { SocketAddress } from '@weft/ip';
+import { closeDescriptor, EAGAIN, EMFILE, ENFILE, EPOLLIN, tcpSocket } from '@weft/linux';
+import type { EventLoop, EventSource } from './event-loop.js';
+
+/** An accepted connection: an open socket and who is on it. The receiver owns the descriptor. */
+export interface Accepted {
+  readonly fd: number;
+  readonly peer: SocketAddress;
+  /** This end of the connection, as the packets carry it after the rules. */
+  readonly local: SocketAddress;
+  readonly acceptedMs: number;
+}
+
+const ACCEPTS_PER_EVENT = 64;
+const RETRY_MS = 200;
+
+/** Accepts on one port of one pod. Out of descriptors it pauses instead of spinning. */
+export class Listener implements EventSource {
+  #closed = false;
+  #paused = false;
+
+  constructor(
+    private readonly loop: EventLoop,
+    private readonly fd: number,
+    private readonly onAccepted: (accepted: Accepted) => void,
+    private readonly onExhausted: () => void,
+  ) {
+    loop.watch(fd, EPOLLIN, this);
+  }
+
+  onEvents(): void {
+    for (let i = 0; i < ACCEPTS_PER_EVENT && !this.#closed; i++) {
+      const fd = tcpSocket.accept(this.fd);
+      if (fd === -EAGAIN) return;
+      if (fd === -EMFILE || fd === -ENFILE) return this.#pause();
+      // Anything else is about the one connection (ECONNABORTED and its kin).
+      if (fd >= 0) this.#accepted(fd);
+    }
+  }
+
+  onCrash(): void {
+    // It was about one connection; the listener goes on.
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#paused) closeDescriptor(this.fd);
+    else this.loop.close(this.fd);
+  }
+
+  #accepted(fd: number): void {
+    const peer = tcpSocket.peerAddress(fd);
+    const local = tcpSocket.localAddress(fd);
+    if (peer === null || local === null) closeDescriptor(fd);
+    else this.onAccepted({ fd, peer, local, acceptedMs: this.loop.nowMs });
+  }
+
+  #pause(): void {
+    this.#paused = true;
+    this.loop.unwatch(this.fd);
+    this.onExhausted();
+    this.loop.deadline(RETRY_MS, () => {
+      if (this.#closed) return;
+      this.#paused = false;
+      this.loop.watch(this.fd, EPOLLIN, this);
+    });
+  }
+}

@@ -1,0 +1,316 @@
+import { randomBytes } from 'node:crypto';
+import { http2CodeName, Http2Code, type HboneResponse, type HboneStream } from '@weft/hbone';
+import { formatSocketAddress, isLoopback, parseSocketAddress, type SocketAddress } from '@weft/ip';
+import { tcpSocket } from '@weft/linux';
+import type { ClientTunnel, TunnelFailure } from './client-tunnel.js';
+import type { Dial, DialOutcome } from './dial.js';
+import type { Deadline } from './event-loop.js';
+import type { Accepted } from './listener.js';
+import { isOwnPort } from './limits.js';
+import type { FailureFlag, HboneTarget, OutboundPlan, PlainTarget } from './messages.js';
+import { PlainRelay } from './plain-relay.js';
+import type { Pod, PodMember } from './pod.js';
+import type { PodServices } from './pod-services.js';
+import { StreamRelay } from './stream-relay.js';
+import { TcpEnd, type TcpEndOwner } from './tcp-end.js';
+import type { StreamSeeker } from './tunnel-pool.js';
+import type { TunnelError, TunnelStreamUser } from './tunnel.js';
+import { drawTarget, type Drawn } from './draw-target.js';
+
+type HbonePlan = Extract<OutboundPlan, { kind: 'hbone' }>;
+
+/**
+ * A captured connection of the pod's own: from the accept until bytes flow, or until it is known that they never will.
+ * No byte of the client is read before the far side has answered 200 (or, in plaintext, is connected); that is why
+ * another target can be tried once when the first one fails.
+ */
+export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamUser, StreamSeeker {
+  readonly #client: TcpEnd;
+  readonly #destination: string;
+  readonly #source: string;
+  #plan: OutboundPlan | null = null;
+  #target: Drawn | null = null;
+  #triesLeft = 2;
+  /** Takes back what is waited for: the plan, a stream, a dial. */
+  #withdraw: () => void = () => undefined;
+  #deadline: Deadline | null = null;
+  #stream: { readonly stream: HboneStream; readonly tunnel: ClientTunnel; readonly reused: boolean } | null = null;
+  #relay: StreamRelay | PlainRelay | null = null;
+  #over = false;
+
+  constructor(
+    private readonly services: PodServices,
+    private readonly accepted: Accepted,
+  ) {
+    const original = tcpSocket.originalDestination(accepted.fd) ?? accepted.local;
+    this.#source = formatSocketAddress(accepted.peer);
+    this.#destination = formatSocketAddress(original);
+    this.#client = new TcpEnd(services.loop, accepted.fd, this);
+    this.#pod.join(this);
+    if (isLoopback(original.ip) && isOwnPort(original.port, services.limits)) {
+      this.#fail({ reason: 'attempted recursive call to ourselves', flag: 'none' });
+    } else {
+      this.#askPlan();
+    }
+  }
+
+  get #pod(): Pod {
+    return this.services.pod;
+  }
+
+  #askPlan(): void {
+    const { services } = this;
+    this.#withdraw = this.#pod.plans.get(
+      this.#destination,
+      (requestId) =>
+        services.post({
+          type: 'outboundPlanNeeded',
+          requestId,
+          podUid: this.#pod.uid,
+          source: this.#source,
+          destination: this.#destination,
+        }),
+      (plan) => this.#planned(plan),
+    );
+  }
+
+  #planned(plan: OutboundPlan | null): void {
+    if (this.#over) return;
+    this.#withdraw = () => undefined;
+    if (plan === null) {
+      const reason = `no plan for ${this.#destination} after ${this.services.limits.answerTimeoutMs} ms`;
+      return this.#fail({ reason, flag: 'none' });
+    }
+    if (plan.kind === 'reject') return this.#fail({ reason: plan.reason, flag: 'none' });
+    this.#plan = plan;
+    this.#try(null);
+  }
+
+  /** Goes for a target, if possible not the one that failed before. */
+  #try(failed: Drawn | null): void {
+    this.#triesLeft--;
+    const target = drawTarget(this.#plan!, failed, Math.random());
+    if (target === null) return this.#fail({ reason: `no target for ${this.#destination}`, flag: 'none' });
+    this.#target = target;
+    if (target.kind === 'hbone') this.#tryHbone(target.target);
+    else this.#tryPlain(target.target);
+  }
+
+  #failedTarget(failure: TunnelFailure, sameAgain: boolean): void {
+    if (this.#over) return;
+    this.services.loop.cancel(this.#deadline);
+    this.#deadline = null;
+    this.#stream = null;
+    const tried = this.#target;
+    const other = sameAgain || drawTarget(this.#plan!, tried, 0) !== null;
+    if (this.#triesLeft > 0 && other) this.#try(sameAgain ? null : tried);
+    else this.#fail(failure);
+  }
+
+  // ---- HBONE
+
+  #tryHbone(target: HboneTarget): void {
+    const { sourceIdentity } = this.#plan as HbonePlan;
+    this.#withdraw = this.services.pool.request(sourceIdentity, target, this);
+  }
+
+  get authority(): string {
+    return (this.#target?.target as HboneTarget).authority;
+  }
+
+  headers(): readonly (readonly [string, string])[] {
+    const { baggage } = this.#plan as HbonePlan;
+    const { forwardedHost } = this.#target!.target as HboneTarget;
+    const host = forwardedHost === undefined ? '' : `;host=${forwardedHost}`;
+    const random = randomBytes(24).toString('hex');
+    return [
+      ...(baggage === '' ? [] : [['baggage', baggage] as const]),
+      ['forwarded', `for="${this.#source}"${host}`],
+      ['traceparent', `00-${random.slice(0, 32)}-${random.slice(32)}-00`],
+    ];
+  }
+
+  onStream(stream: HboneStream, tunnel: ClientTunnel, reused: boolean): void {
+    this.#withdraw = () => undefined;
+    if (this.#over) {
+      tunnel.tunnel?.http.reset(stream, Http2Code.CANCEL);
+      return;
+    }
+    this.#stream = { stream, tunnel, reused };
+    stream.user = this;
+    const { responseTimeoutMs } = this.services.limits;
+    this.#deadline = this.services.loop.deadline(responseTimeoutMs, () => {
+      const reason = `no answer to CONNECT ${this.authority} after ${responseTimeoutMs} ms`;
+      this.#fail({ reason, flag: 'CONNECT' });
+    });
+  }
+
+  onNoStream(failure: TunnelFailure): void {
+    this.#withdraw = () => undefined;
+    this.#failedTarget(failure, false);
+  }
+
+  onResponse(response: HboneResponse): void {
+    if (response.status !== 200) {
+      const flag: FailureFlag = response.status === 401 ? 'DENY' : 'CONNECT';
+      return this.#fail({ reason: `http status: ${response.status}`, flag });
+    }
+    const { stream, tunnel } = this.#stream!;
+    this.services.loop.cancel(this.#deadline);
+    this.#deadline = null;
+    const record = this.#open('hbone', tunnel.peerIdentity);
+    if (record === null) return;
+    this.#relay = new StreamRelay({
+      loop: this.services.loop,
+      socket: this.#client,
+      tunnel: tunnel.tunnel!,
+      stream,
+      record,
+      downstream: 'socket',
+      socketName: 'client',
+      onEnded: () => this.#leave(),
+    });
+    this.#relay.start();
+  }
+
+  onReset(code: number): void {
+    const stream = this.#stream;
+    this.#stream = null;
+    if (this.#over) return;
+    const again = code === Http2Code.REFUSED_STREAM;
+    const reason = `CONNECT ${this.authority}: stream reset: ${http2CodeName(code)}`;
+    this.#failedTarget({ reason, flag: 'CONNECT' }, again && stream !== null);
+  }
+
+  onTunnelClosed(error: TunnelError): void {
+    const reused = this.#stream?.reused === true;
+    this.#stream = null;
+    const target = this.#target?.target.dial ?? '';
+    const flag: FailureFlag = error.stage === 'tls' ? 'TLS_FAILURE' : 'CONNECT';
+    this.#failedTarget({ reason: `tunnel to ${target}: ${error.reason}`, flag }, reused);
+  }
+
+  onData(): void {
+    // The connection gives no bytes before the response.
+  }
+
+  onEnd(): void {
+    // Said with the response at the earliest, which comes first.
+  }
+
+  onWritable(): void {
+    // Nothing was reserved yet.
+  }
+
+  // ---- plaintext
+
+  #tryPlain(target: PlainTarget): void {
+    const address = parseSocketAddress(target.dial);
+    if (address === null) return this.#fail({ reason: `bad address ${target.dial}`, flag: 'CONNECT' });
+    if (this.#isLoop(address)) return this.#fail({ reason: 'attempted recursive call to ourselves', flag: 'none' });
+    const dial: Dial = this.#pod.dial(address, null, (outcome) => this.#plainDialled(target, outcome));
+    this.#withdraw = () => dial.cancel();
+  }
+
+  #isLoop({ ip, port }: SocketAddress): boolean {
+    return isLoopback(ip) && isOwnPort(port, this.services.limits);
+  }
+
+  #plainDialled(target: PlainTarget, outcome: DialOutcome): void {
+    this.#withdraw = () => undefined;
+    if (outcome.kind !== 'connected') {
+      const why = outcome.kind === 'failed' ? outcome.reason : 'timed out';
+      return this.#failedTarget({ reason: `connect to ${target.dial}: ${why}`, flag: 'CONNECT' }, false);
+    }
+    const upstream = new TcpEnd(this.services.loop, outcome.fd, this);
+    const record = this.#open('plaintext', null);
+    if (record === null) return upstream.close(true);
+    this.#relay = new PlainRelay({
+      loop: this.services.loop,
+      downstream: this.#client,
+      upstream,
+      buffer: this.services.plainBuffer,
+      record,
+      onEnded: () => this.#leave(),
+    });
+    this.#relay.start();
+  }
+
+  // ---- the client, before bytes flow
+
+  onReadable(): void {
+    // Its first bytes may wait; that it is gone altogether ends the attempt.
+    if (this.#client.gone) this.#fail({ reason: 'the client closed the connection', flag: 'none' });
+  }
+
+  onWritten(): void {
+    // Nothing is written yet.
+  }
+
+  onFinished(): void {
+    // Nothing is finished yet.
+  }
+
+  onBroken(): void {
+    this.#fail({ reason: 'the client closed the connection', flag: 'none' });
+  }
+
+  onCrash(error: Error): void {
+    this.#fail({ reason: `internal error: ${error.message}`, flag: 'none' });
+  }
+
+  endWithPod(why: string): void {
+    if (this.#relay !== null) this.#relay.terminate(why, 'none');
+    else this.#fail({ reason: why, flag: 'none' });
+  }
+
+  // ---- ends
+
+  #open(transport: 'hbone' | 'plaintext', peerIdentity: string | null) {
+    const target = this.#target!.target;
+    const record = this.services.log.open(
+      {
+        podUid: this.#pod.uid,
+        direction: 'outbound',
+        transport,
+        source: this.#source,
+        destination: this.#destination,
+        actualDestination: target.dial,
+        targetId: target.targetId,
+        peerIdentity,
+      },
+      { terminate: (why, flag) => this.#relay?.terminate(why, flag) },
+      this.accepted.acceptedMs,
+    );
+    if (record === null) this.#fail({ reason: 'too many connections in this worker', flag: 'none' });
+    return record;
+  }
+
+  #fail({ reason, flag }: TunnelFailure): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#withdraw();
+    this.services.loop.cancel(this.#deadline);
+    const open = this.#stream;
+    this.#stream = null;
+    open?.tunnel.tunnel?.http.reset(open.stream, Http2Code.CANCEL);
+    this.#client.close(true);
+    const targetId = this.#target?.target.targetId;
+    this.services.log.fail({
+      podUid: this.#pod.uid,
+      direction: 'outbound',
+      source: this.#source,
+      destination: this.#destination,
+      peerIdentity: null,
+      reason,
+      flag,
+      ...(targetId === undefined ? {} : { targetId }),
+    });
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#over = true;
+    this.#pod.leave(this);
+  }
+}

@@ -1,0 +1,113 @@
+import { errnoName, type Memory } from '@weft/linux';
+import type { ConnectionRecord, Terminable } from './connection-log.js';
+import type { EventLoop, Task } from './event-loop.js';
+import type { FailureFlag } from './messages.js';
+import { READ_NOTHING, type TcpEnd, type TcpEndOwner } from './tcp-end.js';
+
+const TURN_BYTES = 524_288;
+
+export interface PlainRelayParts {
+  readonly loop: EventLoop;
+  readonly downstream: TcpEnd;
+  readonly upstream: TcpEnd;
+  /** Shared by all relays of the loop. */
+  readonly buffer: Memory;
+  readonly record: ConnectionRecord;
+  readonly onEnded: () => void;
+}
+
+/** Copies between two plain sockets, each direction on its own. A direction stops reading while its target is slow. */
+export class PlainRelay implements Terminable {
+  readonly #forward: OneWay;
+  readonly #backward: OneWay;
+  #ended = false;
+
+  constructor(private readonly parts: PlainRelayParts) {
+    const { loop, downstream, upstream, buffer, record } = parts;
+    const common = { loop, buffer, over: () => this.#endIfDone(), broken: this.#broken.bind(this) };
+    this.#forward = new OneWay({ ...common, from: downstream, to: upstream, count: (n) => record.received(n) });
+    this.#backward = new OneWay({ ...common, from: upstream, to: downstream, count: (n) => record.sent(n) });
+    downstream.owner = this.#ownerOf('client', this.#forward, this.#backward);
+    upstream.owner = this.#ownerOf('server', this.#backward, this.#forward);
+  }
+
+  start(): void {
+    this.#forward.run();
+    this.#backward.run();
+  }
+
+  terminate(why: string, flag: FailureFlag): void {
+    this.#abort(why, flag, why);
+  }
+
+  #ownerOf(name: string, reading: OneWay, writing: OneWay): TcpEndOwner {
+    return {
+      onReadable: () => reading.run(),
+      onWritten: () => writing.run(),
+      onFinished: () => this.#endIfDone(),
+      onBroken: (errno) => this.#broken(errno, name),
+      onCrash: (error) => this.#abort('internal error', 'none', `internal error: ${error.message}`),
+    };
+  }
+
+  #broken(errno: number, name = 'connection'): void {
+    this.#abort(`reset by the ${name}`, 'none', `${name} socket: ${errnoName(errno)}`);
+  }
+
+  #endIfDone(): void {
+    if (this.#ended || !this.parts.downstream.finished || !this.parts.upstream.finished) return;
+    this.#ended = true;
+    this.parts.downstream.close(false);
+    this.parts.upstream.close(false);
+    this.parts.record.close('completed');
+    this.parts.onEnded();
+  }
+
+  #abort(why: string, flag: FailureFlag, error: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.parts.downstream.close(true);
+    this.parts.upstream.close(true);
+    this.parts.record.close(why, flag, error);
+    this.parts.onEnded();
+  }
+}
+
+interface OneWayParts {
+  readonly loop: EventLoop;
+  readonly buffer: Memory;
+  readonly from: TcpEnd;
+  readonly to: TcpEnd;
+  readonly count: (bytes: number) => void;
+  readonly over: () => void;
+  readonly broken: (errno: number) => void;
+}
+
+class OneWay implements Task {
+  planned = false;
+
+  constructor(private readonly parts: OneWayParts) {}
+
+  run(): void {
+    if (this.planned) return;
+    const { from, to, buffer, count, loop } = this.parts;
+    let budget = TURN_BYTES;
+    while (from.readable && !from.closed && to.queuedBytes === 0) {
+      if (budget <= 0) return loop.plan(this);
+      const got = from.read(buffer, 0, buffer.length);
+      if (got === READ_NOTHING) return;
+      if (got < 0) return this.parts.broken(-got);
+      if (got === 0) {
+        to.finish();
+        return this.parts.over();
+      }
+      budget -= got;
+      count(got);
+      if (to.write(buffer, 0, got) < 0) return;
+    }
+  }
+
+  onCrash(error: Error): void {
+    this.parts.from.owner.onCrash(error);
+  }
+}

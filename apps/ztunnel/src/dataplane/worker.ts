@@ -1,0 +1,198 @@
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { assertNever, toError } from '@weft/result';
+import { closeDescriptor, EPOLLIN, EventFd, Memory, netnsIdentity, sameNetns } from '@weft/linux';
+import { AnswerCache, Requests } from './answer-cache.js';
+import { ConnectionLog } from './connection-log.js';
+import { EnrolledPod } from './enrolled-pod.js';
+import { EventLoop } from './event-loop.js';
+import { Identities } from './identities.js';
+import type { DataPlaneLimits } from './limits.js';
+import type { FromWorker, InboundVerdict, OutboundPlan, ToWorker } from './messages.js';
+import { Pod } from './pod.js';
+import { TunnelPool } from './tunnel-pool.js';
+
+/** What the main thread hands to a worker thread. */
+export interface WorkerSettings {
+  /** Batches of messages in both directions. */
+  readonly port: MessagePort;
+  /** Signalled after each message to the worker. */
+  readonly wakeFd: number;
+  /** Float64 cells, two per connection; see `ConnectionOpened.counterSlot`. */
+  readonly counters: SharedArrayBuffer;
+  readonly connectionIds: { readonly first: number; readonly step: number };
+  readonly limits: DataPlaneLimits;
+}
+
+const READ_BUFFER_BYTES = 262_144;
+const MAX_REPORTED_EXCEPTIONS_PER_SECOND = 10;
+
+/** One data-plane thread: its loop, its pods, and the commands of the main thread. */
+export class DataPlaneWorker {
+  readonly #loop = new EventLoop((error) => this.#report(error));
+  readonly #requests = new Requests();
+  readonly #pods = new Map<string, EnrolledPod>();
+  readonly #readBuffer = Memory.allocate(READ_BUFFER_BYTES);
+  readonly #plainBuffer = Memory.allocate(READ_BUFFER_BYTES);
+  readonly #identities: Identities;
+  readonly #log: ConnectionLog;
+  readonly #wake: EventFd;
+  #outbox: FromWorker[] = [];
+  #draining = false;
+  #drained = false;
+  #reported = 0;
+
+  constructor(private readonly settings: WorkerSettings) {
+    const post = (message: FromWorker): void => void this.#outbox.push(message);
+    const counters = new Float64Array(settings.counters);
+    this.#identities = new Identities(this.#loop, settings.limits.identityTimeoutMs, post);
+    this.#log = new ConnectionLog(this.#loop, counters, settings.connectionIds, post);
+    this.#wake = EventFd.fromDescriptor(settings.wakeFd);
+    this.#loop.watch(this.#wake.fd, EPOLLIN, { onEvents: () => this.#receive(), onCrash: () => undefined });
+    this.#loop.atTurnEnd(() => this.#turnEnd());
+    this.#loop.everySecond(() => (this.#reported = 0));
+  }
+
+  /** Does not return before `stop` is commanded. */
+  run(): void {
+    this.#post({ type: 'ready' });
+    this.#turnEnd();
+    this.#loop.run();
+    this.#turnEnd();
+  }
+
+  #post(message: FromWorker): void {
+    this.#outbox.push(message);
+  }
+
+  #turnEnd(): void {
+    if (this.#draining && !this.#drained && this.#log.openCount === 0) {
+      this.#drained = true;
+      this.#post({ type: 'drained' });
+    }
+    if (this.#outbox.length === 0) return;
+    this.settings.port.postMessage(this.#outbox);
+    this.#outbox = [];
+  }
+
+  #report(error: Error): void {
+    if (this.#reported++ >= MAX_REPORTED_EXCEPTIONS_PER_SECOND) return;
+    this.#post({ type: 'log', level: 'error', message: `unexpected exception: ${error.stack ?? error.message}` });
+  }
+
+  #receive(): void {
+    this.#wake.drain();
+    for (;;) {
+      const received = receiveMessageOnPort(this.settings.port) as { message: ToWorker } | undefined;
+      if (received === undefined) return;
+      try {
+        this.#command(received.message);
+      } catch (thrown) {
+        this.#report(toError(thrown));
+      }
+    }
+  }
+
+  #command(message: ToWorker): void {
+    switch (message.type) {
+      case 'addPod':
+        return this.#addPod(message);
+      case 'updatePod':
+        return this.#updatePod(message);
+      case 'removePod':
+        return this.#removePod(message.podUid, 'pod removed');
+      case 'setIdentity':
+        return this.#identities.set(message.identity);
+      case 'dropIdentity':
+        return this.#identities.drop(message.spiffeId);
+      case 'outboundPlan':
+        return this.#requests.answer(message.requestId, message.plan);
+      case 'inboundVerdict':
+        return this.#requests.answer(message.requestId, message.verdict);
+      case 'invalidate':
+        return this.#invalidate(message.podUid);
+      case 'closeConnections':
+        for (const id of message.connectionIds) this.#log.terminate(id, message.reason, message.flag);
+        return;
+      case 'evictTunnels':
+        return this.#evictTunnels(message.dials);
+      case 'drain':
+        return this.#drain();
+      case 'stop':
+        return this.#stop();
+      default:
+        return assertNever(message);
+    }
+  }
+
+  #addPod({ podUid, netnsFd, sourceIdentity }: Extract<ToWorker, { type: 'addPod' }>): void {
+    const before = this.#pods.get(podUid);
+    if (before !== undefined) {
+      if (sameNetns(netnsIdentity(before.services.pod.netnsFd), netnsIdentity(netnsFd))) {
+        closeDescriptor(netnsFd);
+        before.services.pod.sourceIdentity = sourceIdentity;
+        return this.#post({ type: 'podAdded', podUid });
+      }
+      this.#removePod(podUid, 'pod replaced');
+    }
+    const enrolled = this.#enrolled(podUid, netnsFd, sourceIdentity);
+    try {
+      if (!this.#draining) enrolled.listen();
+    } catch (cause) {
+      enrolled.remove('pod not added');
+      return this.#post({ type: 'podFailed', podUid, error: toError(cause).message });
+    }
+    this.#pods.set(podUid, enrolled);
+    this.#post({ type: 'podAdded', podUid });
+  }
+
+  #enrolled(podUid: string, netnsFd: number, sourceIdentity: string): EnrolledPod {
+    const { limits } = this.settings;
+    const loop = this.#loop;
+    const cached = { timeoutMs: limits.answerTimeoutMs, entries: limits.cacheEntries };
+    const plans = new AnswerCache<OutboundPlan>(loop, this.#requests, cached);
+    const verdicts = new AnswerCache<InboundVerdict>(loop, this.#requests, cached);
+    const pod = new Pod({ loop, limits, uid: podUid, netnsFd, sourceIdentity, plans, verdicts });
+    const readBuffer = this.#readBuffer;
+    const identities = this.#identities;
+    const pool = new TunnelPool({ loop, limits, identities, pod, readBuffer });
+    const post = (message: FromWorker): void => this.#post(message);
+    const shared = { loop, limits, pod, pool, identities, readBuffer, post };
+    return new EnrolledPod({ ...shared, log: this.#log, plainBuffer: this.#plainBuffer });
+  }
+
+  #updatePod({ podUid, sourceIdentity }: Extract<ToWorker, { type: 'updatePod' }>): void {
+    const enrolled = this.#pods.get(podUid);
+    if (enrolled === undefined) return;
+    enrolled.services.pod.sourceIdentity = sourceIdentity;
+    this.#invalidate(podUid);
+  }
+
+  #removePod(podUid: string, why: string): void {
+    this.#pods.get(podUid)?.remove(why);
+    this.#pods.delete(podUid);
+  }
+
+  #invalidate(podUid: string | undefined): void {
+    for (const [uid, { services }] of this.#pods) {
+      if (podUid !== undefined && uid !== podUid) continue;
+      services.pod.plans.clear();
+      services.pod.verdicts.clear();
+    }
+  }
+
+  #evictTunnels(dials: readonly string[]): void {
+    const set = new Set(dials);
+    for (const { services } of this.#pods.values()) services.pool.evict(set);
+  }
+
+  #drain(): void {
+    this.#draining = true;
+    for (const enrolled of this.#pods.values()) enrolled.drain();
+  }
+
+  #stop(): void {
+    for (const podUid of [...this.#pods.keys()]) this.#removePod(podUid, 'proxy stopped');
+    this.#identities.close();
+    this.#loop.stop();
+  }
+}
