@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /**
  * Root of every error thrown on purpose. `code` is API: metrics, retries and tests key on it, never on `message`.
  * Codes are upper snake case, prefixed with the area (`HBONE_`, `XDS_`, `CA_`, ...), and never reused.
@@ -12,5 +14,7 @@ export abstract class MeshError extends Error {
 
 /** Makes an Error of whatever was thrown; use it once, where an `unknown` enters our code. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(typeof thrown === 'string' ? thrown : JSON.stringify(thrown));
+  // Not `instanceof`: an error may come from another realm, where Error is another function.
+  if (types.isNativeError(thrown)) return thrown;
+  return new Error(typeof thrown === 'string' ? thrown : JSON.stringify(thrown));
 }
