@@ -1,0 +1,249 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { closeDescriptor, duplicateDescriptor, netnsIdentity, SeqPacketConnection } from '@weft/linux';
+import { type Clock } from '@weft/result';
+import { AdminServer, Readiness, type Service } from '@weft/runtime';
+import { SecretManager, type CertificateSigner } from '@weft/spiffe';
+import { DeltaClient } from '@weft/xds';
+import { DeltaXdsClient, MeshEndpoint, type MeshEndpointOptions } from '@weft/xds-grpc';
+import { Registry } from 'prom-client';
+import { adminRoutes } from './admin/admin-routes.js';
+import { configDump } from './admin/config-dump.js';
+import { readinessRoutes } from './admin/readiness-routes.js';
+import { CaClient } from './certificates/ca-client.js';
+import { IdentityFeed } from './certificates/identity-feed.js';
+import { type ZtunnelConfig } from './config.js';
+import { ConnectionTable } from './connections/connection-table.js';
+import { type FromWorker } from './dataplane/messages.js';
+import { DrainGate } from './drain-gate.js';
+import { xdsNode } from './node-identity.js';
+import { type DataPlanePort } from './pods/data-plane-port.js';
+import { PodRegistry } from './pods/pod-registry.js';
+import { SlowPath } from './slow-path.js';
+import { MeshState } from './state/mesh-state.js';
+import { meshSubscriptions } from './state/mesh-subscriptions.js';
+import { loadStaticConfig } from './state/static-config.js';
+import { AccessLog } from './telemetry/access-log.js';
+import { type LogScopes } from './telemetry/log-scopes.js';
+import { ProcessMetrics } from './telemetry/process-metrics.js';
+import { TrafficMetrics } from './telemetry/traffic-metrics.js';
+import { ZdsClient, type PacketConnection } from './zds/zds-client.js';
+
+export interface ZtunnelPorts {
+  readonly clock: Clock;
+  readonly logs: LogScopes;
+  /** Builds the data plane; tests give a fake. */
+  readonly dataPlane: (onMessage: (message: FromWorker, workerIndex: number) => void) => DataPlanePort & Service;
+  /** Connects to the CNI agent. Default: SOCK_SEQPACKET at the configured path. */
+  readonly connectZds?: () => PacketConnection;
+  readonly shutdown: () => void;
+}
+
+export interface Ztunnel {
+  /** To be started in this order and stopped in reverse. */
+  readonly services: readonly Service[];
+  readonly state: MeshState;
+  readonly readiness: Readiness;
+  readonly admin: AdminServer;
+  readonly metrics: AdminServer;
+  readonly readinessServer: AdminServer;
+}
+
+/** The composition root: everything is built here, top to bottom. Throws on a configuration that cannot work. */
+export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunnel {
+  const { clock, logs } = ports;
+  const readiness = new Readiness(['state manager', 'workload proxy manager']);
+  const registry = new Registry();
+  const state = new MeshState();
+  const connections = new ConnectionTable();
+  const staticConfig = readStaticConfig(config, state);
+
+  const dataPlane = ports.dataPlane((message, worker) =>
+    message.type === 'drained' ? gate.drained() : slowPath.handle(message, worker),
+  );
+  const slowPath = new SlowPath({
+    state,
+    dataPlane,
+    clock,
+    connections,
+    log: logs.scope('proxy'),
+    accessLog: new AccessLog(logs.scope('access')),
+    metrics: new TrafficMetrics(registry, () => connections.countBytes(dataPlane.counters)),
+    settings: config,
+  });
+  const processMetrics = new ProcessMetrics(registry, config.version, {
+    active: () => [...pods.all()].filter((pod) => pod.state === 'up').length,
+    pending: () => pods.pending().length,
+  });
+
+  const certificateLog = logs.scope('identity');
+  const signer = config.ca === null ? noCa : new CaClient(endpointOf(config.ca));
+  const certificates = new SecretManager({
+    signer,
+    clock,
+    ttlSeconds: config.secretTtlSeconds,
+    onFailure: (identity, error) =>
+      certificateLog.warn({ identity, error: error.message }, 'no new certificate; retrying'),
+  });
+  const identities = new IdentityFeed({
+    certificates,
+    dataPlane,
+    log: certificateLog,
+    onIdentity: (identity) => {
+      certificateLog.info({ identity }, 'certificate issued');
+      slowPath.reevaluate();
+    },
+  });
+
+  let agentSynced = false;
+  const pods: PodRegistry = new PodRegistry({
+    dataPlane,
+    state,
+    clock,
+    log: logs.scope('inpod'),
+    nodeName: config.nodeName,
+    trustDomain: config.trustDomain,
+    descriptors: {
+      duplicate: duplicateDescriptor,
+      close: closeDescriptor,
+      identity: (fd) => {
+        const { device, inode } = netnsIdentity(fd);
+        return `${device}:${inode}`;
+      },
+    },
+    onChanged: () => {
+      slowPath.podsChanged();
+      updateReadiness();
+    },
+    onStarted: () => processMetrics.podStarted(),
+    onRemoved: (uid) => {
+      slowPath.podRemoved(uid);
+      processMetrics.podStopped();
+    },
+  });
+  slowPath.attach(pods, identities);
+  const updateReadiness = (): void => {
+    if (agentSynced && pods.pending().length === 0) readiness.done('workload proxy manager');
+    else readiness.pend('workload proxy manager');
+  };
+
+  const zds = new ZdsClient({
+    connect: ports.connectZds ?? (() => SeqPacketConnection.connect(config.zdsPath, { maxMessageBytes: 1024 })),
+    closeDescriptor,
+    pods,
+    clock,
+    log: logs.scope('inpod'),
+    onSnapshot: (complete) => {
+      agentSynced = complete;
+      updateReadiness();
+    },
+  });
+
+  let open = false;
+  const synced = (): void => {
+    readiness.done('state manager');
+    if (open) zds.start();
+  };
+  const gate: DrainGate = new DrainGate({
+    readiness,
+    pods,
+    dataPlane,
+    onOpen: () => {
+      open = true;
+      slowPath.stateChanged();
+      if (config.xds === null) synced();
+      else if (engine.synced) zds.start();
+    },
+  });
+
+  const xdsLog = logs.scope('xds');
+  const engine = new DeltaClient({
+    node: xdsNode(config),
+    subscriptions: meshSubscriptions(state, () => slowPath.stateChanged()),
+    onSynced: synced,
+    onRejected: (typeUrl, rejected) => {
+      processMetrics.xdsRejected(typeUrl, rejected.length);
+      for (const { name, reason } of rejected)
+        xdsLog.warn({ typeUrl, name, reason }, 'resource rejected; its last good version stays in use');
+    },
+  });
+  const xds =
+    config.xds === null
+      ? []
+      : [
+          new DeltaXdsClient({
+            endpoint: endpointOf(config.xds),
+            client: engine,
+            clock,
+            log: xdsLog,
+            onTermination: (reason) => processMetrics.xdsTerminated(reason),
+            onMessage: (url, bytes) => processMetrics.xdsMessage(url, bytes),
+          }),
+        ];
+
+  const dump = () =>
+    configDump({
+      state,
+      pods: pods.all(),
+      connections: connections.all(),
+      certificates: identities.states(),
+      config: describeConfig(config),
+      staticConfig,
+      version: config.version,
+    });
+  const wildcard = config.ipv6 && existsSync('/proc/net/if_inet6') ? '::' : '0.0.0.0';
+  const admin = new AdminServer({
+    name: 'admin',
+    host: 'localhost',
+    port: config.ports.admin,
+    routes: adminRoutes({ logs, dump, shutdown: ports.shutdown }),
+  });
+  const metrics = new AdminServer({ name: 'metrics', host: wildcard, port: config.ports.metrics, registry });
+  const readinessServer = new AdminServer({
+    name: 'readiness',
+    host: wildcard,
+    port: config.ports.readiness,
+    routes: readinessRoutes(readiness),
+  });
+
+  const agent: Service = {
+    name: 'CNI agent connection',
+    start: () => Promise.resolve(),
+    stop: () => {
+      zds.stop();
+      certificates.close();
+      return Promise.resolve();
+    },
+  };
+  const services = [admin, metrics, readinessServer, ...xds, dataPlane, agent, gate];
+  return { services, state, readiness, admin, metrics, readinessServer };
+}
+
+function endpointOf(options: MeshEndpointOptions): MeshEndpoint {
+  const endpoint = MeshEndpoint.parse(options);
+  if (!endpoint.ok) throw endpoint.error;
+  return endpoint.value;
+}
+
+const noCa: CertificateSigner = {
+  sign: () => Promise.reject(new Error('no CA is configured: CA_ADDRESS is empty')),
+};
+
+function readStaticConfig({ localXds }: ZtunnelConfig, state: MeshState): unknown {
+  if (localXds === null) return {};
+  const text = 'path' in localXds ? readFileSync(localXds.path, 'utf8') : localXds.inline;
+  const loaded = loadStaticConfig(text, state);
+  if (!loaded.ok) throw new Error(`local configuration: ${loaded.error.join('; ')}`);
+  return { resources: loaded.value };
+}
+
+/** The effective configuration without what could be secret: a literal token, extra headers. */
+function describeConfig({ xds, ca, logFilter, ...rest }: ZtunnelConfig): unknown {
+  const endpoint = (it: MeshEndpointOptions | null) =>
+    it === null ? null : { address: it.address, root: it.root, token: it.token.includes('/') ? it.token : 'literal' };
+  return {
+    ...rest,
+    logFilter: { level: logFilter.level, scopes: Object.fromEntries(logFilter.scopes) },
+    xds: endpoint(xds),
+    ca: endpoint(ca),
+  };
+}

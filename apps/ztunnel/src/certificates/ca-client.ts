@@ -1,0 +1,85 @@
+import { type ServiceError } from '@grpc/grpc-js';
+import { MeshError } from '@weft/result';
+import { type CertificateSigner } from '@weft/spiffe';
+import { type MeshEndpoint } from '@weft/xds-grpc';
+import {
+  IstioCertificateRequest,
+  IstioCertificateServiceClient,
+  type IstioCertificateResponse,
+} from '@weft/xds/gen/mesh/ca/ca.js';
+
+/** The CA did not sign; `grpcCode` is its status. */
+export class CaError extends MeshError {
+  readonly code = 'CA_REQUEST_FAILED';
+
+  constructor(
+    readonly grpcCode: number,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+const CALL_DEADLINE_MS = 10_000;
+
+/**
+ * Asks the CA for certificates of workloads on this node, in the name of the node proxy. A failed channel is thrown away, so
+ * that new roots and new addresses are used at the next try; the token is read for every call.
+ */
+export class CaClient implements CertificateSigner {
+  #channel: { readonly client: IstioCertificateServiceClient; readonly rootPem: string | null } | null = null;
+
+  constructor(private readonly endpoint: MeshEndpoint) {}
+
+  async sign(csrPem: string, spiffeId: string, ttlSeconds: number): Promise<readonly string[]> {
+    const request = IstioCertificateRequest.fromPartial({
+      csr: csrPem,
+      validityDuration: BigInt(ttlSeconds),
+      metadata: { ImpersonatedIdentity: spiffeId },
+    });
+    const client = this.#client();
+    const metadata = this.endpoint.metadata();
+    const { certChain } = await new Promise<IstioCertificateResponse>((resolve, reject) => {
+      const deadline = new Date(Date.now() + CALL_DEADLINE_MS);
+      client.createCertificate(request, metadata, { deadline }, (error: ServiceError | null, response) => {
+        if (error === null) resolve(response);
+        else
+          reject(
+            new CaError(error.code, `CA ${this.endpoint.target} refused ${spiffeId}: ${error.details}`, {
+              cause: error,
+            }),
+          );
+      });
+    }).catch((failure: unknown) => {
+      this.#drop(client);
+      throw failure;
+    });
+    return certChain;
+  }
+
+  close(): void {
+    if (this.#channel !== null) this.#drop(this.#channel.client);
+  }
+
+  #client(): IstioCertificateServiceClient {
+    const rootPem = this.endpoint.rootPem();
+    if (this.#channel !== null && this.#channel.rootPem !== rootPem) this.#drop(this.#channel.client);
+    this.#channel ??= {
+      client: new IstioCertificateServiceClient(
+        this.endpoint.target,
+        this.endpoint.credentials(),
+        this.endpoint.channelOptions(),
+      ),
+      rootPem,
+    };
+    return this.#channel.client;
+  }
+
+  #drop(client: IstioCertificateServiceClient): void {
+    if (this.#channel?.client !== client) return;
+    this.#channel = null;
+    // Other requests on the same channel may still succeed; it closes when they are done.
+    setTimeout(() => client.close(), CALL_DEADLINE_MS).unref();
+  }
+}

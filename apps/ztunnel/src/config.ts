@@ -1,0 +1,175 @@
+import { err, ok, type Result } from '@weft/result';
+import { EnvReader, type ConfigProblem, type Env } from '@weft/runtime';
+import { type MeshEndpointOptions } from '@weft/xds-grpc';
+import { parseLogFilter, type LogFilter } from './telemetry/log-filter.js';
+import { workerThreads } from './worker-threads.js';
+
+export interface ZtunnelConfig {
+  readonly workers: number;
+  readonly network: string;
+  readonly nodeName: string;
+  readonly clusterId: string;
+  readonly clusterDomain: string;
+  readonly trustDomain: string;
+  readonly pod: { readonly name: string; readonly namespace: string; readonly ip: string };
+  readonly version: string;
+  readonly nodeMetadata: Readonly<Record<string, unknown>>;
+  /** Null: disabled. */
+  readonly xds: MeshEndpointOptions | null;
+  readonly ca: MeshEndpointOptions | null;
+  /** A file or its content, instead of or beside xDS. */
+  readonly localXds: { readonly path: string } | { readonly inline: string } | null;
+  readonly secretTtlSeconds: number;
+  readonly zdsPath: string;
+  readonly packetMark: number;
+  readonly preserveSource: boolean;
+  readonly ipv6: boolean;
+  readonly keepAlive: { readonly idleSeconds: number; readonly intervalSeconds: number; readonly probes: number };
+  readonly poolIdleMs: number;
+  readonly responseBaggage: boolean;
+  readonly logPolicyDecisions: boolean;
+  readonly drainMs: number;
+  readonly logFormat: 'text' | 'json';
+  readonly logFilter: LogFilter;
+  readonly ports: { readonly admin: number; readonly metrics: number; readonly readiness: number };
+}
+
+const DEFAULT_ROOT = './var/run/secrets/istio/root-cert.pem';
+const DEFAULT_TOKEN = './var/run/secrets/tokens/istio-token';
+const DEFAULT_ZDS = '/var/run/ztunnel/ztunnel.sock';
+/** Each of these changes what is enforced or where traffic goes, so asking for it must not be ignored. */
+const UNSUPPORTED: readonly (readonly [key: string, refused: string, instead: string])[] = [
+  ['XDS_ON_DEMAND', 'true', 'leave it unset: everything is subscribed'],
+  ['ISTIO_META_DNS_CAPTURE', 'true', 'leave it unset, and turn DNS capture off in the CNI agent'],
+  ['TLS12_ENABLED', 'true', 'leave it unset: the mesh uses TLS 1.3 only'],
+  ['UNSTABLE_ENABLE_SOCKS5', 'true', 'leave it unset'],
+  ['FAKE_CA', 'true', 'set CA_ADDRESS'],
+  ['KEEPALIVE_ENABLED', 'false', 'leave it unset'],
+  ['INPOD_PORT_REUSE', 'false', 'leave it unset: workers share the ports'],
+  ['USER_TIMEOUT_ENABLED', 'true', 'leave it unset'],
+];
+const UNSUPPORTED_WHEN_SET = ['CRL_PATH', 'COMPLIANCE_POLICY', 'PROXY_CONFIG', 'PROXY_WORKLOAD_INFO'] as const;
+
+/** Reads the environment; all problems at once. `cores` is what the machine has. */
+export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, readonly ConfigProblem[]> {
+  const reader = new EnvReader(env);
+  const problems: ConfigProblem[] = [];
+  const take = <T>(result: Result<T, ConfigProblem>, fallback: T): T => {
+    if (result.ok) return result.value;
+    problems.push(result.error);
+    return fallback;
+  };
+  const clusterId = reader.optional('CLUSTER_ID') ?? reader.string('ISTIO_META_CLUSTER_ID', 'Kubernetes');
+  const inCluster = env['KUBERNETES_SERVICE_HOST'] !== undefined;
+  const token = reader.string('AUTH_TOKEN', DEFAULT_TOKEN);
+  const endpoint = (kind: 'XDS' | 'CA', service: string) =>
+    endpointOf(reader, env, { kind, service, inCluster, token, clusterId });
+  const path = reader.optional('LOCAL_XDS_PATH');
+  const inline = reader.optional('LOCAL_XDS');
+  reader.oneOf('PROXY_MODE', ['shared'], 'shared');
+  const config: ZtunnelConfig = {
+    workers: take(workerThreads(reader, cores), 1),
+    network: reader.string('NETWORK', ''),
+    nodeName: reader.string('NODE_NAME', ''),
+    clusterId,
+    clusterDomain: reader.string('CLUSTER_DOMAIN', 'cluster.local'),
+    trustDomain: reader.string('TRUST_DOMAIN', 'cluster.local'),
+    pod: {
+      name: reader.string('POD_NAME', 'ztunnel'),
+      namespace: reader.string('POD_NAMESPACE', 'istio-system'),
+      ip: reader.string('INSTANCE_IP', '1.1.1.1'),
+    },
+    version: reader.string('ISTIO_META_ISTIO_VERSION', '0.1.0'),
+    nodeMetadata: take(nodeMetadata(env), {}),
+    xds: endpoint('XDS', 'istiod'),
+    ca: endpoint('CA', 'weft-ca'),
+    localXds: path !== undefined ? { path } : inline !== undefined ? { inline } : null,
+    secretTtlSeconds: Math.round(reader.durationMs('SECRET_TTL', 24 * 3_600_000) / 1000),
+    zdsPath: reader.string('INPOD_UDS', DEFAULT_ZDS),
+    packetMark: reader.integer('PACKET_MARK', 1337, 1, 0xfff),
+    preserveSource: reader.boolean('ENABLE_ORIG_SRC', true),
+    ipv6: reader.boolean('IPV6_ENABLED', true),
+    keepAlive: keepAliveOf(reader),
+    poolIdleMs: reader.durationMs('POOL_UNUSED_RELEASE_TIMEOUT', 5 * 60_000),
+    responseBaggage: reader.boolean('ENABLE_RESPONSE_BAGGAGE', true),
+    logPolicyDecisions: reader.boolean('AUTHZ_POLICY_INFO_LOGGING', false),
+    drainMs: drainMsOf(reader),
+    logFormat: reader.oneOf('LOG_FORMAT', ['text', 'json'], 'text'),
+    logFilter: take(parseLogFilter(reader.string('RUST_LOG', 'info')), { level: 'info', scopes: new Map() }),
+    ports: {
+      admin: reader.integer('WEFT_ADMIN_PORT', 15000, 0, 65_535),
+      metrics: reader.integer('WEFT_METRICS_PORT', 15020, 0, 65_535),
+      readiness: reader.integer('WEFT_READINESS_PORT', 15021, 0, 65_535),
+    },
+  };
+  const all = [...problems, ...unsupported(env), ...reader.problems()];
+  return all.length > 0 ? err(all) : ok(config);
+}
+
+interface EndpointDefaults {
+  readonly kind: 'XDS' | 'CA';
+  readonly service: string;
+  readonly inCluster: boolean;
+  readonly token: string;
+  readonly clusterId: string;
+}
+
+function endpointOf(
+  reader: EnvReader,
+  env: Env,
+  { kind, service, inCluster, token, clusterId }: EndpointDefaults,
+): MeshEndpointOptions | null {
+  const root = reader.string(`${kind}_ROOT_CA`, DEFAULT_ROOT);
+  const serverName = reader.optional(`ALT_${kind}_HOSTNAME`);
+  const fallback = inCluster ? `https://${service}.istio-system.svc:15012` : 'https://localhost:15012';
+  const address = reader.string(`${kind}_ADDRESS`, fallback);
+  if (env[`${kind}_ADDRESS`] === '') return null;
+  const prefix = `${kind}_HEADER_`;
+  const headers = Object.fromEntries(
+    Object.entries(env).flatMap(([key, value]) =>
+      key.startsWith(prefix) && value ? [[key.slice(prefix.length).toLowerCase(), value]] : [],
+    ),
+  );
+  return { address, root, token, clusterId, headers, ...(serverName === undefined ? {} : { serverName }) };
+}
+
+function keepAliveOf(reader: EnvReader): ZtunnelConfig['keepAlive'] {
+  const seconds = (key: string) => Math.max(1, Math.round(reader.durationMs(key, 180_000) / 1000));
+  return {
+    idleSeconds: seconds('KEEPALIVE_TIME'),
+    intervalSeconds: seconds('KEEPALIVE_INTERVAL'),
+    probes: reader.integer('KEEPALIVE_RETRIES', 9, 1, 127),
+  };
+}
+
+/** Istio's rule: the explicit deadline, else what the kubelet leaves us, else 5 s. */
+function drainMsOf(reader: EnvReader): number {
+  const grace = reader.integer('TERMINATION_GRACE_PERIOD_SECONDS', 0, 0, 86_400);
+  const fromGrace = grace === 0 ? 5 : Math.max(1, grace > 10 ? grace - 5 : grace - 1);
+  return reader.durationMs('CONNECTION_TERMINATION_DEADLINE', fromGrace * 1000);
+}
+
+/** `ISTIO_META_X` as it is, `ISTIO_METAJSON_X` parsed. */
+function nodeMetadata(env: Env): Result<Readonly<Record<string, unknown>>, ConfigProblem> {
+  const metadata: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(env)) {
+    if (value === undefined) continue;
+    if (key.startsWith('ISTIO_META_')) metadata[key.slice('ISTIO_META_'.length)] = value;
+    if (!key.startsWith('ISTIO_METAJSON_')) continue;
+    try {
+      metadata[key.slice('ISTIO_METAJSON_'.length)] = JSON.parse(value);
+    } catch {
+      return err({ key, problem: 'is not JSON' });
+    }
+  }
+  return ok(metadata);
+}
+
+function unsupported(env: Env): readonly ConfigProblem[] {
+  const values = UNSUPPORTED.filter(([key, refused]) => env[key]?.toLowerCase() === refused);
+  const set = UNSUPPORTED_WHEN_SET.filter((key) => (env[key] ?? '') !== '');
+  return [
+    ...values.map(([key, refused, instead]) => ({ key, problem: `${refused} is not supported: ${instead}` })),
+    ...set.map((key) => ({ key, problem: 'is not supported: leave it unset' })),
+  ];
+}

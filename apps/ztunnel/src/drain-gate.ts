@@ -1,0 +1,44 @@
+import { type Readiness, type Service } from '@weft/runtime';
+import { type PodRegistry } from './pods/pod-registry.js';
+import { type DataPlanePort } from './pods/data-plane-port.js';
+
+export interface DrainGateOptions {
+  readonly readiness: Readiness;
+  readonly pods: PodRegistry;
+  readonly dataPlane: DataPlanePort;
+  /** Everything else runs now. */
+  readonly onOpen: () => void;
+}
+
+/**
+ * Started last and stopped first: opens the process to pods, and at the end lets open connections finish until the deadline
+ * while the rest (answers, policy, metrics, removals by the CNI agent) goes on as before.
+ */
+export class DrainGate implements Service {
+  readonly name = 'drain gate';
+  #drained: () => void = () => undefined;
+
+  constructor(private readonly options: DrainGateOptions) {}
+
+  start(): Promise<void> {
+    this.options.onOpen();
+    return Promise.resolve();
+  }
+
+  /** The data plane has no connection left. */
+  drained(): void {
+    this.#drained();
+  }
+
+  async stop(hard: AbortSignal): Promise<void> {
+    const { readiness, pods, dataPlane } = this.options;
+    readiness.pend('draining');
+    pods.drain();
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+      if (hard.aborted) resolve();
+      hard.addEventListener('abort', () => resolve(), { once: true });
+      dataPlane.send({ type: 'drain' });
+    });
+  }
+}

@@ -1,0 +1,24 @@
+/** What `--help` prints. The README has the same table with more words. */
+export const HELP = `ztunnel: the Layer-4 node proxy of the mesh
+
+Usage: ztunnel [--help | --version]
+
+Everything is configured by environment variables:
+
+  XDS_ADDRESS, CA_ADDRESS        where the control plane and the CA are (https://host:port); empty: disabled
+  XDS_ROOT_CA, CA_ROOT_CA        roots to trust there: file, PEM or SYSTEM [./var/run/secrets/istio/root-cert.pem]
+  ALT_XDS_HOSTNAME, ALT_CA_HOSTNAME  name to check in their certificates
+  AUTH_TOKEN                     token file or literal [./var/run/secrets/tokens/istio-token]
+  XDS_HEADER_<name>, CA_HEADER_<name>  extra request headers
+  LOCAL_XDS_PATH, LOCAL_XDS      workloads, services and policies from YAML (file, inline)
+  NODE_NAME, POD_NAME, POD_NAMESPACE, INSTANCE_IP  from the downward API
+  CLUSTER_ID [Kubernetes], NETWORK [""], CLUSTER_DOMAIN, TRUST_DOMAIN [cluster.local]
+  INPOD_UDS                      socket of the CNI agent [/var/run/ztunnel/ztunnel.sock]
+  PACKET_MARK [1337], ENABLE_ORIG_SRC [true], IPV6_ENABLED [true]
+  KEEPALIVE_TIME, KEEPALIVE_INTERVAL [180s], KEEPALIVE_RETRIES [9]
+  POOL_UNUSED_RELEASE_TIMEOUT [5m], SECRET_TTL [24h], ENABLE_RESPONSE_BAGGAGE [true]
+  ZTUNNEL_WORKER_THREADS         a number, 0 for all cores, or a percentage [from the CPU limits]
+  CONNECTION_TERMINATION_DEADLINE, TERMINATION_GRACE_PERIOD_SECONDS  how long a stop may take [5s]
+  RUST_LOG [info], LOG_FORMAT [text|json], AUTHZ_POLICY_INFO_LOGGING [false]
+  WEFT_ADMIN_PORT [15000], WEFT_METRICS_PORT [15020], WEFT_READINESS_PORT [15021]
+`;

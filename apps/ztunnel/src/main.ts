@@ -1,0 +1,51 @@
+import { availableParallelism } from 'node:os';
+import { exitOnConfigProblems, runProcess, systemClock } from '@weft/runtime';
+import { createZtunnel } from './app.js';
+import { parseConfig } from './config.js';
+import { DataPlane } from './dataplane/dataplane.js';
+import { HELP } from './help.js';
+import { LogScopes } from './telemetry/log-scopes.js';
+
+/** Longer than a connection waits for its pod's workload, so that the reason of the refusal is ours. */
+const ANSWER_TIMEOUT_MS = 6000;
+
+async function main(): Promise<void> {
+  const [flag] = process.argv.slice(2);
+  if (flag === '--help' || flag === '-h') {
+    process.stdout.write(HELP);
+    return;
+  }
+  const parsed = parseConfig(process.env, availableParallelism());
+  if (!parsed.ok) return exitOnConfigProblems('ztunnel', parsed.error);
+  const config = parsed.value;
+  if (flag === '--version') {
+    process.stdout.write(`ztunnel ${config.version}\n`);
+    return;
+  }
+  if (flag !== undefined) return exitOnConfigProblems('ztunnel', [{ key: flag, problem: 'is not a flag; see --help' }]);
+  const logs = new LogScopes({ format: config.logFormat, filter: config.logFilter });
+  const log = logs.scope('ztunnel');
+  const { services } = createZtunnel(config, {
+    clock: systemClock,
+    logs,
+    dataPlane: (onMessage) =>
+      new DataPlane({
+        workers: config.workers,
+        log: logs.scope('dataplane'),
+        onMessage,
+        limits: {
+          packetMark: config.packetMark,
+          keepAlive: config.keepAlive,
+          idleTunnelMs: config.poolIdleMs,
+          answerTimeoutMs: ANSWER_TIMEOUT_MS,
+        },
+      }),
+    shutdown: () => process.kill(process.pid, 'SIGTERM'),
+  });
+  await runProcess({ log, services, drainMs: config.drainMs });
+}
+
+main().catch((failure: unknown) => {
+  process.stderr.write(`ztunnel: ${failure instanceof Error ? failure.message : String(failure)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,9 @@
+import { type ToWorker } from '../dataplane/messages.js';
+
+/** What the slow path needs of the data plane. */
+export interface DataPlanePort {
+  /** To one worker, or to all. */
+  send(message: ToWorker, workerIndex?: number): void;
+  /** One per worker; see `ConnectionOpened.counterSlot`. */
+  readonly counters: readonly Float64Array[];
+}

@@ -1,0 +1,28 @@
+import { type IpAddress } from '@weft/ip';
+import { type CompiledPolicy } from '@weft/policy';
+import { type Service } from './service.js';
+import { type PortMap, type Workload } from './workload.js';
+
+/** A workload behind a service, with the ports that it names itself. */
+export interface Endpoint {
+  readonly workload: Workload;
+  readonly ports: PortMap;
+}
+
+/** What decisions read of the mesh. */
+export interface MeshView {
+  workload(uid: string): Workload | null;
+  /** The best one if several claim the address: a pod first, then one that speaks HBONE. */
+  workloadByIp(network: string, ip: IpAddress): Workload | null;
+  service(key: string): Service | null;
+  /** The best visible one: same namespace as the client, canonical, first; exact addresses before CIDRs. */
+  serviceByVip(network: string, ip: IpAddress, clientNamespace: string): Service | null;
+  serviceByHostname(hostname: string, clientNamespace: string): Service | null;
+  /** Endpoints that may get traffic: the healthy ones, or all if the service says so. */
+  endpoints(service: Service): readonly Endpoint[];
+  /** Everything that applies at a destination, and names it lists that are unknown. */
+  policiesFor(workload: Workload): {
+    readonly policies: readonly CompiledPolicy[];
+    readonly unknown: readonly string[];
+  };
+}

@@ -1,0 +1,50 @@
+import { type IpAddress } from '@weft/ip';
+import { type Endpoint, type MeshView } from './mesh-view.js';
+import { type Service } from './service.js';
+import { stateKeys } from './state-keys.js';
+import { type Workload } from './workload.js';
+
+/** A view that notes everything a decision looked at, so that exactly the changes of those things invalidate it. */
+export class TrackingView implements MeshView {
+  readonly keys = new Set<string>();
+
+  constructor(private readonly mesh: MeshView) {}
+
+  workload(uid: string): Workload | null {
+    this.keys.add(stateKeys.workload(uid));
+    return this.mesh.workload(uid);
+  }
+
+  workloadByIp(network: string, ip: IpAddress): Workload | null {
+    this.keys.add(stateKeys.ip(network, ip.text));
+    return this.mesh.workloadByIp(network, ip);
+  }
+
+  service(key: string): Service | null {
+    this.keys.add(stateKeys.service(key));
+    return this.mesh.service(key);
+  }
+
+  serviceByVip(network: string, ip: IpAddress, clientNamespace: string): Service | null {
+    this.keys.add(stateKeys.ip(network, ip.text));
+    this.keys.add(stateKeys.cidrs(network));
+    return this.mesh.serviceByVip(network, ip, clientNamespace);
+  }
+
+  serviceByHostname(hostname: string, clientNamespace: string): Service | null {
+    this.keys.add(stateKeys.hostname(hostname));
+    return this.mesh.serviceByHostname(hostname, clientNamespace);
+  }
+
+  endpoints(service: Service): readonly Endpoint[] {
+    this.keys.add(stateKeys.service(service.key));
+    return this.mesh.endpoints(service);
+  }
+
+  policiesFor(workload: Workload): ReturnType<MeshView['policiesFor']> {
+    this.keys.add(stateKeys.globalPolicies());
+    this.keys.add(stateKeys.policiesOfNamespace(workload.namespace));
+    for (const name of workload.authorizationPolicies) this.keys.add(stateKeys.policyByName(name));
+    return this.mesh.policiesFor(workload);
+  }
+}

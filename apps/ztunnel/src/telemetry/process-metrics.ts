@@ -1,0 +1,83 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { type TerminationReason } from '@weft/xds';
+
+/** Metrics of the process itself: build, xDS, pods. */
+export class ProcessMetrics {
+  readonly #terminations: Counter<'reason'>;
+  readonly #messages: Counter<'url'>;
+  readonly #messageBytes: Counter<'url'>;
+  readonly #rejected: Counter<'url'>;
+  readonly #started: Counter;
+  readonly #stopped: Counter;
+
+  constructor(registry: Registry, version: string, pods: { active: () => number; pending: () => number }) {
+    const registers = [registry];
+    new Gauge({ name: 'istio_build', help: 'Build', labelNames: ['component', 'tag'], registers }).set(
+      { component: 'ztunnel', tag: version },
+      1,
+    );
+    this.#terminations = new Counter({
+      name: 'istio_xds_connection_terminations_total',
+      help: 'xDS streams that ended',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#messages = new Counter({
+      name: 'istio_xds_message_total',
+      help: 'xDS responses',
+      labelNames: ['url'],
+      registers,
+    });
+    this.#messageBytes = new Counter({
+      name: 'istio_xds_message_bytes_total',
+      help: 'Bytes of xDS responses',
+      labelNames: ['url'],
+      registers,
+    });
+    this.#rejected = new Counter({
+      name: 'weft_xds_rejected_resources_total',
+      help: 'Resources refused with a NACK',
+      labelNames: ['url'],
+      registers,
+    });
+    new Gauge({
+      name: 'workload_manager_active_proxy_count',
+      help: 'Pods served',
+      registers,
+      collect() {
+        this.set(pods.active());
+      },
+    });
+    new Gauge({
+      name: 'workload_manager_pending_proxy_count',
+      help: 'Pods that could not be started and are retried',
+      registers,
+      collect() {
+        this.set(pods.pending());
+      },
+    });
+    this.#started = new Counter({ name: 'workload_manager_proxies_started_total', help: 'Pods started', registers });
+    this.#stopped = new Counter({ name: 'workload_manager_proxies_stopped_total', help: 'Pods stopped', registers });
+  }
+
+  xdsTerminated(reason: TerminationReason): void {
+    this.#terminations.inc({ reason });
+  }
+
+  xdsMessage(url: string, bytes: number): void {
+    this.#messages.inc({ url });
+    this.#messageBytes.inc({ url }, bytes);
+  }
+
+  xdsRejected(url: string, resources: number): void {
+    this.#rejected.inc({ url }, resources);
+  }
+
+  podStarted(): void {
+    this.#started.inc();
+  }
+
+  podStopped(): void {
+    this.#stopped.inc();
+  }
+}
