@@ -27,6 +27,8 @@ export class ConnectionCore {
   /** A GOAWAY went one way or the other. */
   closing = false;
   settingsAcked = false;
+  /** DATA that may still come for streams that we reset: the windows they had left. */
+  lateBytes = 0;
   /** Server: highest stream id that the peer used. */
   lastPeerStreamId = 0;
   /** Client: id of the next stream. */
@@ -48,11 +50,14 @@ export class ConnectionCore {
     return this.#dead;
   }
 
-  openStream(id: number, isConnect: boolean): StreamState {
+  /** Stream window that the peer may assume. Until it acknowledged our SETTINGS that can be the default. */
+  get #grantedBytes(): number {
     const { initialWindowBytes } = this.settings;
-    // Until the peer acknowledged our SETTINGS it may use the default window.
-    const granted = this.settingsAcked ? initialWindowBytes : Math.max(DEFAULT_WINDOW_BYTES, initialWindowBytes);
-    const receiveWindow = new ReceiveWindow(initialWindowBytes, granted);
+    return this.settingsAcked ? initialWindowBytes : Math.max(DEFAULT_WINDOW_BYTES, initialWindowBytes);
+  }
+
+  openStream(id: number, isConnect: boolean): StreamState {
+    const receiveWindow = new ReceiveWindow(this.settings.initialWindowBytes, this.#grantedBytes);
     const stream = new StreamState(id, isConnect, new SendWindow(this.peer.initialWindowBytes), receiveWindow);
     this.streams.set(id, stream);
     this.guard.streamOpened();
@@ -80,6 +85,26 @@ export class ConnectionCore {
     this.streams.delete(stream.id);
     this.blocked.delete(stream);
     this.closed.add(stream.id, cause);
+    if (cause === 'reset-by-us' && !stream.remoteEnded)
+      this.lateBytes += Math.max(0, stream.receiveWindow.availableBytes);
+  }
+
+  /** Resets a new stream of the peer that was never opened here; DATA for it may be on its way. */
+  refuse(id: number, code: number): void {
+    this.closed.add(id, 'reset-by-us');
+    this.lateBytes += this.#grantedBytes;
+    this.streamError(id, null, code);
+  }
+
+  /** DATA for a stream that is not open any more. Its bytes go back to the connection window by the caller. */
+  lateData(id: number, bytes: number): void {
+    const cause = this.closed.cause(id);
+    if (cause === 'ended' || cause === 'reset-by-peer') {
+      this.streamError(id, null, Http2Code.STREAM_CLOSED);
+      return;
+    }
+    this.lateBytes -= bytes;
+    if (this.lateBytes < 0) this.violation(Http2Code.STREAM_CLOSED, 'DATA goes on for streams that were reset');
   }
 
   /** The peer broke a rule of one stream (RFC 9113, 5.4.2). `stream` is null when it is not open (any more). */

@@ -135,10 +135,29 @@ describe('floods end the connection with ENHANCE_YOUR_CALM', () => {
     expect(framesUntilFatal(Probe.server(), 1000, () => pong)).toBe(101);
   });
 
-  it('late frames on streams that we reset: the same', () => {
+  it('RST_STREAM for streams that are gone: the same', () => {
     const probe = answered(Probe.server()).receive(connect(1));
     probe.connection.reset(probe.stream(1), CANCEL);
-    expect(framesUntilFatal(probe, 1000, () => dataFrame(1, 'x'))).toBe(201);
+    expect(framesUntilFatal(probe, 1000, () => rawFrame(RST_STREAM, 0, 1, u32(CANCEL)))).toBe(201);
+  });
+
+  it('DATA for streams that we reset may use up their windows, in frames of any size, and no more', () => {
+    const probe = answered(Probe.server({ initialWindowBytes: 5000 })).receive(
+      connect(1),
+      connect(3),
+      dataFrame(1, Buffer.alloc(2000)),
+    );
+    for (const id of [1, 3]) probe.connection.reset(probe.stream(id), CANCEL);
+    for (let i = 0; i < 8000; i++) probe.receive(dataFrame(i < 3000 ? 1 : 3, 'x'));
+    expect(probe.fatal).toBeNull();
+    probe.receive(dataFrame(3, 'x'));
+    expect(probe.fatal).toMatchObject({ code: 'HBONE_PEER_VIOLATION', http2Code: Http2Code.STREAM_CLOSED });
+  });
+
+  it('DATA for a stream that we refused may use up its window', () => {
+    const probe = Probe.server({ initialWindowBytes: 5000, maxConcurrentStreams: 0 }).receive(connect(1));
+    expect(probe.receive(dataFrame(1, Buffer.alloc(5000))).fatal).toBeNull();
+    expect(probe.receive(dataFrame(1, 'x')).fatal?.http2Code).toBe(Http2Code.STREAM_CLOSED);
   });
 
   it('WINDOW_UPDATE: 5 + 2 x (streams + 10 x DATA sent in units of 16 KiB)', () => {

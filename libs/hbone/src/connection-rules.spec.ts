@@ -29,7 +29,6 @@ const END = FrameFlag.END_STREAM;
 const WHOLE = FrameFlag.END_HEADERS;
 
 const connect = (id = 1): Buffer => headersFrame(id, CONNECT_FIELDS);
-const get = (id = 1, flags = WHOLE): Buffer => headersFrame(id, GET_FIELDS, flags);
 const sent = (probe: Probe): string[] => probe.sent().map(describeFrame);
 const rst = (id: number, code: number): string => `RST_STREAM ${id} ${code.toString(16).padStart(8, '0')}`;
 
@@ -440,9 +439,7 @@ describe('streams', () => {
 
   it('connect and respond refuse text that must not go on the wire', () => {
     const probe = Probe.client();
-    expect(() => probe.connection.connect('a:1\r\nx: y', [])).toThrow(
-      expect.objectContaining({ code: 'HBONE_BAD_HEADER' }),
-    );
+    expect(() => probe.connection.connect('a:1\r\nx: y', [])).toThrow('illegal CONNECT authority');
     expect(() => probe.connection.connect('a:1', [['baggage', 'a\n']])).toThrow('illegal value of baggage');
     expect(() => probe.connection.connect('a:1', [['Baggage', 'a']])).toThrow('illegal field name');
     expect(probe.connection.activeStreams).toBe(0);

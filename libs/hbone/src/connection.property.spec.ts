@@ -148,6 +148,65 @@ describe('properties of one connection', () => {
   });
 });
 
+describe('the connection window', () => {
+  it('loses no credit, whatever happens to streams, padding and late frames', () => {
+    const step = fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.record({ data: fc.constantFrom(1, 3, 5, 7), size: fc.nat(3000), padding: fc.nat(255) }),
+      },
+      { weight: 3, arbitrary: fc.record({ consume: fc.constantFrom(1, 3, 5), size: fc.nat(4000) }) },
+      { weight: 1, arbitrary: fc.record({ end: fc.constantFrom(1, 3, 5), ours: fc.boolean() }) },
+      { weight: 1, arbitrary: fc.record({ reset: fc.constantFrom(1, 3, 5), ours: fc.boolean() }) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), fc.boolean(), (steps, byByte) => {
+        const probe = Probe.server({
+          initialWindowBytes: 4000,
+          connectionWindowBytes: 65_535,
+          maxConcurrentStreams: 3,
+        });
+        const { connection } = probe;
+        probe.react.onRequest = (stream) => connection.respond(stream, 200, []);
+        for (const id of [1, 3, 5, 7]) probe.receive(headersFrame(id, CONNECT_FIELDS));
+        let [received, granted] = [0, 0];
+        const feed = (frame: Buffer): void => {
+          if (!byByte) probe.receive(frame);
+          else for (const byte of frame) probe.receive(Buffer.from([byte]));
+        };
+        for (const next of steps) {
+          if ('data' in next) {
+            const frame = dataFrame(
+              next.data,
+              Buffer.concat([Buffer.from([next.padding]), Buffer.alloc(next.size + next.padding)]),
+              8,
+            );
+            feed(frame);
+            if (probe.fatal !== null) return;
+            received += frame.length - 9;
+          } else if ('consume' in next) connection.consumed(probe.stream(next.consume), next.size);
+          else if ('end' in next) {
+            if (next.ours) connection.end(probe.stream(next.end));
+            else if (!probe.stream(next.end).remoteEnded) feed(dataFrame(next.end, '', FrameFlag.END_STREAM));
+          } else if (next.ours) connection.reset(probe.stream(next.reset), 8);
+          else feed(rawFrame(FrameType.RST_STREAM, 0, next.reset, u32(8)));
+          for (const frame of probe.sent()) {
+            if (frame.type === FrameType.WINDOW_UPDATE && frame.streamId === 0)
+              granted += frame.payload.readUInt32BE(0);
+          }
+          expect(granted).toBeLessThanOrEqual(received);
+        }
+        for (const id of [1, 3, 5]) connection.consumed(probe.stream(id), 1_000_000);
+        for (const frame of probe.sent()) {
+          if (frame.type === FrameType.WINDOW_UPDATE && frame.streamId === 0) granted += frame.payload.readUInt32BE(0);
+        }
+        expect(received - granted).toBeLessThan(65_535 / 2);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
 /** One end of an in-memory tunnel connection whose owner sends `script` on each stream and keeps what arrives. */
 class End {
   readonly connection: HboneConnection;

@@ -127,11 +127,11 @@ export class InboundHeaders {
   #request(streamId: number, block: DecodedHeaderBlock): void {
     const { core } = this;
     if (streamId > core.lastServedStreamId || core.streams.size >= core.settings.maxConcurrentStreams) {
-      this.#refuse(streamId, Http2Code.REFUSED_STREAM);
+      core.refuse(streamId, Http2Code.REFUSED_STREAM);
       return;
     }
     if (this.#selfDependent) {
-      this.#refuse(streamId, Http2Code.PROTOCOL_ERROR);
+      core.refuse(streamId, Http2Code.PROTOCOL_ERROR);
       return;
     }
     if (block.tooLarge) {
@@ -140,25 +140,20 @@ export class InboundHeaders {
     }
     const head = parseRequestHead(block.fields);
     if (!head.ok) {
-      this.#refuse(streamId, Http2Code.PROTOCOL_ERROR);
+      core.refuse(streamId, Http2Code.PROTOCOL_ERROR);
       return;
     }
     const isConnect = head.value.method === 'CONNECT';
     const expectedBytes = isConnect ? -1 : contentLength(head.value.headers);
     const endStream = this.#endStream;
     if (Number.isNaN(expectedBytes) || (endStream && expectedBytes > 0)) {
-      this.#refuse(streamId, Http2Code.PROTOCOL_ERROR);
+      core.refuse(streamId, Http2Code.PROTOCOL_ERROR);
       return;
     }
     const stream = core.openStream(streamId, isConnect);
     stream.expectedBytes = expectedBytes;
     core.handler.onRequest?.(stream, head.value);
     if (endStream && !stream.gone && !core.isDead()) this.endStream(stream);
-  }
-
-  #refuse(streamId: number, code: number): void {
-    this.core.closed.add(streamId, 'reset-by-us');
-    this.core.streamError(streamId, null, code);
   }
 
   /** RFC 9113, 6.5.2 and RFC 6585: says why, then frees the stream. */
@@ -168,7 +163,7 @@ export class InboundHeaders {
     const block = Buffer.allocUnsafe(HpackEncoder.bound(fields));
     if (!core.checkRoom(core.writer.hasHeaderRoom(block.length, false))) return;
     core.writer.headers(streamId, block.subarray(0, core.encoder.encode(fields, block, 0)), true);
-    this.#refuse(streamId, Http2Code.ENHANCE_YOUR_CALM);
+    core.refuse(streamId, Http2Code.ENHANCE_YOUR_CALM);
   }
 
   // ---- client

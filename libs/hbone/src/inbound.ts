@@ -54,7 +54,7 @@ export class Inbound implements FrameSink {
       return;
     }
     const stream = this.core.streams.get(streamId);
-    if (stream === undefined) this.#dataOnClosed(streamId);
+    if (stream === undefined) this.core.lateData(streamId, length);
     else if (this.#mayHaveData(stream, length)) this.#dataStream = stream;
     this.#stopIfDead();
   }
@@ -72,12 +72,6 @@ export class Inbound implements FrameSink {
       return true;
     }
     return false;
-  }
-
-  #dataOnClosed(streamId: number): void {
-    const cause = this.core.closed.cause(streamId);
-    if (cause === 'reset-by-us') this.core.checkFlood(this.core.guard.ignored());
-    else this.core.streamError(streamId, null, Http2Code.STREAM_CLOSED);
   }
 
   dataSpan(bytes: Buffer, start: number, end: number): void {
