@@ -12,7 +12,7 @@ export { resourcesOfCrd } from './registry/crd-resources.js';
 export { decodeProblems, type DecodeProblem } from './decode-problems.js';
 export { prune } from './crd/prune.js';
 export { defaultObject } from './default-object.js';
-export { prepareCreate, prepareUpdate } from './prepare-object.js';
+export { hasStatus, prepareCreate, prepareUpdate } from './prepare-object.js';
 export { validateObject, type ObjectProblems } from './validate-object.js';
 export { readScale, writeReplicas } from './scale.js';
 
@@ -38,6 +38,7 @@ export { renderTable, type TableOptions } from './table/render-table.js';
 export {
   labelSelectorOf,
   matchesLabels,
+  labelSelectorText,
   parseLabelSelector,
   type LabelRequirement,
   type LabelSelector,

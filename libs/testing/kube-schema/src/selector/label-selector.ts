@@ -189,3 +189,28 @@ function matchesRequirement({ operator, values }: LabelRequirement, value: strin
       return value !== undefined && /^[-+]?\d+$/.test(value) && BigInt(value) < BigInt(values[0]!);
   }
 }
+
+/** The text form of a LabelSelector object; empty when it has no requirements or is no selector. */
+export function labelSelectorText(selector: unknown): string {
+  const read = labelSelectorOf(selector);
+  if (!read.ok || read.value === 'nothing') return '';
+  return read.value.map((requirement) => requirementText(requirement)).join(',');
+}
+
+function requirementText({ key, operator, values }: LabelRequirement): string {
+  switch (operator) {
+    case 'exists':
+      return key;
+    case '!':
+      return `!${key}`;
+    case 'in':
+    case 'notin':
+      return `${key} ${operator} (${[...values].sort().join(',')})`;
+    case 'gt':
+      return `${key}>${values[0]!}`;
+    case 'lt':
+      return `${key}<${values[0]!}`;
+    default:
+      return `${key}${operator}${values[0]!}`;
+  }
+}
