@@ -1,15 +1,18 @@
 import { AdmissionChain } from './admission/admission-chain.js';
 import { NamespaceLifecycle } from './admission/namespace-lifecycle.js';
 import { ServiceAccountAdmission } from './admission/service-account-admission.js';
+import { WebhookAdmission } from './admission/webhook-admission.js';
 import type { ApiServerOptions } from './api-server-options.js';
 import { Authenticator } from './auth/authenticator.js';
 import { ReviewRoutes } from './auth/review-routes.js';
 import type { TokenSigner } from './auth/token-signer.js';
+import { CRD_BUCKET, CustomResources } from './controllers/custom-resources.js';
 import { GarbageCollector } from './controllers/garbage-collector.js';
 import { NamespaceController } from './controllers/namespace-controller.js';
 import { ObjectApi } from './controllers/object-api.js';
 import { ServiceAddresses } from './controllers/service-addresses.js';
-import type { WriteContext } from './objects/write-context.js';
+import { publishServerService } from './controllers/server-service.js';
+import type { TypeRules, WriteContext } from './objects/write-context.js';
 import { ListObjects } from './serving/list-objects.js';
 import { PlainRoutes } from './serving/plain-routes.js';
 import { handleBinding, handleEviction } from './serving/pod-routes.js';
@@ -37,22 +40,34 @@ export interface ClusterParts {
 /** Everything behind the listeners, put together. */
 export class Cluster {
   readonly store: Store;
+  /** Writes past HTTP, with everything else that a write goes through. */
+  readonly api: ObjectApi;
   readonly handler: RequestHandler;
   readonly upgrades: ExecUpgrades;
   readonly #watches: WatchObjects;
   readonly #namespaces: NamespaceController;
   readonly #collector: GarbageCollector;
+  readonly #custom: CustomResources;
 
-  constructor({ options, identity, store, signer, catalog, now }: ClusterParts) {
+  constructor(private readonly parts: ClusterParts) {
+    const { options, identity, store, signer, catalog, now } = parts;
     const { log, kubelet } = options;
     this.store = store;
-    const admission = new AdmissionChain([new NamespaceLifecycle(store), new ServiceAccountAdmission(store)]);
-    const rules = new Map([['services', new ServiceAddresses(options.serviceCidr, store)]]);
-    const context: WriteContext = { store, catalog, admission, rules, now };
-    const api = new ObjectApi(context);
-    this.#namespaces = new NamespaceController(api, identity.caCertificatePem, log);
-    this.#collector = new GarbageCollector(api, log);
     this.#watches = new WatchObjects(store, options.bookmarkIntervalMs ?? BOOKMARK_INTERVAL_MS);
+    this.#custom = new CustomResources(() => this.api, this.#watches, log);
+    const admission = new AdmissionChain([
+      new NamespaceLifecycle(store),
+      new ServiceAccountAdmission(store),
+      new WebhookAdmission(store, catalog, log),
+    ]);
+    const rules = new Map<string, TypeRules>([
+      ['services', new ServiceAddresses(options.serviceCidr, store)],
+      [CRD_BUCKET, this.#custom],
+    ]);
+    const context: WriteContext = { store, catalog, admission, rules, now };
+    this.api = new ObjectApi(context);
+    this.#namespaces = new NamespaceController(this.api, identity.caCertificatePem, log);
+    this.#collector = new GarbageCollector(this.api, log);
     const authenticator = new Authenticator(identity.adminToken, signer, store, now);
     const reviews = new ReviewRoutes(authenticator, signer, store, now);
     const plain = new PlainRoutes(catalog, signer);
@@ -68,13 +83,26 @@ export class Cluster {
   }
 
   async start(): Promise<void> {
+    const { options } = this.parts;
+    this.#custom.start();
     this.#collector.start();
     await this.#namespaces.start();
+    await publishServerService(this.api, options.serviceCidr, options.advertise);
+  }
+
+  /** Resolves when the controllers have nothing left to do now. For tests. */
+  async settled(): Promise<void> {
+    for (let round = 0; round < 3; round++) {
+      await this.#custom.settled();
+      await this.#collector.settled();
+      await this.#namespaces.settled();
+    }
   }
 
   async stop(): Promise<void> {
     this.#watches.stop();
     this.upgrades.stop();
+    await this.#custom.stop();
     await this.#collector.stop();
     await this.#namespaces.stop();
   }
