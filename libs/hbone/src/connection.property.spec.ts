@@ -148,6 +148,88 @@ describe('properties of one connection', () => {
   });
 });
 
+const textOf = (id: number, length: number): string =>
+  String.fromCharCode(...Array.from({ length }, (_, i) => 33 + ((i * 7 + id * 13) % 90)));
+
+/** What a real client sends in a session of three tunnels with data, padding-free, as one byte string. */
+function honestSession(): Buffer {
+  const probe = new Probe({ role: 'client' });
+  const { connection } = probe;
+  const parts: Buffer[] = [];
+  const take = (): void => {
+    parts.push(Buffer.from(connection.out.bytes.subarray(0, connection.out.length)));
+    connection.flushed();
+  };
+  take();
+  probe.receive(settingsFrame([SettingId.MAX_CONCURRENT_STREAMS, 3]), rawFrame(FrameType.SETTINGS, FrameFlag.ACK, 0));
+  for (const id of [1, 3, 5]) {
+    const stream = connection.connect(`10.0.0.${id}:80`, [
+      ['baggage', 'k8s.cluster.name=Kubernetes,k8s.namespace.name=default'],
+      ['forwarded', `for="10.244.0.${id}:4000"`],
+    ])!;
+    take();
+    probe.receive(headersFrame(id, [[':status', '200']]));
+    probe.send(stream, textOf(id, 60));
+    take();
+    probe.receive(dataFrame(id, 'answer'), rawFrame(FrameType.PING, 0, 0, Buffer.from('12345678')));
+    connection.consumed(stream, 6);
+    if (id === 3) connection.reset(stream, 8);
+    else connection.end(stream);
+  }
+  connection.ping(0);
+  connection.shutdown();
+  take();
+  return Buffer.concat(parts);
+}
+
+describe('a real session with damage', () => {
+  const session = honestSession();
+  const position = fc.nat(session.length - 1);
+  const damage = fc.oneof(
+    fc.tuple(fc.constant('set' as const), position, fc.nat(255)),
+    fc.tuple(fc.constant('flip' as const), position, fc.nat(7)),
+    fc.tuple(fc.constant('cut' as const), position, fc.integer({ min: 1, max: 30 })),
+    fc.tuple(fc.constant('repeat' as const), position, fc.integer({ min: 1, max: 200 })),
+    fc.tuple(fc.constant('insert' as const), position, fc.nat(255)),
+  );
+  type Damage = typeof damage extends fc.Arbitrary<infer T> ? T : never;
+
+  function hurt(bytes: Buffer, [kind, at, n]: Damage): Buffer {
+    const before = bytes.subarray(0, at);
+    const after = bytes.subarray(at);
+    if (kind === 'cut') return Buffer.concat([before, after.subarray(n)]);
+    if (kind === 'repeat') return Buffer.concat([before, after.subarray(0, n), after]);
+    if (kind === 'insert') return Buffer.concat([before, Buffer.from([n]), after]);
+    const copy = Buffer.from(bytes);
+    if (at < copy.length) copy[at] = kind === 'set' ? n : copy[at]! ^ (1 << n);
+    return copy;
+  }
+
+  it('is served whole without damage', () => {
+    const { events, open } = play('server', session, []);
+    expect(events.filter((event) => event.includes('request'))).toHaveLength(3);
+    expect(events).toContain(`1 data ${textOf(1, 60)}`);
+    expect([events.some((event) => event.startsWith('fatal')), open]).toEqual([false, 0]);
+  });
+
+  it('never throws, ends at most once, and does not depend on the split', () => {
+    fc.assert(
+      fc.property(
+        fc.array(damage, { minLength: 1, maxLength: 6 }),
+        fc.array(fc.nat(), { maxLength: 10 }),
+        (damages, cuts) => {
+          const bytes = damages.reduce(hurt, session);
+          const whole = play('server', bytes, []);
+          expect(play('server', bytes, cuts)).toEqual(whole);
+          const fatal = whole.events.findIndex((event) => event.startsWith('fatal'));
+          expect(fatal === -1 || fatal === whole.events.length - 1).toBe(true);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe('the connection window', () => {
   it('loses no credit, whatever happens to streams, padding and late frames', () => {
     const step = fc.oneof(
@@ -277,9 +359,6 @@ function move(from: HboneConnection, to: HboneConnection, n: number): boolean {
   to.receive(copy, 0, bytes);
   return true;
 }
-
-const textOf = (id: number, length: number): string =>
-  String.fromCharCode(...Array.from({ length }, (_, i) => 33 + ((i * 7 + id * 13) % 90)));
 
 describe('properties of two connections back to back', () => {
   it('arbitrary interleaved streams arrive whole under small windows, small output and any chunking', () => {
