@@ -40,6 +40,8 @@ export class RootDistributor implements Service {
 
   async start(): Promise<void> {
     await this.#configMaps.start();
+    await this.#configMaps.synced;
+    await this.#queue.start();
     const enqueue = (object: ConfigMap) => {
       if (object.metadata?.name === ROOT_CONFIG_MAP && !this.#stopped) this.#queue.add(object.metadata.namespace ?? '');
     };

@@ -84,6 +84,7 @@ export class PodEnroller implements Service, ZdsSnapshot {
       initial.push(this.#reconcile(pod.metadata?.uid ?? '').catch(() => this.#queue.add(pod.metadata?.uid ?? '')));
     }
     await Promise.all(initial);
+    await this.#queue.start();
     this.#unsubscribe = [
       pods.on({
         added: seen,
