@@ -1,8 +1,8 @@
-import {
-  type AuthorizationCondition,
-  type AuthorizationOperation,
-  type AuthorizationRule,
-  type AuthorizationSource,
+import type {
+  AuthorizationCondition,
+  AuthorizationOperation,
+  AuthorizationRule,
+  AuthorizationSource,
 } from '@weft/mesh-api';
 import { Group, Match, Rules } from '@weft/xds/gen/mesh/security/authorization.js';
 import { addresses, ports, serviceAccounts, stringMatches } from './convert-field-values.js';

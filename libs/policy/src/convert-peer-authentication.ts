@@ -1,4 +1,4 @@
-import { type MtlsMode, type PeerAuthenticationSpec } from '@weft/mesh-api';
+import type { MtlsMode, PeerAuthenticationSpec } from '@weft/mesh-api';
 import {
   Action,
   Authorization,

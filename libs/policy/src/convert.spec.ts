@@ -11,7 +11,7 @@ import {
   staticStrictPolicy,
 } from './convert-peer-authentication.js';
 import { evaluatePolicies } from './evaluate.js';
-import { type PolicyConnection } from './evaluate-match.js';
+import type { PolicyConnection } from './evaluate-match.js';
 import { compilePolicy } from './evaluate-policy.js';
 
 const options = { rootNamespace: 'istio-system', dryRunEnabled: false };
@@ -270,8 +270,12 @@ describe('properties', () => {
 
   /** A direct reading of the API: true, false, or null where Layer 4 or this value cannot say. */
   type Answer = true | false | 'layer7' | 'broken';
-  const lists = { values: undefined as readonly string[] | undefined };
-  const any = (values: typeof lists.values, test: (value: string) => boolean | null, negated: boolean): Answer[] => {
+
+  const any = (
+    values: readonly string[] | undefined,
+    test: (value: string) => boolean | null,
+    negated: boolean,
+  ): Answer[] => {
     if (values === undefined) return [];
     const answers = values.map(test);
     if (answers.includes(null)) return ['broken'];

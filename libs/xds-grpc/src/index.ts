@@ -2,3 +2,10 @@ export { DeltaXdsClient, type DeltaXdsClientOptions } from './delta-xds-client.j
 export { XdsGrpcError, type XdsGrpcErrorCode } from './errors.js';
 export { MeshEndpoint, type MeshEndpointOptions } from './mesh-endpoint.js';
 export { RotatingServerCertificate } from './rotating-server-certificate.js';
+export {
+  DeltaXdsServer,
+  type DeltaXdsServerOptions,
+  type XdsCaller,
+  type XdsClientState,
+  type XdsRefusal,
+} from './delta-xds-server.js';

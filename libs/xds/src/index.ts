@@ -8,3 +8,13 @@ export {
   type RejectedResource,
 } from './delta-client.js';
 export { DeltaClientReconnect, type StreamEnd, type TerminationReason } from './delta-client-reconnect.js';
+export { makeXdsResource, type ResourceContent, type XdsResource } from './xds-resource.js';
+export { DeltaServer } from './delta-server.js';
+export {
+  DeltaServerSession,
+  encodeDeltaPush,
+  type DeltaPush,
+  type Nack,
+  type WatchState,
+} from './delta-server-session.js';
+export { ResourceStore, type EncodedChanges, type ResourceChanges } from './delta-server-store.js';

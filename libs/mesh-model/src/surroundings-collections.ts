@@ -1,0 +1,34 @@
+import type { Collection, FetchContext, Graph } from '@weft/collections';
+import { ANNOTATION_TRAFFIC_DISTRIBUTION, LABEL_NETWORK, objectMetaOf } from '@weft/mesh-api';
+import type { Locality } from '@weft/xds/gen/mesh/workload/workload.js';
+import { localityOfLabels } from './locality-of.js';
+import type { MeshModelConfig } from './mesh-model-config.js';
+import type { MeshSources } from './mesh-sources.js';
+
+interface NamespaceFacts {
+  readonly network: string | undefined;
+  readonly trafficDistribution: string | undefined;
+}
+
+/** The few facts of namespaces and nodes that others depend on, so that a heartbeat of a node changes nothing. */
+export interface SurroundingsCollections {
+  readonly localities: Collection<Locality>;
+  networkOf(fetch: FetchContext): string;
+  trafficDistributionOf(fetch: FetchContext, namespace: string): string | undefined;
+}
+
+export function surroundingsCollections(
+  graph: Graph,
+  sources: MeshSources,
+  config: MeshModelConfig,
+): SurroundingsCollections {
+  const namespaces = graph.derive<unknown, NamespaceFacts>('namespace facts', sources.namespaces, (namespace) => {
+    const { labels, annotations } = objectMetaOf(namespace);
+    return { network: labels[LABEL_NETWORK], trafficDistribution: annotations[ANNOTATION_TRAFFIC_DISTRIBUTION] };
+  });
+  return {
+    localities: graph.derive('node localities', sources.nodes, (node) => localityOfLabels(objectMetaOf(node).labels)),
+    networkOf: (fetch) => fetch.get(namespaces, config.rootNamespace)?.network ?? config.network,
+    trafficDistributionOf: (fetch, namespace) => fetch.get(namespaces, namespace)?.trafficDistribution,
+  };
+}

@@ -1,0 +1,179 @@
+import { Server, status, type Metadata, type ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
+import { toError, type Clock, type Result } from '@weft/result';
+import type { Service } from '@weft/runtime';
+import { encodeDeltaPush, type DeltaPush, type DeltaServer, type Nack, type WatchState } from '@weft/xds';
+import { AggregatedDiscoveryServiceService } from '@weft/xds/gen/envoy/service/discovery/v3/ads.js';
+import { DeltaXdsStream, type DeltaCall } from './delta-xds-stream.js';
+
+/** Who is on the other end, as authentication found. */
+export interface XdsCaller {
+  /** For logs and debug pages, such as `istio-system/ztunnel`. */
+  readonly name: string;
+}
+
+export interface XdsRefusal {
+  readonly code: status;
+  /** What the client is told. */
+  readonly message: string;
+}
+
+export interface XdsClientState {
+  readonly node: string;
+  readonly caller: string;
+  readonly peer: string;
+  readonly connectedAt: string;
+  readonly watches: readonly WatchState[];
+}
+
+export interface DeltaXdsServerOptions {
+  readonly host: string;
+  /** 0 picks a free port; see `port` after start. */
+  readonly port: number;
+  readonly credentials: ServerCredentials;
+  readonly engine: DeltaServer;
+  /** Decides once, when a stream opens. */
+  readonly authenticate: (metadata: Metadata) => Promise<Result<XdsCaller, XdsRefusal>>;
+  /** Null while the resources are not complete: clients are then sent away with UNAVAILABLE. */
+  readonly ready: () => boolean;
+  readonly clock: Clock;
+  readonly log: {
+    info(fields: object, message: string): void;
+    warn(fields: object, message: string): void;
+  };
+  readonly onPush?: (push: DeltaPush, bytes: number) => void;
+  readonly onNack?: (node: string, nack: Nack) => void;
+  readonly onRefused?: (refusal: XdsRefusal) => void;
+  /** After this long a connection is asked to come again, so that load spreads and callers are authenticated anew. */
+  readonly maxConnectionAgeMs?: number;
+}
+
+/** A request names resources, at most hundreds of thousands after a reconnect. */
+const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
+const AUTHENTICATION_DEADLINE_MS = 10_000;
+
+/** Pushes are encoded by the engine once for all clients; here they only pass. */
+const SERVICE: ServiceDefinition = {
+  deltaAggregatedResources: {
+    ...AggregatedDiscoveryServiceService.deltaAggregatedResources,
+    responseSerialize: (bytes: Buffer): Buffer => bytes,
+  },
+};
+
+/** Serves delta ADS over gRPC: one engine session per stream. */
+export class DeltaXdsServer implements Service {
+  readonly name = 'xDS server';
+  readonly #server: Server;
+  readonly #streams = new Set<DeltaXdsStream>();
+  #port = 0;
+
+  constructor(private readonly options: DeltaXdsServerOptions) {
+    this.#server = new Server({
+      'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
+      'grpc.keepalive_time_ms': 30_000,
+      'grpc.keepalive_timeout_ms': 20_000,
+      'grpc.max_connection_age_ms': options.maxConnectionAgeMs ?? 30 * 60_000,
+      'grpc.max_connection_age_grace_ms': 10_000,
+    });
+    this.#server.addService(SERVICE, { deltaAggregatedResources: (call: DeltaCall) => void this.#serve(call) });
+  }
+
+  /** The bound port; only after `start`. */
+  get port(): number {
+    return this.#port;
+  }
+
+  async start(): Promise<void> {
+    const { host, port, credentials } = this.options;
+    this.#port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(`${host}:${port}`, credentials, (failure, bound) =>
+        failure === null ? resolve(bound) : reject(failure),
+      );
+    });
+  }
+
+  /** Tells clients to go elsewhere; streams still open when `hard` aborts are cut. */
+  async stop(hard: AbortSignal): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    for (const stream of this.#streams) stream.end(status.UNAVAILABLE, 'the server is shutting down');
+    const cut = (): void => this.#server.forceShutdown();
+    if (hard.aborted) cut();
+    hard.addEventListener('abort', cut, { once: true });
+    await closed;
+    hard.removeEventListener('abort', cut);
+  }
+
+  /** Sends every client what changed in the engine. */
+  push(): void {
+    for (const stream of this.#streams) stream.push();
+  }
+
+  clients(): readonly XdsClientState[] {
+    return [...this.#streams].map((stream) => stream.state());
+  }
+
+  async #serve(call: DeltaCall): Promise<void> {
+    call.on('error', () => undefined);
+    const refuse = (refusal: XdsRefusal): void => {
+      this.options.onRefused?.(refusal);
+      this.options.log.warn(
+        { peer: call.getPeer(), code: status[refusal.code], reason: refusal.message },
+        'xDS client refused',
+      );
+      call.emit('error', { code: refusal.code, details: refusal.message });
+    };
+    if (!this.options.ready()) {
+      refuse({ code: status.UNAVAILABLE, message: 'the control plane is not ready yet, try again' });
+      return;
+    }
+    const caller = await this.#authenticate(call.metadata);
+    if (call.cancelled) return;
+    if (!caller.ok) refuse(caller.error);
+    else this.#open(call, caller.value);
+  }
+
+  async #authenticate(metadata: Metadata): Promise<Result<XdsCaller, XdsRefusal>> {
+    const { authenticate, clock } = this.options;
+    const late: Result<XdsCaller, XdsRefusal> = {
+      ok: false,
+      error: { code: status.UNAVAILABLE, message: 'authentication took too long, try again' },
+    };
+    let cancel = (): void => undefined;
+    const deadline = new Promise<typeof late>((resolve) => {
+      cancel = clock.after(AUTHENTICATION_DEADLINE_MS, () => resolve(late));
+    });
+    try {
+      return await Promise.race([authenticate(metadata), deadline]);
+    } catch (thrown) {
+      this.options.log.warn({ err: toError(thrown) }, 'authentication failed');
+      return { ok: false, error: { code: status.UNAVAILABLE, message: 'authentication is not available, try again' } };
+    } finally {
+      cancel();
+    }
+  }
+
+  #open(call: DeltaCall, caller: XdsCaller): void {
+    const { engine, clock, log, onPush, onNack } = this.options;
+    const stream = new DeltaXdsStream({
+      call,
+      caller,
+      clock,
+      open: (nack) => engine.open(nack),
+      encode: (push) => {
+        const bytes = encodeDeltaPush(push);
+        onPush?.(push, bytes.length);
+        return bytes;
+      },
+      onNack: (node, nack) => {
+        log.warn({ node, typeUrl: nack.typeUrl, reason: nack.message }, 'client rejected resources');
+        onNack?.(node, nack);
+      },
+      onClosed: (session) => {
+        this.#streams.delete(stream);
+        engine.close(session);
+        log.info({ node: stream.state().node, caller: caller.name, peer: call.getPeer() }, 'xDS client gone');
+      },
+    });
+    this.#streams.add(stream);
+    log.info({ caller: caller.name, peer: call.getPeer() }, 'xDS client connected');
+  }
+}

@@ -1,0 +1,254 @@
+import { type DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
+import { encodeChanges, type EncodedChanges, type ResourceStore } from './delta-server-store.js';
+import type { XdsResource } from './xds-resource.js';
+
+/** One response to send. `encode` gives the bytes of a DeltaDiscoveryResponse. */
+export interface DeltaPush {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly version: string;
+  readonly changes: EncodedChanges;
+}
+
+export function encodeDeltaPush({ typeUrl, nonce, version, changes }: DeltaPush): Buffer {
+  const envelope = DeltaDiscoveryResponse.fromPartial({ systemVersionInfo: version, typeUrl, nonce });
+  return Buffer.concat([changes.payload, DeltaDiscoveryResponse.encode(envelope).finish()]);
+}
+
+export interface Nack {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly message: string;
+}
+
+/** State of one type of one client, for people. */
+export interface WatchState {
+  readonly typeUrl: string;
+  readonly mode: 'wildcard' | 'on-demand';
+  readonly subscriptions: number;
+  readonly sentVersion: string;
+  readonly ackedVersion: string;
+  readonly inFlight: number;
+  readonly nacks: number;
+  readonly lastNack: string | null;
+}
+
+interface InFlight {
+  readonly version: number;
+  readonly sentAtMs: number;
+}
+
+interface Watch {
+  readonly store: ResourceStore;
+  wildcard: boolean;
+  /** Log position of what was sent. */
+  position: number;
+  acked: number;
+  /** Keys asked for one by one, and names that came with them. */
+  readonly wanted: Set<string>;
+  /** Versions sent of what was asked for one by one. */
+  readonly sent: Map<string, string>;
+  readonly inFlight: Map<string, InFlight>;
+  nacks: number;
+  lastNack: string | null;
+}
+
+const WILDCARD = '*';
+/** A client that acknowledges nothing for so long is sent changes all the same. */
+const ACK_DEADLINE_MS = 30_000;
+
+/**
+ * The server half of incremental xDS for one stream, without sockets or clock. Changes are held back while a response of
+ * the same type is unacknowledged, so that a slow client gets the newest state once and never a queue of old ones.
+ *
+ * @see https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#incremental-xds
+ */
+export class DeltaServerSession {
+  readonly #watches = new Map<string, Watch>();
+  #nonces = 0;
+
+  /** Types in `stores` are pushed in their order. */
+  constructor(
+    private readonly stores: ReadonlyMap<string, ResourceStore>,
+    private readonly onNack: (nack: Nack) => void,
+  ) {}
+
+  /** Takes a request in and returns what it has to be answered with. A type that is not served gets one empty response. */
+  receive(request: DeltaDiscoveryRequest, nowMs: number): readonly DeltaPush[] {
+    const { typeUrl, responseNonce } = request;
+    const store = this.stores.get(typeUrl);
+    if (store === undefined) return responseNonce === '' ? [this.#unserved(typeUrl)] : [];
+    const watch = this.#watches.get(typeUrl);
+    if (watch === undefined) return this.#begin(store, request, nowMs);
+    if (responseNonce !== '') this.#acknowledge(watch, request);
+    const asked = this.#subscribe(watch, request.resourceNamesSubscribe, true);
+    this.#unsubscribe(watch, request.resourceNamesUnsubscribe);
+    const pushes = asked === null ? [] : [this.#send(watch, asked, watch.position, nowMs)];
+    return [...pushes, ...this.#pushOf(watch, nowMs)];
+  }
+
+  /** What changed since, of every type whose last response is acknowledged. */
+  poll(nowMs: number): readonly DeltaPush[] {
+    return [...this.stores.keys()].flatMap((typeUrl) => {
+      const watch = this.#watches.get(typeUrl);
+      return watch === undefined ? [] : this.#pushOf(watch, nowMs);
+    });
+  }
+
+  /** The log position up to which this client was served; undefined if it does not watch the type. */
+  positionOf(typeUrl: string): number | undefined {
+    return this.#watches.get(typeUrl)?.position;
+  }
+
+  states(): readonly WatchState[] {
+    return [...this.#watches].map(([typeUrl, watch]) => ({
+      typeUrl,
+      mode: watch.wildcard ? 'wildcard' : 'on-demand',
+      subscriptions: watch.wanted.size,
+      sentVersion: String(watch.position),
+      ackedVersion: String(watch.acked),
+      inFlight: watch.inFlight.size,
+      nacks: watch.nacks,
+      lastNack: watch.lastNack,
+    }));
+  }
+
+  #begin(store: ResourceStore, request: DeltaDiscoveryRequest, nowMs: number): readonly DeltaPush[] {
+    const { resourceNamesSubscribe: names, resourceNamesUnsubscribe: dropped } = request;
+    const watch: Watch = {
+      store,
+      wildcard: (names.length === 0 || names.includes(WILDCARD)) && !dropped.includes(WILDCARD),
+      position: store.sequence,
+      acked: 0,
+      wanted: new Set(),
+      sent: new Map(),
+      inFlight: new Map(),
+      nacks: 0,
+      lastNack: null,
+    };
+    this.#watches.set(store.typeUrl, watch);
+    const versions = new Map(Object.entries(request.initialResourceVersions));
+    if (watch.wildcard) {
+      const changes = versions.size === 0 ? store.changesSince(0) : store.changesFor(versions);
+      return [this.#send(watch, changes, store.sequence, nowMs)];
+    }
+    for (const [name, version] of versions) if (version !== '') watch.sent.set(name, version);
+    const asked = this.#subscribe(watch, [...names, ...versions.keys()], false);
+    return [this.#send(watch, asked ?? encodeChanges({ upserts: [], removals: [] }), store.sequence, nowMs)];
+  }
+
+  #acknowledge(watch: Watch, { responseNonce, errorDetail }: DeltaDiscoveryRequest): void {
+    const answered = watch.inFlight.get(responseNonce);
+    // A nonce of another stream or one answered twice says nothing.
+    if (answered === undefined) return;
+    watch.inFlight.delete(responseNonce);
+    if (errorDetail === undefined) {
+      watch.acked = Math.max(watch.acked, answered.version);
+      watch.lastNack = null;
+      return;
+    }
+    watch.nacks++;
+    watch.lastNack = errorDetail.message;
+    this.onNack({ typeUrl: watch.store.typeUrl, nonce: responseNonce, message: errorDetail.message });
+  }
+
+  /**
+   * The answer to names asked for; null if none were. A key that nothing answers to is reported as removed. `resend`: also
+   * what the client was sent before, since who asks again has forgotten it.
+   */
+  #subscribe(watch: Watch, names: readonly string[], resend: boolean): EncodedChanges | null {
+    const keys = names.filter((name) => name !== WILDCARD);
+    if (keys.length === 0) return null;
+    const upserts = new Map<string, XdsResource>();
+    const removals: string[] = [];
+    for (const key of keys) {
+      watch.wanted.add(key);
+      const found = this.#expand(watch, key);
+      if (found.length === 0) removals.push(key);
+      for (const resource of found) {
+        upserts.set(resource.name, resource);
+        if (resend) watch.sent.delete(resource.name);
+      }
+    }
+    for (const name of removals) watch.sent.delete(name);
+    return this.#unsent(watch, [...upserts.values()], removals);
+  }
+
+  /** What answers to a key, and what belongs to that; the client follows all of it from now on. */
+  #expand(watch: Watch, key: string): readonly XdsResource[] {
+    const found = new Map<string, XdsResource>();
+    for (const resource of watch.store.lookup(key)) {
+      found.set(resource.name, resource);
+      watch.wanted.add(resource.name);
+      for (const related of watch.store.lookup(resource.name)) found.set(related.name, related);
+    }
+    return [...found.values()];
+  }
+
+  #unsent(watch: Watch, resources: readonly XdsResource[], removals: readonly string[]): EncodedChanges {
+    // A wildcard client may be behind; then it is sent again what it may have, which does no harm.
+    const upserts = resources.filter(({ name, version }) => watch.sent.get(name) !== version);
+    if (!watch.wildcard) for (const { name, version } of upserts) watch.sent.set(name, version);
+    return encodeChanges({ upserts, removals });
+  }
+
+  #unsubscribe(watch: Watch, names: readonly string[]): void {
+    for (const name of names) {
+      if (name === WILDCARD) watch.wildcard = false;
+      watch.wanted.delete(name);
+      watch.sent.delete(name);
+    }
+  }
+
+  #pushOf(watch: Watch, nowMs: number): readonly DeltaPush[] {
+    const { store, position } = watch;
+    if (position === store.sequence || this.#isWaiting(watch, nowMs)) return [];
+    watch.position = store.sequence;
+    const changes = watch.wildcard
+      ? store.changesSince(position)
+      : this.#changesOfWanted(watch, store.namesSince(position));
+    if (changes.upserts.length + changes.removals.length === 0) return [];
+    return [this.#send(watch, changes, store.sequence, nowMs)];
+  }
+
+  #isWaiting(watch: Watch, nowMs: number): boolean {
+    for (const { sentAtMs } of watch.inFlight.values()) if (nowMs - sentAtMs < ACK_DEADLINE_MS) return true;
+    return false;
+  }
+
+  #changesOfWanted(watch: Watch, names: readonly string[]): EncodedChanges {
+    const upserts = new Map<string, XdsResource>();
+    const removals: string[] = [];
+    for (const name of names) {
+      const resource = watch.store.get(name);
+      if (resource === undefined) {
+        if (watch.sent.delete(name)) removals.push(name);
+        continue;
+      }
+      const { aliases, relatedTo } = resource;
+      const follows = watch.sent.has(name) || watch.wanted.has(name) || relatedTo.some((key) => watch.wanted.has(key));
+      if (follows) upserts.set(name, resource);
+      // Something new under an address that was asked for: its own workloads come along.
+      for (const alias of aliases) {
+        if (watch.wanted.has(alias)) for (const found of this.#expand(watch, alias)) upserts.set(found.name, found);
+      }
+    }
+    return this.#unsent(watch, [...upserts.values()], removals);
+  }
+
+  #send(watch: Watch, changes: EncodedChanges, version: number, nowMs: number): DeltaPush {
+    watch.position = Math.max(watch.position, version);
+    const nonce = String(++this.#nonces);
+    watch.inFlight.set(nonce, { version: watch.position, sentAtMs: nowMs });
+    return { typeUrl: watch.store.typeUrl, nonce, version: String(watch.position), changes };
+  }
+
+  #unserved(typeUrl: string): DeltaPush {
+    return {
+      typeUrl,
+      nonce: String(++this.#nonces),
+      version: '0',
+      changes: encodeChanges({ upserts: [], removals: [] }),
+    };
+  }
+}

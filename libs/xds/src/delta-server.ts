@@ -1,0 +1,42 @@
+import { DeltaServerSession, type Nack } from './delta-server-session.js';
+import { ResourceStore, type ResourceChanges } from './delta-server-store.js';
+
+/** The resources of every served type and the sessions that follow them. Types are pushed in the order given. */
+export class DeltaServer {
+  readonly #stores: ReadonlyMap<string, ResourceStore>;
+  readonly #sessions = new Set<DeltaServerSession>();
+
+  constructor(typeUrls: readonly string[]) {
+    this.#stores = new Map(typeUrls.map((typeUrl) => [typeUrl, new ResourceStore(typeUrl)]));
+  }
+
+  get sessions(): ReadonlySet<DeltaServerSession> {
+    return this.#sessions;
+  }
+
+  store(typeUrl: string): ResourceStore {
+    const store = this.#stores.get(typeUrl);
+    if (store === undefined) throw new TypeError(`${typeUrl} is not a type of this server`);
+    return store;
+  }
+
+  /** Takes changes over; sessions give them out at their next `poll`. */
+  apply(typeUrl: string, changes: ResourceChanges): void {
+    const store = this.store(typeUrl);
+    store.apply(changes);
+    let oldest = store.sequence;
+    for (const session of this.#sessions) oldest = Math.min(oldest, session.positionOf(typeUrl) ?? oldest);
+    store.compact(oldest);
+  }
+
+  /** One per stream; `close` it when the stream ends. */
+  open(onNack: (nack: Nack) => void): DeltaServerSession {
+    const session = new DeltaServerSession(this.#stores, onNack);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  close(session: DeltaServerSession): void {
+    this.#sessions.delete(session);
+  }
+}
