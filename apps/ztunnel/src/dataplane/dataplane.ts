@@ -28,6 +28,8 @@ interface Running {
   readonly thread: Worker;
   readonly port: MessagePort;
   readonly wake: EventFd;
+  /** Descriptors that the thread has open. */
+  readonly owned: Uint8Array;
   readonly exited: Promise<void>;
   /** Opened and not yet closed, with the slot, so that a dead worker's connections can be closed in its place. */
   readonly open: Map<number, { readonly slot: number; readonly atMs: number }>;
@@ -44,6 +46,8 @@ const RESTART_MS = 200;
 /** Ids of one life of a worker; the next life starts above. */
 const IDS_PER_LIFE = 2 ** 32;
 const STOP_MS = 2000;
+/** The kernel's own default for the highest limit (`fs.nr_open`). */
+const MOST_DESCRIPTORS = 1 << 20;
 
 /**
  * The data plane as the main thread sees it: N worker threads, each with its own loop, behind one mailbox. It remembers
@@ -100,6 +104,13 @@ export class DataPlane implements Service {
     }
   }
 
+  /** Ends one thread as a crash would: it is started again with everything it had. For a stuck worker, and for tests. */
+  async terminateWorker(index: number): Promise<void> {
+    const worker = this.#running[index];
+    worker?.wake.signal();
+    await worker?.thread.terminate();
+  }
+
   #remember(message: ToWorker): void {
     if (message.type === 'setIdentity') this.#identities.set(message.identity.spiffeId, message.identity);
     else if (message.type === 'dropIdentity') this.#identities.delete(message.spiffeId);
@@ -143,6 +154,7 @@ export class DataPlane implements Service {
       port: port2,
       wakeFd: wake.fd,
       counters: this.counters[index]!.buffer as SharedArrayBuffer,
+      owned: new SharedArrayBuffer(MOST_DESCRIPTORS),
       connectionIds: { first: (this.#lives[index]!++ * IDS_PER_LIFE + 1) * step + index, step },
       limits: this.#limits,
     };
@@ -151,7 +163,16 @@ export class DataPlane implements Service {
     const exited = new Promise<void>((resolve) => {
       thread.once('exit', () => resolve());
     });
-    const worker: Running = { index, thread, port: port1, wake, exited, open: new Map(), ready: false };
+    const worker: Running = {
+      index,
+      thread,
+      port: port1,
+      wake,
+      exited,
+      owned: new Uint8Array(workerData.owned),
+      open: new Map(),
+      ready: false,
+    };
     this.#running[index] = worker;
     const ready = new Promise<void>((resolve, reject) => {
       port1.on('message', (batch: readonly FromWorker[]) => {
@@ -216,6 +237,10 @@ export class DataPlane implements Service {
     worker.port.close();
     worker.wake.close();
     this.#running[worker.index] = null;
+    // Sockets outlive their thread: a listener left open would go on taking connections that nobody serves.
+    worker.owned.forEach((owned, fd) => {
+      if (owned !== 0) closeDescriptor(fd);
+    });
     for (const [connectionId, { slot, atMs }] of worker.open) {
       const cells = this.counters[worker.index]!;
       const bytes = { receivedBytes: cells[slot * 2]!, sentBytes: cells[slot * 2 + 1]! };
@@ -228,10 +253,15 @@ export class DataPlane implements Service {
     worker.open.clear();
     if (this.#stopping || !worker.ready) return;
     this.options.log.error({ worker: worker.index }, 'data plane worker ended; starting it again');
+    this.#restart(worker.index);
+  }
+
+  #restart(index: number): void {
     setTimeout(() => {
       if (this.#stopping) return;
-      this.#startWorker(worker.index).catch((error: unknown) => {
-        this.options.log.error({ worker: worker.index, err: toError(error) }, 'data plane worker did not start again');
+      this.#startWorker(index).catch((error: unknown) => {
+        this.options.log.error({ worker: index, err: toError(error) }, 'data plane worker did not start again');
+        this.#restart(index);
       });
     }, RESTART_MS);
   }

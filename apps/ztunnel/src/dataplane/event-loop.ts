@@ -54,15 +54,36 @@ export class EventLoop {
   #nextSecondMs = 0;
   #running = false;
 
-  /** `report` is told every exception that was not expected; the loop goes on. */
-  constructor(readonly report: (error: Error) => void) {}
+  /**
+   * @param report is told every exception that was not expected; the loop goes on.
+   * @param owned one byte per descriptor number, 1 while this thread owns it: descriptors outlive their thread, so the
+   *   main thread closes what a dead one left behind. Numbers beyond its end are not recorded.
+   */
+  constructor(
+    readonly report: (error: Error) => void,
+    private readonly owned: Uint8Array = new Uint8Array(0),
+  ) {
+    this.own(this.#epoll.fd);
+  }
 
   /** Milliseconds of a steady clock, read once per turn. */
   get nowMs(): number {
     return this.#nowMs;
   }
 
+  /** From now on the descriptor is this thread's, until `close`. `watch` implies it. */
+  own(fd: number): void {
+    this.owned[fd] = 1;
+  }
+
+  /** A descriptor that another thread closes. */
+  watchForeign(fd: number, events: number, source: EventSource): void {
+    this.#epoll.add(fd, events);
+    this.#sources[fd] = source;
+  }
+
   watch(fd: number, events: number, source: EventSource): void {
+    this.own(fd);
     this.#epoll.add(fd, events);
     this.#sources[fd] = source;
   }
@@ -125,6 +146,7 @@ export class EventLoop {
     this.#running = true;
     while (this.#running) this.turn(LONGEST_WAIT_MS);
     this.#closeDescriptors();
+    this.owned[this.#epoll.fd] = 0;
     this.#epoll.close();
   }
 
@@ -199,7 +221,10 @@ export class EventLoop {
     if (this.#closing.length === 0) return;
     const closing = this.#closing;
     this.#closing = [];
-    for (const fd of closing) closeDescriptor(fd);
+    for (const fd of closing) {
+      this.owned[fd] = 0;
+      closeDescriptor(fd);
+    }
   }
 
   #guard(act: () => void): void {

@@ -1,5 +1,5 @@
 import type { SocketAddress } from '@weft/ip';
-import { closeDescriptor, EAGAIN, EMFILE, ENFILE, EPOLLIN, tcpSocket } from '@weft/linux';
+import { EAGAIN, EMFILE, ENFILE, EPOLLIN, tcpSocket } from '@weft/linux';
 import type { EventLoop, EventSource } from './event-loop.js';
 
 /** An accepted connection: an open socket and who is on it. The receiver owns the descriptor. */
@@ -17,7 +17,6 @@ const RETRY_MS = 200;
 /** Accepts on one port of one pod. Out of descriptors it pauses instead of spinning. */
 export class Listener implements EventSource {
   #closed = false;
-  #paused = false;
 
   constructor(
     private readonly loop: EventLoop,
@@ -45,24 +44,22 @@ export class Listener implements EventSource {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#paused) closeDescriptor(this.fd);
-    else this.loop.close(this.fd);
+    this.loop.close(this.fd);
   }
 
   #accepted(fd: number): void {
+    this.loop.own(fd);
     const peer = tcpSocket.peerAddress(fd);
     const local = tcpSocket.localAddress(fd);
-    if (peer === null || local === null) closeDescriptor(fd);
+    if (peer === null || local === null) this.loop.close(fd);
     else this.onAccepted({ fd, peer, local, acceptedMs: this.loop.nowMs });
   }
 
   #pause(): void {
-    this.#paused = true;
     this.loop.unwatch(this.fd);
     this.onExhausted();
     this.loop.deadline(RETRY_MS, () => {
       if (this.#closed) return;
-      this.#paused = false;
       this.loop.watch(this.fd, EPOLLIN, this);
     });
   }

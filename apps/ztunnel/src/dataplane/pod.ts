@@ -1,5 +1,5 @@
 import { parseIp, type IpAddress, type SocketAddress } from '@weft/ip';
-import { closeDescriptor, inNetns, socketOptions, SystemCallError, tcpSocket } from '@weft/linux';
+import { inNetns, socketOptions, SystemCallError, tcpSocket } from '@weft/linux';
 import type { AnswerCache } from './answer-cache.js';
 import { Dial, type DialOutcome } from './dial.js';
 import type { EventLoop } from './event-loop.js';
@@ -34,6 +34,7 @@ export class Pod {
 
   constructor(private readonly parts: PodParts) {
     ({ uid: this.uid, plans: this.plans, verdicts: this.verdicts, sourceIdentity: this.sourceIdentity } = parts);
+    parts.loop.own(parts.netnsFd);
   }
 
   get netnsFd(): number {
@@ -58,7 +59,7 @@ export class Pod {
     this.plans.close();
     this.verdicts.close();
     for (const member of [...this.#members]) member.endWithPod(why);
-    closeDescriptor(this.parts.netnsFd);
+    this.parts.loop.close(this.parts.netnsFd);
   }
 
   /** A listening socket in the pod's namespace, for both families where there is IPv6. Throws SystemCallError. */

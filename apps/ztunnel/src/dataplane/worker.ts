@@ -19,6 +19,8 @@ export interface WorkerSettings {
   readonly wakeFd: number;
   /** Float64 cells, two per connection; see `ConnectionOpened.counterSlot`. */
   readonly counters: SharedArrayBuffer;
+  /** One byte per descriptor number; see `EventLoop`. */
+  readonly owned: SharedArrayBuffer;
   readonly connectionIds: { readonly first: number; readonly step: number };
   readonly limits: DataPlaneLimits;
 }
@@ -28,7 +30,7 @@ const MAX_REPORTED_EXCEPTIONS_PER_SECOND = 10;
 
 /** One data-plane thread: its loop, its pods, and the commands of the main thread. */
 export class DataPlaneWorker {
-  readonly #loop = new EventLoop((error) => this.#report(error));
+  readonly #loop: EventLoop;
   readonly #requests = new Requests();
   readonly #pods = new Map<string, EnrolledPod>();
   readonly #readBuffer = Memory.allocate(READ_BUFFER_BYTES);
@@ -43,11 +45,12 @@ export class DataPlaneWorker {
 
   constructor(private readonly settings: WorkerSettings) {
     const post = (message: FromWorker): void => void this.#outbox.push(message);
+    this.#loop = new EventLoop((error) => this.#report(error), new Uint8Array(settings.owned));
     const counters = new Float64Array(settings.counters);
     this.#identities = new Identities(this.#loop, settings.limits.identityTimeoutMs, post);
     this.#log = new ConnectionLog(this.#loop, counters, settings.connectionIds, post);
     this.#wake = EventFd.fromDescriptor(settings.wakeFd);
-    this.#loop.watch(this.#wake.fd, EPOLLIN, { onEvents: () => this.#receive(), onCrash: () => undefined });
+    this.#loop.watchForeign(this.#wake.fd, EPOLLIN, { onEvents: () => this.#receive(), onCrash: () => undefined });
     this.#loop.atTurnEnd(() => this.#turnEnd());
     this.#loop.everySecond(() => (this.#reported = 0));
   }

@@ -1,0 +1,155 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { duplicateDescriptor } from '@weft/linux';
+import { createLogger } from '@weft/runtime';
+import { TestAuthority, type TestIdentity } from '@weft/testing-certificates';
+import { until } from '@weft/testing-fixtures';
+import { build, type Plugin } from 'esbuild';
+import { DataPlane } from '../dataplane.js';
+import type { DataPlaneLimits } from '../limits.js';
+import type { FromWorker, InboundContext, InboundVerdict, OutboundPlan } from '../messages.js';
+import { PodNamespace } from './pod-namespace.js';
+
+export const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/client';
+export const SERVER_ID = 'spiffe://cluster.local/ns/shop/sa/server';
+export const APP_PORT = 8080;
+
+export type Message<T extends FromWorker['type']> = Extract<FromWorker, { type: T }>;
+
+/** The bundle lies outside of the workspace, where `require('koffi')` would find nothing. */
+const koffiByPath: Plugin = {
+  name: 'koffi by path',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^koffi$/ }, () => ({ path: require.resolve('koffi'), external: true })),
+};
+
+/** Bundles the worker as the build does; the result is removed with the folder. */
+export async function bundleWorker(): Promise<{ readonly entry: string; remove(): void }> {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-data-plane-'));
+  const entry = join(folder, 'data-plane.cjs');
+  await build({
+    entryPoints: [join(__dirname, '../data-plane.entry.ts')],
+    outfile: entry,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    plugins: [koffiByPath],
+    tsconfig: join(__dirname, '../../../../../tsconfig.base.json'),
+    logLevel: 'warning',
+  });
+  return { entry, remove: () => rmSync(folder, { recursive: true }) };
+}
+
+export interface RigOptions {
+  readonly entry: string;
+  readonly workers?: number;
+  readonly limits?: Partial<DataPlaneLimits>;
+}
+
+/**
+ * Two pods, a real data plane that serves both, and a slow path of two functions that a test may replace. By default
+ * everything from the client pod goes by HBONE, and everything is allowed in.
+ */
+export class DataPlaneRig {
+  readonly messages: FromWorker[] = [];
+  readonly dataPlane: DataPlane;
+  plan: (destination: string) => OutboundPlan | null = (destination) => this.hbonePlan(destination);
+  verdict: (context: InboundContext) => InboundVerdict | null = (context) => this.allow(context);
+
+  private constructor(
+    readonly authority: TestAuthority,
+    readonly identities: { readonly client: TestIdentity; readonly server: TestIdentity },
+    readonly client: PodNamespace,
+    readonly server: PodNamespace,
+    options: RigOptions,
+  ) {
+    this.dataPlane = new DataPlane({
+      workers: options.workers ?? 1,
+      entry: options.entry,
+      log: createLogger('test', 'error'),
+      onMessage: (message, worker) => this.#onMessage(message, worker),
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+    });
+  }
+
+  static async start(options: RigOptions): Promise<DataPlaneRig> {
+    const authority = await TestAuthority.create();
+    const [client, server] = await Promise.all([authority.issue(CLIENT_ID), authority.issue(SERVER_ID)]);
+    const pods = PodNamespace.pair(`wdp${process.pid}${Math.random().toString(36).slice(2, 5)}`);
+    const rig = new DataPlaneRig(authority, { client, server }, ...pods, options);
+    await rig.dataPlane.start();
+    for (const identity of [client, server]) rig.dataPlane.send({ type: 'setIdentity', identity });
+    return rig;
+  }
+
+  /** Enrols a pod and waits until it is served. */
+  async enrol(which: 'client' | 'server'): Promise<void> {
+    const pod = this[which];
+    pod.enrol();
+    this.addPod(which);
+    await this.waitFor('podAdded', ({ podUid }) => podUid === which);
+  }
+
+  addPod(which: 'client' | 'server'): void {
+    const netnsFd = duplicateDescriptor(this[which].fd);
+    const { spiffeId } = this.identities[which];
+    this.dataPlane.send({
+      type: 'addPod',
+      podUid: which,
+      netnsFd,
+      podIps: [this[which].address],
+      sourceIdentity: spiffeId,
+    });
+  }
+
+  hbonePlan(destination: string, change: Partial<{ dial: string; expected: readonly string[] }> = {}): OutboundPlan {
+    const target = {
+      dial: change.dial ?? `${this.server.address}:15008`,
+      authority: destination,
+      expectedIdentities: change.expected ?? [SERVER_ID],
+      weight: 1,
+      targetId: 7,
+    };
+    return { kind: 'hbone', targets: [target], sourceIdentity: CLIENT_ID, baggage: 'k8s.namespace.name=shop' };
+  }
+
+  allow(context: InboundContext): InboundVerdict {
+    const port = (context.authority ?? context.destination).split(':').at(-1)!;
+    return { kind: 'allow', dial: `${this.server.address}:${port}`, preserveSource: true, baggage: 'service.name=app' };
+  }
+
+  of<T extends FromWorker['type']>(type: T): Message<T>[] {
+    return this.messages.filter((message): message is Message<T> => message.type === type);
+  }
+
+  async waitFor<T extends FromWorker['type']>(type: T, match: (message: Message<T>) => boolean = () => true) {
+    await until(() => this.of(type).some(match), `the worker says ${type}`);
+    return this.of(type).find(match)!;
+  }
+
+  /** Makes the first worker's thread end without a word. */
+  async crashWorker(): Promise<void> {
+    await this.dataPlane.terminateWorker(0);
+  }
+
+  async stop(): Promise<void> {
+    await this.dataPlane.stop(AbortSignal.timeout(3000));
+    this.client.remove();
+    this.server.remove();
+  }
+
+  #onMessage(message: FromWorker, worker: number): void {
+    this.messages.push(message);
+    if (message.type === 'outboundPlanNeeded') {
+      const plan = this.plan(message.destination);
+      if (plan !== null) this.dataPlane.send({ type: 'outboundPlan', requestId: message.requestId, plan }, worker);
+    } else if (message.type === 'inboundVerdictNeeded') {
+      const verdict = this.verdict(message.context);
+      if (verdict !== null) {
+        this.dataPlane.send({ type: 'inboundVerdict', requestId: message.requestId, verdict }, worker);
+      }
+    }
+  }
+}
