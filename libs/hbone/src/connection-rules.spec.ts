@@ -441,6 +441,7 @@ describe('streams', () => {
     const probe = Probe.client();
     expect(() => probe.connection.connect('a:1\r\nx: y', [])).toThrow('illegal CONNECT authority');
     expect(() => probe.connection.connect('a:1', [['baggage', 'a\n']])).toThrow('illegal value of baggage');
+    expect(() => probe.connection.connect('a:1', [['x', 'v'.repeat(300_000)]])).toThrow('never fits');
     expect(() => probe.connection.connect('a:1', [['Baggage', 'a']])).toThrow('illegal field name');
     expect(probe.connection.activeStreams).toBe(0);
   });

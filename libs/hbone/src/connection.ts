@@ -94,7 +94,9 @@ export class HboneConnection {
     if (authority === '' || !isFieldValue(authority)) throw badHeader('illegal CONNECT authority');
     assertLegal(headers);
     const core = this.#core;
-    if (!this.canOpen() || !core.writer.hasHeaderRoom(HpackEncoder.bound(fields), true)) return null;
+    const bound = HpackEncoder.bound(fields);
+    if (bound * 2 > core.settings.outputCapacityBytes) throw badHeader('a header list that never fits the output');
+    if (!this.canOpen() || !core.writer.hasHeaderRoom(bound, true)) return null;
     const stream = core.openStream(core.nextStreamId, true);
     core.nextStreamId += 2;
     core.writer.headers(stream.id, this.#encode(fields), false);
