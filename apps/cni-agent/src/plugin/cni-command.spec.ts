@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Namespace, Pod } from '@weft/kube';
+import type { Pod } from '@weft/kube';
 import { runCniCommand, type PluginPorts } from './cni-command.js';
 import { formatCmdAddRequest, parseCmdAddRequest, type CmdAddRequest } from './cmd-add-request.js';
 

@@ -12,7 +12,7 @@ class FakeZtunnel {
   readonly received: string[] = [];
   readonly inodes: number[] = [];
   readonly socket: SeqPacketConnection;
-  answer = (_kind: string): string => '';
+  answer: (kind: string) => string = () => '';
 
   constructor(path: string, version = Version.V1) {
     this.socket = SeqPacketConnection.connect(path);
