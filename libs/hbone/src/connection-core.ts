@@ -136,7 +136,8 @@ export class ConnectionCore {
     this.#dead = true;
     this.closing = true;
     this.blocked.clear();
-    this.writer.goaway(this.lastPeerStreamId, http2Code, debug);
+    // Never above what an earlier GOAWAY said (RFC 9113, 6.8).
+    this.writer.goaway(Math.min(this.lastPeerStreamId, this.lastServedStreamId), http2Code, debug);
   }
 
   /** Turns a passed limit into the end of the connection. True: go on. */

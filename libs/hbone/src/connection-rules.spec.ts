@@ -475,6 +475,16 @@ describe('GOAWAY (6.8)', () => {
     expect(probe.events.at(-1)).toBe('1 data x');
   });
 
+  it('the last stream id never grows from one GOAWAY to the next', () => {
+    const probe = tunnel();
+    probe.connection.shutdown();
+    const [, ping] = probe.sent();
+    probe.receive(rawFrame(PING, FrameFlag.ACK, 0, ping!.payload), connect(3));
+    probe.sent();
+    probe.connection.goaway(Http2Code.NO_ERROR);
+    expect(sent(probe)).toEqual(['GOAWAY 0 0000000100000000']);
+  });
+
   it('the second step does not wait for a PONG forever', () => {
     const probe = tunnel();
     probe.connection.shutdown();
