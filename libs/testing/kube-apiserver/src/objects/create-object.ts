@@ -96,6 +96,15 @@ export async function createObject(context: WriteContext, request: CreateRequest
   if (mutated !== null && mutated !== draft) draft = asKubeObject(defaultObject(info, mutated));
   const { causes, warnings } = validateObject(info, draft);
   refuse(info, draft, causes);
+  if (nameOf(draft) === '') {
+    refuse(info, draft, [
+      {
+        reason: 'FieldValueRequired',
+        field: 'metadata.name',
+        message: 'Required value: name or generateName is required',
+      },
+    ]);
+  }
   warnings.forEach(options.warn);
   await admission.validate({ ...admit, object: draft });
   const bucket = store.bucket(storageKey(info));

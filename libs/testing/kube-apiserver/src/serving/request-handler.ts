@@ -8,7 +8,7 @@ import { parseResourcePath } from '../request/request-path.js';
 import { badRequest, internalError, methodNotAllowed, noSuchPath, StatusError, unauthorized } from '../status-error.js';
 import type { TypeCatalog } from '../type-catalog.js';
 import type { ResourceRequest, ResourceRoutes, ResourceTarget } from './resource-routes.js';
-import { sendJson, sendStatus } from './response.js';
+import { addWarnings, sendJson, sendStatus } from './response.js';
 
 /** Answers a path that is no resource; false when it is not its path. */
 export type PlainRoutes = (context: RequestContext) => Promise<boolean> | boolean;
@@ -45,10 +45,12 @@ export class RequestHandler {
     request.on('error', () => undefined);
     response.on('error', () => undefined);
     const started = performance.now();
+    const warnings: string[] = [];
     try {
-      await this.#route(request, response);
+      await this.#route(request, response, warnings);
     } catch (thrown) {
-      this.fail(request, response, thrown);
+      addWarnings(response, warnings);
+      this.#fail(request, response, thrown);
     }
     this.parts.log.debug(
       {
@@ -62,13 +64,13 @@ export class RequestHandler {
   }
 
   /** Ends a request in an error, as Status if nothing was sent yet. */
-  fail(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
-    const status = this.statusOf(request, thrown);
+  #fail(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
+    const status = this.#statusOf(request, thrown);
     if (response.headersSent) response.destroy();
     else sendStatus(response, status);
   }
 
-  statusOf(request: IncomingMessage, thrown: unknown): StatusError {
+  #statusOf(request: IncomingMessage, thrown: unknown): StatusError {
     if (thrown instanceof StatusError) return thrown;
     if (thrown instanceof RangeError) return badRequest('the object is nested too deeply');
     this.parts.log.error({ err: toError(thrown), method: request.method, url: request.url }, 'request failed');
@@ -88,7 +90,7 @@ export class RequestHandler {
     return user;
   }
 
-  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #route(request: IncomingMessage, response: ServerResponse, warnings: string[]): Promise<void> {
     const url = parseUrl(request);
     if (isHealth(url.pathname)) {
       response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
@@ -100,7 +102,7 @@ export class RequestHandler {
       return;
     }
     const user = await this.#user(request);
-    const context = { request, response, pathname: url.pathname, query: url.searchParams, user, warnings: [] };
+    const context = { request, response, pathname: url.pathname, query: url.searchParams, user, warnings };
     if (await this.parts.plain(context)) return;
     await this.#resource(context);
   }
