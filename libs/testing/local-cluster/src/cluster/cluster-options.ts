@@ -1,0 +1,93 @@
+import { MeshError } from '@weft/result';
+
+export interface NodeOptions {
+  readonly name: string;
+  /** `topology.kubernetes.io/region` and `.../zone`. */
+  readonly region?: string | undefined;
+  readonly zone?: string | undefined;
+  /** More labels of the Node object. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What a local cluster is made of; crosses from the outside into the cluster process as JSON. */
+export interface ClusterOptions {
+  readonly name: string;
+  /** Holds the kubeconfig, the control socket, logs and the state file; not below /run. */
+  readonly stateDir: string;
+  readonly nodes: readonly NodeOptions[];
+  /** Keeps API objects across restarts when set. */
+  readonly persistFile?: string | undefined;
+  /** Bytes per container log file, of which two are kept. Default 10 MiB. */
+  readonly logFileBytes?: number | undefined;
+  /** Default `info`. */
+  readonly logLevel?: string | undefined;
+}
+
+/** The fixed addresses of a local cluster. IPv4 now; the types know both families. */
+export interface NetworkPlan {
+  readonly rootAddress: string;
+  readonly rootPrefix: number;
+  readonly serviceCidr: string;
+  readonly kubernetesAddress: string;
+  readonly dnsAddress: string;
+  readonly clusterDomain: string;
+  readonly apiPort: number;
+}
+
+export const NETWORK: NetworkPlan = {
+  rootAddress: '172.30.0.1',
+  rootPrefix: 24,
+  serviceCidr: '10.96.0.0/16',
+  kubernetesAddress: '10.96.0.1',
+  dnsAddress: '10.96.0.10',
+  clusterDomain: 'cluster.local',
+  apiPort: 6443,
+};
+
+export const MAX_NODES = 200;
+
+/** The options cannot be used; the message names the field and the cure. */
+export class ClusterOptionsError extends MeshError {
+  readonly code = 'CLUSTER_BAD_OPTIONS';
+}
+
+export interface NodePlan extends NodeOptions {
+  /** 1, 2, ... */
+  readonly index: number;
+  readonly address: string;
+  readonly podCidr: string;
+  /** The address that pods have as their gateway. */
+  readonly podGateway: string;
+}
+
+/** Addresses of each node, in the order of the options. */
+export function planNodes(nodes: readonly NodeOptions[]): readonly NodePlan[] {
+  return nodes.map((node, position) => {
+    const index = position + 1;
+    const podCidr = `10.244.${index}.0/24`;
+    return { ...node, index, address: `172.30.0.${10 + index}`, podCidr, podGateway: `10.244.${index}.1` };
+  });
+}
+
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** Throws ClusterOptionsError for names that would not work as host names, and for paths that the cluster hides. */
+export function checkClusterOptions(options: ClusterOptions): void {
+  const refuse = (problem: string): never => {
+    throw new ClusterOptionsError(`local cluster ${JSON.stringify(options.name)}: ${problem}`);
+  };
+  if (!DNS_LABEL.test(options.name)) refuse('name: want lower-case letters, digits and dashes');
+  if (!options.stateDir.startsWith('/'))
+    refuse(`stateDir: want an absolute path, got ${JSON.stringify(options.stateDir)}`);
+  if (/^\/(var\/)?run(\/|$)/.test(options.stateDir))
+    refuse('stateDir: must not be below /run, which the cluster replaces');
+  if (options.stateDir.length > 80)
+    refuse(`stateDir: longer than 80 characters, which a unix socket's path cannot take`);
+  if (options.nodes.length === 0 || options.nodes.length > MAX_NODES) refuse(`nodes: want 1 to ${MAX_NODES}`);
+  const seen = new Set<string>();
+  for (const { name } of options.nodes) {
+    if (!DNS_LABEL.test(name)) refuse(`nodes: ${JSON.stringify(name)} is not a lower-case DNS label`);
+    if (seen.has(name)) refuse(`nodes: ${name} appears twice`);
+    seen.add(name);
+  }
+}

@@ -1,0 +1,65 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { PodNetwork, type Attachment, type SandboxId } from '../cni/pod-network.js';
+import type { ClusterNode } from './cluster-node.js';
+
+export interface PodName {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid: string;
+}
+
+/** The network namespace of a pod, and the addresses that CNI gave it. */
+export interface Sandbox extends SandboxId {
+  readonly ips: readonly string[];
+  /** Null for a pod in its node's network. */
+  readonly attachment: Attachment | null;
+}
+
+/** Makes and removes the network namespaces of one node's pods. */
+export class Sandboxes {
+  readonly #network: PodNetwork;
+
+  constructor(private readonly node: ClusterNode) {
+    this.#network = new PodNetwork(node);
+  }
+
+  /** A sandbox in the node's own network. */
+  hostNetwork(name: PodName): Sandbox {
+    return {
+      ...name,
+      containerId: newContainerId(),
+      netnsPath: '/proc/self/ns/net',
+      ips: [this.node.plan.address],
+      attachment: null,
+    };
+  }
+
+  /**
+   * A new network namespace with everything that the CNI chain does to it. Nothing is left behind when it
+   * throws; it throws soon after `signal` aborts.
+   */
+  async create(name: PodName, signal?: AbortSignal): Promise<Sandbox> {
+    const netns = `cni-${randomUUID()}`;
+    const id: SandboxId = { ...name, containerId: newContainerId(), netnsPath: `/var/run/netns/${netns}` };
+    await this.node.mustRun(['/bin/sh', '-c', 'ip netns add "$1" && ip -n "$1" link set lo up', 'sh', netns]);
+    try {
+      const attachment = await this.#network.add(id, signal);
+      return { ...id, ips: attachment.result.ips, attachment };
+    } catch (failure) {
+      await this.node.run(['ip', 'netns', 'del', netns]);
+      throw failure;
+    }
+  }
+
+  /** Removes the network; what plugins complain about is returned, the namespace goes in any case. */
+  async remove(sandbox: Sandbox): Promise<readonly string[]> {
+    if (sandbox.attachment === null) return [];
+    const problems = await this.#network.remove(sandbox, sandbox.attachment);
+    const removed = await this.node.run(['ip', 'netns', 'del', sandbox.netnsPath.replace(/^.*\//, '')]);
+    return removed.code === 0 ? problems : [...problems, removed.stderr.trim()];
+  }
+}
+
+function newContainerId(): string {
+  return randomBytes(32).toString('hex');
+}
