@@ -1,0 +1,204 @@
+import { status, type ServerCredentials } from '@grpc/grpc-js';
+import { type KubeClient } from '@weft/kube';
+import { MeshModel } from '@weft/mesh-model';
+import { type Clock, toError } from '@weft/result';
+import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
+import { DeltaXdsServer, RotatingServerCertificate } from '@weft/xds-grpc';
+import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, DeltaServer } from '@weft/xds';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { CallerAuthenticator } from './caller-authenticator.js';
+import { type ControlPlaneConfig } from './config.js';
+import { ControlPlaneMetrics, shortType } from './control-plane-metrics.js';
+import { mayDebug } from './debug-access.js';
+import { debugPages } from './debug-pages.js';
+import { Debouncer } from './debouncer.js';
+import { KubeFeed } from './kube-feed.js';
+import { publishModel } from './model-publisher.js';
+import { ownCertificate } from './own-certificate.js';
+import { StatusController } from './status-controller.js';
+
+export interface ControlPlanePorts {
+  readonly kube: KubeClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** In place of TLS with the configured certificate; for tests. */
+  readonly credentials?: ServerCredentials;
+}
+
+export interface ControlPlaneApp {
+  readonly services: readonly Service[];
+  readonly model: MeshModel;
+  readonly xds: DeltaXdsServer;
+  readonly admin: AdminServer;
+  readonly readiness: Readiness;
+}
+
+const KEPT_NACKS = 100;
+
+/** The one composition root of the control plane. */
+export function createControlPlane(
+  config: ControlPlaneConfig,
+  { kube, clock, log, credentials }: ControlPlanePorts,
+): ControlPlaneApp {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const metrics = new ControlPlaneMetrics(registry, () => engine.sessions.size);
+  const readiness = new Readiness([
+    'kubernetes synced',
+    ...(credentials === undefined ? ['server certificate'] : []),
+    'serving',
+  ]);
+
+  const model = new MeshModel(config.mesh, ({ collection, key, thrown }) => {
+    metrics.modelFaults.inc({ collection });
+    log.error({ collection, key, err: toError(thrown) }, 'deriving failed; the last good result stays in use');
+  });
+  // Policies go before the workloads that name them, so that a client never meets a name that it does not know.
+  const engine = new DeltaServer([AUTHORIZATION_TYPE_URL, ADDRESS_TYPE_URL]);
+  publishModel(model, engine, metrics);
+
+  const flush = (waitedMs: number): void => {
+    const startedMs = performance.now();
+    feed.flush();
+    xds.push();
+    const tookMs = performance.now() - startedMs;
+    metrics.debounceTime.observe(waitedMs / 1000);
+    metrics.pushTime.observe(tookMs / 1000);
+    metrics.convergenceTime.observe((waitedMs + tookMs) / 1000);
+  };
+  const debouncer = new Debouncer({ clock, quietMs: config.debounceQuietMs, maxMs: config.debounceMaxMs, run: flush });
+  const feed = new KubeFeed({
+    kube,
+    model,
+    onPending: () => debouncer.trigger(),
+    onChange: (type, event) => metrics.kubeEvents.inc({ type, event }),
+  });
+
+  let synced = false;
+  const sync: Service = {
+    name: 'first state of the mesh',
+    start: () => {
+      void feed.synced.then(() => {
+        flush(0);
+        synced = true;
+        debouncer.release();
+        readiness.done('kubernetes synced');
+        log.info(
+          { workloads: model.workloads.size, services: model.services.size, policies: model.authorizations.size },
+          'the mesh is known',
+        );
+      });
+      return Promise.resolve();
+    },
+    stop: () => {
+      debouncer.stop();
+      return Promise.resolve();
+    },
+  };
+
+  const certificate = new RotatingServerCertificate();
+  const own = ownCertificate(config, {
+    target: certificate,
+    clock,
+    log,
+    onCertificate: (notAfter) => {
+      metrics.certificateExpiry.set(notAfter.getTime() / 1000);
+      readiness.done('server certificate');
+    },
+    onFailure: () => metrics.certificateErrors.inc(),
+  });
+  if (!own.ok) throw own.error;
+
+  const authenticator = new CallerAuthenticator({
+    reviewToken: (token, audiences) => kube.reviewToken(token, audiences),
+    audience: config.audience,
+    trustedAccounts: config.trustedAccounts,
+    clock,
+    log,
+  });
+  const accountOf = async (authorization: string | undefined): Promise<string | null> => {
+    const account = await authenticator.accountOf(authorization);
+    return account.ok ? account.value : null;
+  };
+  const nacks: { at: string; node: string; typeUrl: string; message: string }[] = [];
+  const xds = new DeltaXdsServer({
+    host: config.xdsHost,
+    port: config.xdsPort,
+    credentials: credentials ?? certificate.credentials(),
+    engine,
+    authenticate: (metadata) => authenticator.authenticate(metadata),
+    ready: () => synced,
+    clock,
+    log,
+    onPush: ({ typeUrl }, bytes) => {
+      const type = shortType(typeUrl);
+      metrics.pushes.inc({ type });
+      metrics.pushBytes.inc({ type }, bytes);
+      metrics.configSize.observe({ type }, bytes);
+    },
+    onNack: (node, { typeUrl, message }) => {
+      metrics.rejects.inc({ type: shortType(typeUrl) });
+      nacks.push({ at: new Date(clock.now()).toISOString(), node, typeUrl, message });
+      if (nacks.length > KEPT_NACKS) nacks.shift();
+    },
+    onRefused: ({ code }) => metrics.refused.inc({ code: status[code] }),
+  });
+
+  const pages = debugPages({ model, engine, xds, config: printable(config), lastNacks: () => nacks });
+  const admin = new AdminServer({
+    name: 'control plane',
+    host: config.adminHost,
+    port: config.adminPort,
+    readiness,
+    registry,
+    routes: (server) => {
+      server.get('/ready', (_request, reply) => reply.redirect('/readyz'));
+      for (const { path, answer } of pages) {
+        server.get(path, async (request, reply) => {
+          const { authorization } = request.headers;
+          if (!(await mayDebug({ peerAddress: request.ip, authorization }, config.namespace, accountOf))) {
+            return reply
+              .code(401)
+              .send({ error: 'ask from loopback, or with a service account token of the root namespace' });
+          }
+          return reply.send(answer(request.query as Record<string, string | undefined>));
+        });
+      }
+    },
+  });
+  const statuses = new StatusController({
+    kube,
+    model,
+    namespace: config.namespace,
+    identity: config.podName,
+    clock,
+    log,
+    onLeading: (leading) => metrics.leader.set(leading ? 1 : 0),
+  });
+  const serving: Service = {
+    name: 'readiness',
+    start: () => {
+      readiness.done('serving');
+      return Promise.resolve();
+    },
+    stop: () => {
+      readiness.pend('serving');
+      return Promise.resolve();
+    },
+  };
+  const services = [
+    admin,
+    ...(credentials === undefined ? [own.value] : []),
+    feed,
+    sync,
+    xds,
+    ...(config.statusEnabled ? [statuses] : []),
+    serving,
+  ];
+  return { services, model, xds, admin, readiness };
+}
+
+/** Sets and maps do not print as JSON. */
+function printable(config: ControlPlaneConfig): unknown {
+  return { ...config, trustedAccounts: [...config.trustedAccounts] };
+}

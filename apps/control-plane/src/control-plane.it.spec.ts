@@ -1,0 +1,327 @@
+import { ServerCredentials } from '@grpc/grpc-js';
+import { type KubeObject, NAMESPACES, NODES, PODS, SERVICES, type ResourceType } from '@weft/kube';
+import { InMemoryKube } from '@weft/kube/testing';
+import { createLogger, startAll, systemClock } from '@weft/runtime';
+import { CertificateAuthority, createCsr, checkCsr, createRoot } from '@weft/spiffe';
+import { until as untilHolds } from '@weft/testing-fixtures';
+import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, DeltaClient, type DeltaUpdate } from '@weft/xds';
+import { DeltaXdsClient, MeshEndpoint } from '@weft/xds-grpc';
+import { Node } from '@weft/xds/gen/envoy/config/core/v3/base.js';
+import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
+import { Address } from '@weft/xds/gen/mesh/workload/workload.js';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createControlPlane, type ControlPlaneApp } from './app.js';
+import { parseControlPlaneConfig } from './config.js';
+import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, type MeshObject } from './kube-resources.js';
+
+const ZTUNNEL = 'system:serviceaccount:istio-system:ztunnel';
+const until = (what: string, condition: () => boolean | Promise<boolean>) => untilHolds(condition, what);
+const disposers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const dispose of disposers.splice(0).reverse()) await dispose();
+});
+
+const log = createLogger('test', 'info');
+const pod = (name: string, ip: string, labels: Record<string, string> = { app: 'web' }): KubeObject =>
+  ({
+    metadata: { name, namespace: 'shop', labels, annotations: { 'ambient.istio.io/redirection': 'enabled' } },
+    spec: {
+      nodeName: 'node-1',
+      serviceAccountName: 'web',
+      containers: [{ ports: [{ name: 'http', containerPort: 8080 }] }],
+    },
+    status: { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [{ type: 'Ready', status: 'True' }] },
+  }) as KubeObject;
+const service = (): KubeObject =>
+  ({
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: { selector: { app: 'web' }, clusterIP: '10.96.0.5', ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
+  }) as KubeObject;
+
+/** An API with a web shop in it, whose token reviews know three callers. */
+async function makeKube() {
+  const api = new InMemoryKube();
+  const users: Record<string, string> = { 'good-token': ZTUNNEL, 'app-token': 'system:serviceaccount:shop:web' };
+  api.react = ({ path, body }) => {
+    if (!path.endsWith('/tokenreviews')) return undefined;
+    const { token } = (body as { spec: { token: string } }).spec;
+    const username = users[token];
+    return {
+      status: username
+        ? { authenticated: true, user: { username }, audiences: ['istio-ca'] }
+        : { authenticated: false },
+    };
+  };
+  const kube = api.client();
+  const create = (type: ResourceType<KubeObject>, object: KubeObject) => kube.create(type, object);
+  await create(NAMESPACES, { metadata: { name: 'istio-system' } });
+  await create(NODES, { metadata: { name: 'node-1', labels: { 'topology.kubernetes.io/zone': 'z1' } } });
+  await create(SERVICES, service());
+  await create(PODS, pod('web-1', '10.244.1.2'));
+  await create(PODS, pod('web-2', '10.244.1.3'));
+  disposers.push(() => api.close());
+  return { api, kube, create };
+}
+
+async function start(
+  kube: ReturnType<InMemoryKube['client']>,
+  env: Record<string, string> = {},
+  tls = false,
+): Promise<ControlPlaneApp> {
+  const config = parseControlPlaneConfig(
+    { XDS_HOST: '127.0.0.1', XDS_PORT: '0', ADMIN_HOST: '127.0.0.1', ADMIN_PORT: '0', ...env },
+    'replica-1',
+  );
+  if (!config.ok) throw new Error(JSON.stringify(config.error));
+  const app = createControlPlane(config.value, {
+    kube,
+    clock: systemClock,
+    log,
+    ...(!tls && { credentials: ServerCredentials.createInsecure() }),
+  });
+  const stop = await startAll(app.services, 2000);
+  disposers.push(stop);
+  return app;
+}
+
+interface Proxy {
+  readonly updates: DeltaUpdate[];
+  readonly addresses: Map<string, Address>;
+  readonly policies: Map<string, Authorization>;
+  readonly rejections: string[];
+  reject: string | null;
+  readonly client: DeltaXdsClient;
+  terminated: number;
+}
+
+async function connect(address: string, { token = 'good-token', root = 'SYSTEM' } = {}): Promise<Proxy> {
+  const endpoint = MeshEndpoint.parse({
+    address,
+    token,
+    root,
+    clusterId: 'Kubernetes',
+    serverName: 'istiod.istio-system.svc',
+  });
+  if (!endpoint.ok) throw endpoint.error;
+  const proxy = {
+    updates: [],
+    addresses: new Map(),
+    policies: new Map(),
+    rejections: [],
+    reject: null,
+    terminated: 0,
+  } as unknown as { -readonly [K in keyof Proxy]: Proxy[K] };
+  const apply =
+    <T>(held: Map<string, T>, decode: (body: Uint8Array) => T) =>
+    (update: DeltaUpdate) => {
+      proxy.updates.push(update);
+      for (const { name, body } of update.upserts) held.set(name, decode(body));
+      for (const name of update.removals) held.delete(name);
+      return proxy.reject === null ? [] : update.upserts.map(({ name }) => ({ name, reason: proxy.reject! }));
+    };
+  const client = new DeltaClient({
+    node: Node.fromPartial({ id: 'ztunnel~10.244.1.9~ztunnel-a.istio-system~istio-system.svc.cluster.local' }),
+    subscriptions: [
+      { typeUrl: ADDRESS_TYPE_URL, mode: 'wildcard', apply: apply(proxy.addresses, (body) => Address.decode(body)) },
+      {
+        typeUrl: AUTHORIZATION_TYPE_URL,
+        mode: 'wildcard',
+        apply: apply(proxy.policies, (body) => Authorization.decode(body)),
+      },
+    ],
+  });
+  proxy.client = new DeltaXdsClient({
+    endpoint: endpoint.value,
+    client,
+    clock: systemClock,
+    log,
+    onTermination: () => proxy.terminated++,
+  });
+  await proxy.client.start();
+  disposers.push(() => proxy.client.stop());
+  return proxy;
+}
+
+const addressOf = ({ xds }: ControlPlaneApp): string => `http://127.0.0.1:${xds.port}`;
+const get = async ({ admin }: ControlPlaneApp, path: string): Promise<string> =>
+  (await fetch(`http://127.0.0.1:${admin.port}${path}`)).text();
+
+describe('the control plane', () => {
+  it('gives a proxy the mesh, and after a change of one pod exactly that workload', async () => {
+    const { kube } = await makeKube();
+    const app = await start(kube);
+    const proxy = await connect(addressOf(app));
+    await until('the mesh is there', () => proxy.addresses.size === 3 && proxy.policies.size === 1);
+    expect([...proxy.addresses.keys()].sort()).toEqual([
+      'Kubernetes//Pod/shop/web-1',
+      'Kubernetes//Pod/shop/web-2',
+      'shop/web.shop.svc.cluster.local',
+    ]);
+    expect(Address.toJSON(proxy.addresses.get('Kubernetes//Pod/shop/web-1')!)).toMatchObject({
+      workload: {
+        tunnelProtocol: 'HBONE',
+        locality: { zone: 'z1' },
+        services: {
+          'shop/web.shop.svc.cluster.local': { ports: [{ servicePort: 80, targetPort: 8080, appProtocol: 'HTTP11' }] },
+        },
+      },
+    });
+    proxy.updates.length = 0;
+    const changed = await kube.get(PODS, 'shop', 'web-2');
+    await kube.replaceStatus(PODS, {
+      ...changed!,
+      status: { ...changed!.status, conditions: [{ type: 'Ready', status: 'False' }] },
+    } as never);
+    await until('the change is there', () => proxy.updates.length > 0);
+    expect(proxy.updates.map(({ upserts, removals }) => [upserts.map(({ name }) => name), removals])).toEqual([
+      [['Kubernetes//Pod/shop/web-2'], []],
+    ]);
+    proxy.updates.length = 0;
+    await kube.delete(PODS, 'shop', 'web-2');
+    await until('the removal is there', () => proxy.updates.length > 0);
+    expect(proxy.updates.map(({ upserts, removals }) => [upserts.length, removals])).toEqual([
+      [0, ['Kubernetes//Pod/shop/web-2']],
+    ]);
+  });
+
+  it('brings a policy to the proxies well under a second, and writes into its status whether it is enforced', async () => {
+    const { kube, create } = await makeKube();
+    const app = await start(kube);
+    const proxy = await connect(addressOf(app));
+    await until('synced', () => proxy.addresses.size === 3);
+    const startedMs = performance.now();
+    await create(AUTHORIZATION_POLICIES, {
+      metadata: { name: 'deny', namespace: 'shop' },
+      spec: { action: 'DENY', rules: [{ from: [{ source: { ipBlocks: ['10.0.0.0/33'] } }] }] },
+    } as KubeObject);
+    await until('the policy is there', () => proxy.policies.has('shop/deny'));
+    expect(performance.now() - startedMs).toBeLessThan(500);
+    const read = async () =>
+      (await kube.get<MeshObject>(AUTHORIZATION_POLICIES, 'shop', 'deny'))?.status?.conditions?.[0];
+    await until('the status is written', async () => (await read()) !== undefined);
+    expect(await read()).toMatchObject({
+      type: 'ZtunnelAccepted',
+      status: 'False',
+      reason: 'InvalidValue',
+      observedGeneration: 1,
+    });
+    expect((await read())?.message).toContain('spec.rules[0].from[0].source.ipBlocks[0]');
+    expect(await get(app, '/metrics')).toContain('pilot_total_rejected_configs{kind="AuthorizationPolicy"} 1');
+    const object = await kube.get<MeshObject>(AUTHORIZATION_POLICIES, 'shop', 'deny');
+    await kube.replace(AUTHORIZATION_POLICIES, {
+      ...object!,
+      spec: { action: 'DENY', rules: [{ from: [{ source: { ipBlocks: ['10.0.0.0/8'] } }] }] },
+    } as MeshObject);
+    await until('the status is corrected', async () => (await read())?.status === 'True');
+    expect(await read()).toMatchObject({ reason: 'Accepted', observedGeneration: 2 });
+  });
+
+  it('binds a STRICT PeerAuthentication to the workloads it rules', async () => {
+    const { create, kube } = await makeKube();
+    const app = await start(kube);
+    const proxy = await connect(addressOf(app));
+    await until('synced', () => proxy.addresses.size === 3);
+    await create(PEER_AUTHENTICATIONS, {
+      metadata: { name: 'default', namespace: 'shop' },
+      spec: { mtls: { mode: 'STRICT' } },
+    } as KubeObject);
+    const policiesOf = () => {
+      const { type } = proxy.addresses.get('Kubernetes//Pod/shop/web-1')!;
+      return type?.$case === 'workload' ? type.value.authorizationPolicies : [];
+    };
+    await until('it is bound', () => policiesOf().length > 0);
+    expect(policiesOf()).toEqual(['istio-system/istio_converted_static_strict']);
+    expect(proxy.policies.has('istio-system/istio_converted_static_strict')).toBe(true);
+    expect(JSON.parse(await get(app, '/debug/policy?workload=shop/web-1'))).toMatchObject({
+      captured: true,
+      missing: [],
+      policies: [{ appliesBecause: 'PeerAuthentication' }],
+    });
+  });
+
+  it('refuses a caller without a valid token, and one that may not follow the mesh', async () => {
+    const { kube } = await makeKube();
+    const app = await start(kube);
+    for (const token of ['', 'bad-token', 'app-token']) {
+      const proxy = await connect(addressOf(app), { token });
+      await until(`refused ${token}`, () => proxy.terminated > 0);
+      expect(proxy.updates).toEqual([]);
+    }
+    expect(await get(app, '/metrics')).toMatch(/weft_xds_refused_clients_total\{code="PERMISSION_DENIED"\} [1-9]/);
+  });
+
+  it('surfaces a NACK in metric and debug page', async () => {
+    const { kube, create } = await makeKube();
+    const app = await start(kube);
+    const proxy = await connect(addressOf(app));
+    await until('synced', () => proxy.addresses.size === 3);
+    proxy.reject = 'cannot read it';
+    await create(PODS, pod('web-3', '10.244.1.4'));
+    await until('rejected', async () =>
+      (await get(app, '/debug/nackz')).includes('Kubernetes//Pod/shop/web-3: cannot read it'),
+    );
+    expect(await get(app, '/metrics')).toContain('pilot_total_xds_rejects{type="Address"} 1');
+    expect(JSON.parse(await get(app, '/debug/syncz'))).toMatchObject({
+      clients: [{ caller: 'istio-system/ztunnel', watches: [{ nacks: 1 }, { nacks: 0 }] }],
+    });
+  });
+
+  it('serves the last state while the API server is away, and goes on when it is back', async () => {
+    const { api, kube, create } = await makeKube();
+    const app = await start(kube);
+    const first = await connect(addressOf(app));
+    await until('synced', () => first.addresses.size === 3);
+    api.offline = new Error('connection refused');
+    api.breakWatches();
+    const second = await connect(addressOf(app));
+    await until('refused for now: its token cannot be reviewed', () => second.terminated > 0);
+    expect([first.terminated, first.addresses.size]).toEqual([0, 3]);
+    api.offline = null;
+    await until('the second is served', () => second.addresses.size === 3);
+    await create(PODS, pod('web-3', '10.244.1.4'));
+    await until('changes flow again', () => first.addresses.size === 4 && second.addresses.size === 4);
+    expect(first.terminated).toBe(0);
+  });
+
+  it('sends clients away until the mesh is known whole', async () => {
+    const { api, kube } = await makeKube();
+    api.react = ({ path }) => (path.includes('authorizationpolicies') ? new Error('not served') : undefined);
+    const app = await start(kube);
+    const proxy = await connect(addressOf(app));
+    await until('refused', () => proxy.terminated > 0);
+    expect(proxy.updates).toEqual([]);
+    expect(await get(app, '/readyz')).toContain('kubernetes synced');
+  });
+
+  it('serves TLS with a certificate from files', async () => {
+    const { kube } = await makeKube();
+    const now = Date.now();
+    const spiffeId = 'spiffe://cluster.local/ns/istio-system/sa/weft-control-plane';
+    const root = await createRoot({ trustDomain: 'cluster.local', keyType: 'ecdsa-p256', ttlMs: 3_600_000, now });
+    const authority = await CertificateAuthority.load(root, now);
+    if (!authority.ok) throw authority.error;
+    const request = await createCsr(spiffeId);
+    const csr = await checkCsr(request.csrPem, spiffeId);
+    if (!csr.ok) throw csr.error;
+    const leaf = await authority.value.issue(csr.value.publicKey, {
+      spiffeId,
+      dnsNames: ['istiod.istio-system.svc'],
+      ttlMs: 3_600_000,
+      now,
+    });
+    const folder = mkdtempSync(join(tmpdir(), 'weft-cp-'));
+    disposers.push(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'cert.pem'), leaf.pem);
+    writeFileSync(join(folder, 'key.pem'), request.privateKeyPem);
+    const app = await start(
+      kube,
+      { TLS_CERT_FILE: join(folder, 'cert.pem'), TLS_KEY_FILE: join(folder, 'key.pem') },
+      true,
+    );
+    const proxy = await connect(`https://127.0.0.1:${app.xds.port}`, { root: root.rootsPem });
+    await until('synced over TLS', () => proxy.addresses.size === 3);
+    expect(await get(app, '/readyz')).toContain('ready');
+  });
+});

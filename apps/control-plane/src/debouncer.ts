@@ -1,0 +1,46 @@
+import { type Clock } from '@weft/result';
+
+export interface DebouncerOptions {
+  readonly clock: Clock;
+  /** Runs when nothing was added for so long, ... */
+  readonly quietMs: number;
+  /** ... or when the first addition is so old. */
+  readonly maxMs: number;
+  readonly run: (waitedMs: number) => void;
+}
+
+/** Joins bursts of changes into one run. Never runs at once from `trigger`, and not while it is held. */
+export class Debouncer {
+  #firstAt: number | null = null;
+  #cancel: () => void = () => undefined;
+  #held = true;
+
+  constructor(private readonly options: DebouncerOptions) {}
+
+  trigger(): void {
+    const now = this.options.clock.now();
+    this.#firstAt ??= now;
+    if (!this.#held) this.#arm(now, this.#firstAt);
+  }
+
+  /** From now on triggers run; what came before runs soon. */
+  release(): void {
+    this.#held = false;
+    if (this.#firstAt !== null) this.#arm(this.options.clock.now(), this.#firstAt);
+  }
+
+  stop(): void {
+    this.#held = true;
+    this.#cancel();
+  }
+
+  #arm(now: number, firstAt: number): void {
+    const { clock, quietMs, maxMs } = this.options;
+    this.#cancel();
+    const delayMs = Math.max(0, Math.min(quietMs, firstAt + maxMs - now));
+    this.#cancel = clock.after(delayMs, () => {
+      this.#firstAt = null;
+      this.options.run(clock.now() - firstAt);
+    });
+  }
+}

@@ -1,0 +1,87 @@
+import { type MeshModel } from '@weft/mesh-model';
+import { type DeltaXdsServer } from '@weft/xds-grpc';
+import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, type DeltaServer } from '@weft/xds';
+import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
+import { Service, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
+import { explainPolicies } from './explain-policies.js';
+
+/** A debug page: what it gives for its query, or what is wrong with the query. */
+export interface DebugPage {
+  readonly path: string;
+  readonly help: string;
+  readonly answer: (query: Readonly<Record<string, string | undefined>>) => unknown;
+}
+
+export interface DebugSources {
+  readonly model: MeshModel;
+  readonly engine: DeltaServer;
+  readonly xds: DeltaXdsServer;
+  /** Without secrets. */
+  readonly config: unknown;
+  readonly lastNacks: () => readonly unknown[];
+}
+
+export function debugPages({ model, engine, xds, config, lastNacks }: DebugSources): readonly DebugPage[] {
+  const only = <T>(items: Iterable<T>, namespaceOf: (item: T) => string, namespace: string | undefined): T[] =>
+    [...items].filter((item) => namespace === undefined || namespaceOf(item) === namespace);
+  const pages: DebugPage[] = [
+    {
+      path: '/debug/connections',
+      help: 'connected clients',
+      answer: () => ({ clients: xds.clients().map(({ watches: _, ...client }) => client) }),
+    },
+    {
+      path: '/debug/syncz',
+      help: 'clients, what they were sent and what they acknowledged',
+      answer: () => syncState(engine, xds),
+    },
+    { path: '/debug/nackz', help: 'the last rejections by clients', answer: () => ({ nacks: lastNacks() }) },
+    {
+      path: '/debug/workloads',
+      help: 'workloads (?namespace=)',
+      answer: ({ namespace }) =>
+        only(model.workloads.values(), (workload) => workload.namespace, namespace).map((workload) =>
+          Workload.toJSON(workload),
+        ),
+    },
+    {
+      path: '/debug/services',
+      help: 'services (?namespace=)',
+      answer: ({ namespace }) =>
+        only(model.services.values(), ({ message }) => message.namespace, namespace).map(
+          ({ message, claim, lost }) => ({
+            ...(Service.toJSON(message) as object),
+            source: claim.key,
+            lost,
+          }),
+        ),
+    },
+    {
+      path: '/debug/authorizationz',
+      help: 'policies as ztunnel gets them (?namespace=)',
+      answer: ({ namespace }) =>
+        only(model.authorizations.values(), (policy) => policy.namespace, namespace).map((policy) =>
+          Authorization.toJSON(policy),
+        ),
+    },
+    { path: '/debug/statusz', help: 'what is said of each mesh resource', answer: () => [...model.statuses.values()] },
+    {
+      path: '/debug/policy',
+      help: 'policies in force for a workload (?workload=namespace/pod)',
+      answer: ({ workload }) => explainPolicies(model, workload),
+    },
+    { path: '/config_dump', help: 'configuration of this process', answer: () => config },
+  ];
+  const index = { path: '/debug', help: 'this list', answer: () => pages.map(({ path, help }) => ({ path, help })) };
+  return [...pages, index];
+}
+
+function syncState(engine: DeltaServer, xds: DeltaXdsServer): unknown {
+  const versions = Object.fromEntries(
+    [AUTHORIZATION_TYPE_URL, ADDRESS_TYPE_URL].map((typeUrl) => {
+      const store = engine.store(typeUrl);
+      return [typeUrl, { version: String(store.sequence), resources: store.size }];
+    }),
+  );
+  return { versions, clients: xds.clients() };
+}

@@ -1,0 +1,107 @@
+import { type SourceCollection } from '@weft/collections';
+import {
+  ENDPOINT_SLICES,
+  NAMESPACES,
+  NODES,
+  objectKey,
+  PODS,
+  SERVICES,
+  type Informer,
+  type KubeClient,
+  type KubeObject,
+  type ResourceType,
+} from '@weft/kube';
+import { type MeshModel } from '@weft/mesh-model';
+import { type Service } from '@weft/runtime';
+import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, SERVICE_ENTRIES, WORKLOAD_ENTRIES } from './kube-resources.js';
+
+interface Feed {
+  readonly plural: string;
+  readonly informer: Informer<KubeObject>;
+  /** Writes what is pending into the model. */
+  readonly flush: () => void;
+}
+
+export interface KubeFeedOptions {
+  readonly kube: KubeClient;
+  readonly model: MeshModel;
+  /** Something is pending; call `flush` before long. */
+  readonly onPending: () => void;
+  readonly onChange: (plural: string, event: 'add' | 'update' | 'delete') => void;
+}
+
+/**
+ * Kubernetes into the model's sources. Changes are collected until `flush`, which writes them as one batch. When the API
+ * server is away nothing changes: the model keeps the last state.
+ */
+export class KubeFeed implements Service {
+  readonly name = 'Kubernetes informers';
+  readonly #feeds: readonly Feed[];
+
+  constructor(private readonly options: KubeFeedOptions) {
+    const { sources } = options.model;
+    this.#feeds = [
+      this.#feed(NAMESPACES, sources.namespaces),
+      this.#feed(NODES, sources.nodes),
+      this.#feed(SERVICES, sources.services),
+      this.#feed(ENDPOINT_SLICES, sources.endpointSlices),
+      this.#feed(AUTHORIZATION_POLICIES, sources.authorizationPolicies),
+      this.#feed(PEER_AUTHENTICATIONS, sources.peerAuthentications),
+      this.#feed(SERVICE_ENTRIES, sources.serviceEntries),
+      this.#feed(WORKLOAD_ENTRIES, sources.workloadEntries),
+      this.#feed(PODS, sources.pods),
+    ];
+  }
+
+  async start(): Promise<void> {
+    for (const { informer } of this.#feeds) await informer.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#feeds.map(({ informer }) => informer.stop()));
+  }
+
+  /** Resolves when every kind was listed once: before that the mesh is not known whole, and nothing may be served. */
+  get synced(): Promise<unknown> {
+    return Promise.all(this.#feeds.map(({ informer }) => informer.synced));
+  }
+
+  /** Kinds that were not listed yet. */
+  unsynced(): readonly string[] {
+    return this.#feeds.filter(({ informer }) => !informer.hasSynced).map(({ plural }) => plural);
+  }
+
+  flush(): void {
+    this.options.model.graph.batch(() => {
+      for (const { flush } of this.#feeds) flush();
+    });
+  }
+
+  /** The objects are those of the API; the model reads them structurally and tolerates anything. */
+  #feed<T extends KubeObject, S>(type: ResourceType<T>, source: SourceCollection<S>): Feed {
+    const { kube, onPending, onChange } = this.options;
+    const informer = kube.informer(type, { transform: withoutManagedFields });
+    const pending = new Map<string, T | undefined>();
+    const change = (event: 'add' | 'update' | 'delete') => (object: T) => {
+      pending.set(objectKey(object), event === 'delete' ? undefined : object);
+      onChange(type.plural, event);
+      onPending();
+    };
+    informer.on({ added: change('add'), updated: change('update'), deleted: change('delete') });
+    const flush = (): void => {
+      for (const [key, object] of pending) {
+        if (object === undefined) source.delete(key);
+        else source.set(key, object as unknown as S);
+      }
+      pending.clear();
+    };
+    return { plural: type.plural, informer: informer as unknown as Informer<KubeObject>, flush };
+  }
+}
+
+/** They are larger than all that is read of an object. */
+function withoutManagedFields<T extends KubeObject>(object: T): T {
+  if (object.metadata?.managedFields === undefined) return object;
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}

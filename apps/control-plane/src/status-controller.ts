@@ -1,0 +1,111 @@
+import { LeaderElector, setCondition, StatusWriter, type KubeClient, type KubeLog } from '@weft/kube';
+import { statusKey, type MeshModel, type ResourceStatus, type StatusKind } from '@weft/mesh-model';
+import { type Clock } from '@weft/result';
+import { type Service } from '@weft/runtime';
+import { STATUS_TYPES, type MeshCondition, type MeshObject } from './kube-resources.js';
+
+export interface StatusControllerOptions {
+  readonly kube: KubeClient;
+  readonly model: MeshModel;
+  readonly namespace: string;
+  readonly identity: string;
+  readonly clock: Clock;
+  readonly log: KubeLog;
+  readonly onLeading: (leading: boolean) => void;
+}
+
+const FIELD_MANAGER = 'weft-control-plane';
+const LEASE = 'weft-status-leader';
+
+/** Writes what the model says of each mesh resource into its status, on one replica at a time. */
+export class StatusController implements Service {
+  readonly name = 'status writer';
+  readonly #elector: LeaderElector;
+  readonly #writers: ReadonlyMap<StatusKind, StatusWriter<MeshObject>>;
+
+  constructor(private readonly options: StatusControllerOptions) {
+    const { kube, namespace, identity, log } = options;
+    this.#writers = new Map(
+      Object.entries(STATUS_TYPES).map(([kind, type]) => [
+        kind as StatusKind,
+        new StatusWriter<MeshObject>({ kube, type, fieldManager: FIELD_MANAGER, log }),
+      ]),
+    );
+    this.#elector = new LeaderElector({
+      kube,
+      namespace,
+      name: LEASE,
+      identity,
+      log,
+      lead: (signal) => this.#lead(signal),
+    });
+  }
+
+  async start(): Promise<void> {
+    for (const writer of this.#writers.values()) await writer.start();
+    await this.#elector.start();
+  }
+
+  async stop(hard: AbortSignal): Promise<void> {
+    await this.#elector.stop();
+    for (const writer of this.#writers.values()) await writer.stop(hard);
+  }
+
+  #lead(signal: AbortSignal): void {
+    const { model, onLeading } = this.options;
+    onLeading(true);
+    const end = model.statuses.subscribe((events) => {
+      for (const event of events) {
+        if (event.kind === 'deleted') this.#forget(event.oldValue);
+        else this.#write(event.newValue);
+      }
+    });
+    signal.addEventListener('abort', () => {
+      end();
+      onLeading(false);
+    });
+  }
+
+  /** The object as last seen; the model derived the status from it. */
+  #objectOf({ kind, namespace, name }: ResourceStatus): MeshObject | undefined {
+    const { sources } = this.options.model;
+    const source = {
+      AuthorizationPolicy: sources.authorizationPolicies,
+      PeerAuthentication: sources.peerAuthentications,
+      ServiceEntry: sources.serviceEntries,
+      WorkloadEntry: sources.workloadEntries,
+    }[kind];
+    return source.get(`${namespace}/${name}`) as MeshObject | undefined;
+  }
+
+  #write(status: ResourceStatus): void {
+    const { kube, clock, log } = this.options;
+    const object = this.#objectOf(status);
+    if (object === undefined || object.metadata?.deletionTimestamp !== undefined) return;
+    const { condition, observedGeneration } = status;
+    const writer = this.#writers.get(status.kind)!;
+    if (condition === null) {
+      if (isOurs(object)) writer.set(object, {});
+      return;
+    }
+    const { type, accepted, reason, message } = condition;
+    const wanted: MeshCondition = { type, status: accepted ? 'True' : 'False', reason, message, observedGeneration };
+    const current = object.status?.conditions?.filter((one) => one.type === type) ?? [];
+    const conditions = setCondition(current, wanted, new Date(clock.now()).toISOString());
+    if (conditions === current && object.status?.observedGeneration === observedGeneration) return;
+    writer.set(object, { conditions, observedGeneration });
+    if (!accepted && current[0]?.message !== message) {
+      kube.event({ ...object, ...kindOf(status.kind) }, 'Warning', reason, message);
+      log.warn({ resource: statusKey(status), reason, message }, 'mesh resource not accepted as written');
+    }
+  }
+
+  #forget(status: ResourceStatus): void {
+    const { namespace, name } = status;
+    this.#writers.get(status.kind)!.forget({ metadata: { namespace, name } });
+  }
+}
+
+const kindOf = (kind: StatusKind) => ({ apiVersion: STATUS_TYPES[kind].apiVersion, kind });
+const isOurs = (object: MeshObject): boolean =>
+  object.status?.conditions?.some(({ type }) => type === 'ZtunnelAccepted' || type === 'Accepted') ?? false;
