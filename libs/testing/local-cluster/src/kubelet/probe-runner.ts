@@ -59,13 +59,10 @@ export class ProbeRunner {
       ...named,
     };
     return new Promise((resolve) => {
-      const call = request(
-        { path: get.path ?? '/', headers, agent: false, createConnection: () => socket },
-        (response) => {
-          const { statusCode = 0 } = response;
-          finish(statusCode >= 200 && statusCode < 400 ? null : `HTTP probe failed with statuscode: ${statusCode}`);
-        },
-      );
+      const call = request({ path: get.path ?? '/', headers, createConnection: () => socket }, (response) => {
+        const { statusCode = 0 } = response;
+        finish(statusCode >= 200 && statusCode < 400 ? null : `HTTP probe failed with statuscode: ${statusCode}`);
+      });
       const timer = setTimeout(() => finish(`no HTTP answer within ${timeoutMs} ms`), timeoutMs);
       const finish = (outcome: ProbeOutcome): void => {
         clearTimeout(timer);
