@@ -31,6 +31,9 @@ async function listen(server: Server | http2.Http2Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** Links on which the echo server resets every stream at its first byte. */
+const cutUploads = new WeakSet<SocketLink>();
+
 /** Our server: CONNECT to port 80 echoes, to anything else is 503; other methods are 400. */
 function echoServer(requests: HboneRequest[], links: SocketLink[] = []): Server {
   return createServer((socket) => {
@@ -44,6 +47,10 @@ function echoServer(requests: HboneRequest[], links: SocketLink[] = []): Server 
         else link.connection.respond(stream, 503, [], true);
       },
       onData: (stream, bytes, start, end) => {
+        if (cutUploads.has(link)) {
+          link.connection.reset(stream, Http2Code.CANCEL);
+          return;
+        }
         (stream.user as Echo).chunks.push(Buffer.from(bytes.subarray(start, end)));
         link.connection.consumed(stream, end - start);
       },
@@ -159,6 +166,34 @@ describe('node:http2 as client of our server', () => {
     links[0]!.connection.reset(ours!, Http2Code.CONNECT_ERROR);
     await closed;
     expect(stream.rstCode).toBe(Http2Code.CONNECT_ERROR);
+  });
+});
+
+describe('resets under load', () => {
+  it('uploads cut in the middle leave the connection and its window as they were', async () => {
+    const links: SocketLink[] = [];
+    const session = await nodeClient(await listen(echoServer([], links)));
+    await status(open(session, 'a:80'));
+    const [link] = links;
+    cutUploads.add(link!);
+    const content = randomBytes(500_000);
+    for (let round = 0; round < 5; round++) {
+      const cut = Array.from({ length: 10 }, async () => {
+        const stream = open(session, 'a:80');
+        await status(stream);
+        const closed = new Promise((resolve) => stream.once('close', resolve));
+        stream.end(content);
+        await closed;
+        return stream.rstCode;
+      });
+      expect(await Promise.all(cut)).toEqual(cut.map(() => Http2Code.CANCEL));
+    }
+    cutUploads.delete(link!);
+    const stream = open(session, 'a:80');
+    await status(stream);
+    stream.end(content);
+    expect((await collect(stream)).equals(content)).toBe(true);
+    expect(link!.connection).toMatchObject({ closing: false, activeStreams: 1 });
   });
 });
 
