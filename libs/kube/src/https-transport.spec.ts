@@ -70,6 +70,20 @@ describe('HttpsTransport', () => {
     expect(await transport.request({ method: 'POST', path: '/x', body: {} })).toEqual({ ok: true });
   });
 
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE'] as const)('the body of a %s arrives whole', async (method) => {
+    const bodies: string[] = [];
+    const transport = await serve((request, response) => {
+      let text = '';
+      request.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+      request.on('end', () => {
+        bodies.push(text);
+        response.end('{}');
+      });
+    });
+    for (const value of ['é', 'b']) await transport.request({ method, path: '/x', body: { value } });
+    expect(bodies).toEqual(['{"value":"é"}', '{"value":"b"}']);
+  });
+
   it('a request has a deadline', async () => {
     const transport = await serve(() => undefined);
     const failure = await transport

@@ -105,8 +105,8 @@ export class HttpsTransport implements KubeTransport {
   }
 
   async #send(request: KubeRequest, signal: AbortSignal, agent: http.Agent): Promise<http.IncomingMessage> {
-    const options = await this.#options(request, agent);
-    const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const options = await this.#options(request, agent, payload);
     return new Promise((resolve, reject) => {
       const url = `${this.#server.href.replace(/\/$/, '')}${request.path}${queryString(request.query)}`;
       const outgoing = (this.#server.protocol === 'http:' ? http : https).request(url, { ...options, signal }, resolve);
@@ -120,7 +120,7 @@ export class HttpsTransport implements KubeTransport {
     });
   }
 
-  async #options(request: KubeRequest, agent: http.Agent): Promise<https.RequestOptions> {
+  async #options(request: KubeRequest, agent: http.Agent, payload: Buffer | undefined): Promise<https.RequestOptions> {
     const options: https.RequestOptions = { headers: {} };
     try {
       await this.config.applyToHTTPSOptions(options);
@@ -134,7 +134,11 @@ export class HttpsTransport implements KubeTransport {
       Accept: 'application/json',
     };
     headers['User-Agent'] = this.userAgent;
-    if (request.body !== undefined) headers['Content-Type'] = request.contentType ?? 'application/json';
+    if (payload !== undefined) {
+      headers['Content-Type'] = request.contentType ?? 'application/json';
+      // Node adds no length to the body of a DELETE, which then reads like the next request.
+      headers['Content-Length'] = payload.length;
+    }
     if (token !== null) headers['Authorization'] = `Bearer ${token}`;
     return { ...options, headers, method: request.method, ...(proxied ? {} : { agent }) };
   }
