@@ -22,10 +22,6 @@ export class HpackDynamicTable {
     return this.#entries.length - this.#head;
   }
 
-  get sizeBytes(): number {
-    return this.#size;
-  }
-
   get maxBytes(): number {
     return this.maxSizeBytes;
   }

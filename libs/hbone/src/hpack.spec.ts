@@ -182,6 +182,20 @@ describe('HpackEncoder', () => {
     expect(encode(encoder, fields)).toEqual(hex('be'));
   });
 
+  it('stays in step over thousands of entries, new and repeated', () => {
+    const encoder = new HpackEncoder();
+    const one = decoder();
+    for (let i = 0; i < 3000; i++) {
+      const fields: HeaderField[] = [
+        [`x-${i % 200}`, String(i)],
+        [`x-${(i + 150) % 200}`, String(i - 50)],
+        ['baggage', `k8s.pod.name=${i % 7}`],
+      ];
+      const bytes = encode(encoder, fields);
+      expect(one.decode(bytes, 0, bytes.length).fields).toEqual(fields);
+    }
+  });
+
   it('never indexes secrets (7.1.3)', () => {
     const bytes = encode(new HpackEncoder(), [['authorization', 'Bearer x']]);
     expect(bytes[0]! & 0xf0).toBe(0x10);
