@@ -1,5 +1,5 @@
 import { status, type ServerCredentials } from '@grpc/grpc-js';
-import { type KubeClient } from '@weft/kube';
+import type { KubeClient } from '@weft/kube';
 import { MeshModel } from '@weft/mesh-model';
 import { type Clock, toError } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
@@ -7,7 +7,7 @@ import { DeltaXdsServer, RotatingServerCertificate } from '@weft/xds-grpc';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, DeltaServer } from '@weft/xds';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { CallerAuthenticator } from './caller-authenticator.js';
-import { type ControlPlaneConfig } from './config.js';
+import type { ControlPlaneConfig } from './config.js';
 import { ControlPlaneMetrics, shortType } from './control-plane-metrics.js';
 import { mayDebug } from './debug-access.js';
 import { debugPages } from './debug-pages.js';

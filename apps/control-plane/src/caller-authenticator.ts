@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { status, type Metadata } from '@grpc/grpc-js';
-import { type TokenVerdict } from '@weft/kube';
+import type { TokenVerdict } from '@weft/kube';
 import { err, ok, toError, type Clock, type Result } from '@weft/result';
-import { type XdsCaller, type XdsRefusal } from '@weft/xds-grpc';
+import type { XdsCaller, XdsRefusal } from '@weft/xds-grpc';
 import { LRUCache } from 'lru-cache';
 
 export interface CallerAuthenticatorOptions {

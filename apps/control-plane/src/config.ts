@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { type MeshModelConfig } from '@weft/mesh-model';
+import type { MeshModelConfig } from '@weft/mesh-model';
 import { err, ok, type Result } from '@weft/result';
 import { EnvReader, LOG_LEVELS, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
 

@@ -23,7 +23,7 @@ afterEach(async () => {
   for (const dispose of disposers.splice(0).reverse()) await dispose();
 });
 
-const log = createLogger('test', 'info');
+const log = createLogger('test', 'silent');
 const pod = (name: string, ip: string, labels: Record<string, string> = { app: 'web' }): KubeObject =>
   ({
     metadata: { name, namespace: 'shop', labels, annotations: { 'ambient.istio.io/redirection': 'enabled' } },
@@ -173,7 +173,7 @@ describe('the control plane', () => {
     await kube.replaceStatus(PODS, {
       ...changed!,
       status: { ...changed!.status, conditions: [{ type: 'Ready', status: 'False' }] },
-    } as never);
+    });
     await until('the change is there', () => proxy.updates.length > 0);
     expect(proxy.updates.map(({ upserts, removals }) => [upserts.map(({ name }) => name), removals])).toEqual([
       [['Kubernetes//Pod/shop/web-2'], []],
@@ -213,7 +213,7 @@ describe('the control plane', () => {
     await kube.replace(AUTHORIZATION_POLICIES, {
       ...object!,
       spec: { action: 'DENY', rules: [{ from: [{ source: { ipBlocks: ['10.0.0.0/8'] } }] }] },
-    } as MeshObject);
+    });
     await until('the status is corrected', async () => (await read())?.status === 'True');
     expect(await read()).toMatchObject({ reason: 'Accepted', observedGeneration: 2 });
   });

@@ -1,4 +1,4 @@
-import { type Clock } from '@weft/result';
+import type { Clock } from '@weft/result';
 
 export interface DebouncerOptions {
   readonly clock: Clock;

@@ -1,5 +1,5 @@
-import { type MeshModel } from '@weft/mesh-model';
-import { type DeltaXdsServer } from '@weft/xds-grpc';
+import type { MeshModel } from '@weft/mesh-model';
+import type { DeltaXdsServer } from '@weft/xds-grpc';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, type DeltaServer } from '@weft/xds';
 import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Service, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
@@ -28,7 +28,9 @@ export function debugPages({ model, engine, xds, config, lastNacks }: DebugSourc
     {
       path: '/debug/connections',
       help: 'connected clients',
-      answer: () => ({ clients: xds.clients().map(({ watches: _, ...client }) => client) }),
+      answer: () => ({
+        clients: xds.clients().map(({ node, caller, peer, connectedAt }) => ({ node, caller, peer, connectedAt })),
+      }),
     },
     {
       path: '/debug/syncz',

@@ -1,6 +1,6 @@
-import { type MeshModel } from '@weft/mesh-model';
+import type { MeshModel } from '@weft/mesh-model';
 import { Authorization, Scope } from '@weft/xds/gen/mesh/security/authorization.js';
-import { type Workload } from '@weft/xds/gen/mesh/workload/workload.js';
+import { TunnelProtocol, type Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 
 /** Every policy that decides about connections to a workload, with why it applies and what its author was told. */
 export function explainPolicies(model: MeshModel, name: string | undefined): unknown {
@@ -15,7 +15,7 @@ export function explainPolicies(model: MeshModel, name: string | undefined): unk
   });
   return {
     workload: workload.uid,
-    captured: workload.tunnelProtocol === 1,
+    captured: workload.tunnelProtocol === TunnelProtocol.HBONE,
     policies,
     missing: [...named].filter((key) => !model.authorizations.has(key)),
   };

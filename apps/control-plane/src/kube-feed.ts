@@ -1,4 +1,4 @@
-import { type SourceCollection } from '@weft/collections';
+import type { SourceCollection } from '@weft/collections';
 import {
   ENDPOINT_SLICES,
   NAMESPACES,
@@ -11,8 +11,8 @@ import {
   type KubeObject,
   type ResourceType,
 } from '@weft/kube';
-import { type MeshModel } from '@weft/mesh-model';
-import { type Service } from '@weft/runtime';
+import type { MeshModel } from '@weft/mesh-model';
+import type { Service } from '@weft/runtime';
 import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, SERVICE_ENTRIES, WORKLOAD_ENTRIES } from './kube-resources.js';
 
 interface Feed {
@@ -102,6 +102,7 @@ export class KubeFeed implements Service {
 /** They are larger than all that is read of an object. */
 function withoutManagedFields<T extends KubeObject>(object: T): T {
   if (object.metadata?.managedFields === undefined) return object;
-  const { managedFields: _, ...metadata } = object.metadata;
+  const metadata = { ...object.metadata };
+  delete metadata.managedFields;
   return { ...object, metadata };
 }

@@ -1,5 +1,5 @@
-import { type KubeObject, type ResourceType } from '@weft/kube';
-import { type StatusKind } from '@weft/mesh-model';
+import type { KubeObject, ResourceType } from '@weft/kube';
+import type { StatusKind } from '@weft/mesh-model';
 
 /** A mesh resource as the API has it; mesh-api reads it. */
 export interface MeshObject extends KubeObject {

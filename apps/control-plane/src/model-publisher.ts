@@ -1,5 +1,5 @@
-import { type Collection } from '@weft/collections';
-import { type MeshModel, type StatusKind } from '@weft/mesh-model';
+import type { Collection } from '@weft/collections';
+import type { MeshModel, StatusKind } from '@weft/mesh-model';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, type DeltaServer, type XdsResource } from '@weft/xds';
 import { shortType, type ControlPlaneMetrics } from './control-plane-metrics.js';
 

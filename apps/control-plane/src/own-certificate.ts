@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
-import { type ServiceError } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 import { err, ok, toError, type Clock, type Result } from '@weft/result';
-import { type Service } from '@weft/runtime';
+import type { Service } from '@weft/runtime';
 import { formatSpiffeId, SecretManager, summarizeCertificate, type CertificateSigner } from '@weft/spiffe';
 import { MeshEndpoint, type RotatingServerCertificate, type XdsGrpcError } from '@weft/xds-grpc';
 import {
@@ -9,7 +9,7 @@ import {
   IstioCertificateServiceClient,
   type IstioCertificateResponse,
 } from '@weft/xds/gen/mesh/ca/ca.js';
-import { type CertificateConfig, type ControlPlaneConfig } from './config.js';
+import type { CertificateConfig, ControlPlaneConfig } from './config.js';
 
 export interface OwnCertificateOptions {
   readonly target: RotatingServerCertificate;

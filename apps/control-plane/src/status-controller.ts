@@ -1,7 +1,7 @@
 import { LeaderElector, setCondition, StatusWriter, type KubeClient, type KubeLog } from '@weft/kube';
 import { statusKey, type MeshModel, type ResourceStatus, type StatusKind } from '@weft/mesh-model';
-import { type Clock } from '@weft/result';
-import { type Service } from '@weft/runtime';
+import type { Clock } from '@weft/result';
+import type { Service } from '@weft/runtime';
 import { STATUS_TYPES, type MeshCondition, type MeshObject } from './kube-resources.js';
 
 export interface StatusControllerOptions {

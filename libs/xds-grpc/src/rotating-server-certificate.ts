@@ -18,7 +18,8 @@ export class RotatingServerCertificate {
       {
         addIdentityCertificateListener: (listener: Listener) => {
           this.#listeners.add(listener);
-          listener(this.#current);
+          // Not at once: grpc-js hears an update only after it has finished adding the listener.
+          queueMicrotask(() => listener(this.#current));
         },
         removeIdentityCertificateListener: (listener: Listener) => this.#listeners.delete(listener),
         addCaCertificateListener: () => undefined,
