@@ -27,6 +27,8 @@ export interface ClusterOptions {
 export interface NetworkPlan {
   readonly rootAddress: string;
   readonly rootPrefix: number;
+  /** Holds the pod ranges of all nodes. */
+  readonly podCidr: string;
   readonly serviceCidr: string;
   readonly kubernetesAddress: string;
   readonly dnsAddress: string;
@@ -37,6 +39,7 @@ export interface NetworkPlan {
 export const NETWORK: NetworkPlan = {
   rootAddress: '172.30.0.1',
   rootPrefix: 24,
+  podCidr: '10.244.0.0/16',
   serviceCidr: '10.96.0.0/16',
   kubernetesAddress: '10.96.0.1',
   dnsAddress: '10.96.0.10',
