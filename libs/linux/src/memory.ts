@@ -8,10 +8,9 @@ export class Memory {
   readonly #address: number;
 
   private constructor(readonly bytes: Buffer) {
-    // A zero-length or short array may live inside the JavaScript heap, where the collector moves it; asking for its
-    // ArrayBuffer takes it out for good.
-    void bytes.buffer;
-    this.#address = bytes.length === 0 ? 0 : NativeLibrary.addressOf(bytes);
+    // A short array may live inside the JavaScript heap, where the collector moves it; asking for its ArrayBuffer takes it
+    // out for good.
+    this.#address = bytes.buffer.byteLength === 0 ? 0 : NativeLibrary.addressOf(bytes);
   }
 
   static allocate(length: number): Memory {

@@ -107,7 +107,7 @@ describe('SeqPacket', () => {
 
   it('names why it could not connect', () => {
     const path = join(folder, 'nobody.sock');
-    expect(() => SeqPacketConnection.connect(path)).toThrow(expect.objectContaining({ errnoName: 'ENOENT' }));
+    expect(() => SeqPacketConnection.connect(path)).toThrow(/ENOENT/);
     writeFileSync(path, '');
     expect(() => SeqPacketConnection.connect(path)).toThrow(SystemCallError);
     expect(() => SeqPacketConnection.connect(path)).toThrow(/ECONNREFUSED/);

@@ -93,27 +93,27 @@ function configure(context: number): string | null {
 
 function load(context: number, identity: TlsIdentity): string | null {
   const ssl = openSsl();
-  let problem: string | null = null;
+  const problems: string[] = [];
   const certificates = forEachCertificate(identity.certificateChainPem, (certificate, index) => {
     const taken =
       index === 0
         ? ssl.SSL_CTX_use_certificate(context, certificate)
         : ssl.SSL_CTX_ctrl(context, CTRL_CHAIN_CERT, 1, certificate);
-    if (taken !== 1) problem ??= `certificate ${index + 1} of the chain refused`;
+    if (taken !== 1) problems.push(`certificate ${index + 1} of the chain refused`);
   });
   if (certificates === 0) return 'the certificate chain holds no PEM certificate';
-  if (problem !== null) return problem;
+  if (problems.length > 0) return problems.join(', ');
   const hasKey = withPrivateKey(identity.privateKeyPem, (key) => {
-    if (ssl.SSL_CTX_use_PrivateKey(context, key) !== 1) problem ??= 'the private key does not fit the certificate';
+    if (ssl.SSL_CTX_use_PrivateKey(context, key) !== 1) problems.push('the private key does not fit the certificate');
   });
   if (!hasKey) return 'the private key is not a PEM key';
-  if (problem !== null) return problem;
+  if (problems.length > 0) return problems.join(', ');
   if (ssl.SSL_CTX_check_private_key(context) !== 1) return 'the private key does not fit the certificate';
   const store = ssl.SSL_CTX_get_cert_store(context);
   const roots = forEachCertificate(identity.rootsPem, (certificate) => {
-    if (ssl.X509_STORE_add_cert(store, certificate) !== 1) problem ??= 'a trust anchor was refused';
+    if (ssl.X509_STORE_add_cert(store, certificate) !== 1) problems.push('a trust anchor was refused');
   });
-  return roots === 0 ? 'the trust bundle holds no PEM certificate' : problem;
+  return roots === 0 ? 'the trust bundle holds no PEM certificate' : problems.length > 0 ? problems.join(', ') : null;
 }
 
 /** Texts and the callback that OpenSSL keeps pointers to; they live as long as the thread. */
@@ -140,7 +140,7 @@ function makeConstants(): Constants & { readonly keep: readonly Memory[] } {
   const selectH2 = NativeLibrary.callback(
     'int WeftSelectAlpn(int64_t ssl, int64_t out, int64_t outLength, int64_t in, uint32_t inLength, int64_t arg)',
     (_ssl, out, outLength, offered, offeredLength) => {
-      const chosen = openSsl().SSL_select_next_proto(out!, outLength!, h2, ALPN_H2.length, offered!, offeredLength!);
+      const chosen = openSsl().SSL_select_next_proto(out, outLength, h2, ALPN_H2.length, offered, offeredLength);
       return chosen === ALPN_NEGOTIATED ? ALPN_OK : ALPN_FATAL;
     },
   );

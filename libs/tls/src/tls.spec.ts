@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import net from 'node:net';
+import type net from 'node:net';
 import tls from 'node:tls';
 import { closeDescriptor, Epoll, EPOLLIN, EPOLLOUT, Memory, socketOptions, tcpSocket } from '@weft/linux';
 import { parseSocketAddress } from '@weft/ip';

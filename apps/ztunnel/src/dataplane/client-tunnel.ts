@@ -94,7 +94,8 @@ export class ClientTunnel implements TunnelOwner {
       const context = this.parts.context();
       if (context === null) {
         loop.close(outcome.fd);
-        return this.#end({ reason: 'the certificate was withdrawn', flag: 'TLS_FAILURE' });
+        this.#end({ reason: 'the certificate was withdrawn', flag: 'TLS_FAILURE' });
+        return;
       }
       this.#tunnel = new Tunnel(loop, outcome.fd, this, shared, context, 'client');
     } else if (outcome.kind === 'failed') {

@@ -9,7 +9,7 @@ import {
   DataPlaneRig,
   SERVER_ID,
   type RigOptions,
-} from './testing/data-plane-rig.js';
+} from '../testing/data-plane-rig.js';
 
 jest.setTimeout(30_000);
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => worker.remove());
 afterEach(async () => {
   for (const dispose of disposers.splice(0).reverse()) dispose();
-  await rig?.stop();
+  await rig.stop();
 });
 
 async function start(options: Omit<RigOptions, 'entry'> = {}): Promise<void> {
@@ -116,7 +116,7 @@ describe('HBONE between two pods', () => {
       authority: app(),
       baggage: 'k8s.namespace.name=shop',
       peerIdentity: CLIENT_ID,
-      forwarded: expect.stringMatching(/^for="10\.213\.0\.2:\d+"$/),
+      forwarded: expect.stringMatching(/^for="10\.213\.0\.2:\d+"$/) as string,
     });
   });
 
@@ -124,7 +124,7 @@ describe('HBONE between two pods', () => {
     await start();
     const size = 8 * 1024 * 1024;
     const [there, back] = [randomBytes(size), randomBytes(size)];
-    let arrived = (_hash: string): void => undefined;
+    let arrived: (hash: string) => void = () => undefined;
     const received = new Promise<string>((resolve) => (arrived = resolve));
     await serve((socket) => {
       void readAll(socket).then((bytes) => arrived(sha(bytes)));
@@ -538,7 +538,11 @@ describe('when things break', () => {
     const pump = (): void => {
       while (sent < size && socket.write(bytes)) sent += bytes.length;
       if (sent >= size) socket.end();
-      else socket.once('drain', () => ((sent += bytes.length), pump()));
+      else
+        socket.once('drain', () => {
+          sent += bytes.length;
+          pump();
+        });
     };
     pump();
     await until(() => socket.writableLength > 0 && served !== null, 'the sender is held back');

@@ -96,7 +96,10 @@ export class DataPlane implements Service {
   /** To one worker, or to all. `addPod` always goes to all, and the descriptor in it becomes the data plane's. */
   send(message: ToWorker, workerIndex?: number): void {
     this.#remember(message);
-    if (message.type === 'addPod') return this.#addPod(message);
+    if (message.type === 'addPod') {
+      this.#addPod(message);
+      return;
+    }
     for (const worker of this.#running) {
       if (worker === null || (workerIndex !== undefined && worker.index !== workerIndex)) continue;
       const own = message.type === 'closeConnections' ? ownConnections(message, worker) : message;
@@ -195,12 +198,19 @@ export class DataPlane implements Service {
       case 'ready':
         worker.ready = true;
         this.#bringUp(worker);
-        return onReady();
-      case 'log':
-        return this.options.log[message.level]({ worker: worker.index }, message.message);
+        {
+          onReady();
+          return;
+        }
+      case 'log': {
+        this.options.log[message.level]({ worker: worker.index }, message.message);
+        return;
+      }
       case 'podAdded':
-      case 'podFailed':
-        return this.#podAnswered(worker, message);
+      case 'podFailed': {
+        this.#podAnswered(worker, message);
+        return;
+      }
       case 'drained':
         this.#drained.add(worker.index);
         if (this.#drained.size < this.options.workers) return;

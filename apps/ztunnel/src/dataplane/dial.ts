@@ -43,7 +43,10 @@ export class Dial implements EventSource, Task {
 
   onEvents(): void {
     const errno = socketOptions.pendingError(this.fd);
-    if (errno !== 0) return this.#finish({ kind: 'failed', reason: errnoName(errno) });
+    if (errno !== 0) {
+      this.#finish({ kind: 'failed', reason: errnoName(errno) });
+      return;
+    }
     this.loop.unwatch(this.fd);
     this.#finish({ kind: 'connected', fd: this.fd });
   }

@@ -15,8 +15,8 @@ export class EnrolledPod {
   listen(): void {
     const { ports } = this.services.limits;
     try {
-      this.#listen(ports.outbound, (accepted) => void new OutboundConnection(this.services, accepted));
-      this.#listen(ports.inboundPlaintext, (accepted) => void new InboundPlaintext(this.services, accepted));
+      this.#listen(ports.outbound, (accepted) => new OutboundConnection(this.services, accepted));
+      this.#listen(ports.inboundPlaintext, (accepted) => new InboundPlaintext(this.services, accepted));
       this.#listen(ports.inboundHbone, (accepted) => this.#acceptTunnel(accepted));
     } catch (cause) {
       this.stopListening();

@@ -50,11 +50,13 @@ export class InboundDial {
     this.#withdraw = () => undefined;
     if (verdict === null) {
       const reason = `no verdict after ${this.services.limits.answerTimeoutMs} ms`;
-      return this.#refuse({ status: 503, reason, flag: 'none' });
+      this.#refuse({ status: 503, reason, flag: 'none' });
+      return;
     }
     if (verdict.kind === 'deny') {
       const { status, reason } = verdict;
-      return this.#refuse({ status, reason, flag: status === 401 ? 'DENY' : 'none' });
+      this.#refuse({ status, reason, flag: status === 401 ? 'DENY' : 'none' });
+      return;
     }
     this.#connect(verdict);
   }
@@ -62,9 +64,13 @@ export class InboundDial {
   #connect(verdict: AllowVerdict): void {
     const { services, source } = this;
     const to = parseSocketAddress(verdict.dial);
-    if (to === null) return this.#refuse({ status: 503, reason: `bad address ${verdict.dial}`, flag: 'CONNECT' });
+    if (to === null) {
+      this.#refuse({ status: 503, reason: `bad address ${verdict.dial}`, flag: 'CONNECT' });
+      return;
+    }
     if (isOwnPort(to.port, services.limits)) {
-      return this.#refuse({ status: 503, reason: `port ${to.port} is the proxy's own`, flag: 'none' });
+      this.#refuse({ status: 503, reason: `port ${to.port} is the proxy's own`, flag: 'none' });
+      return;
     }
     const dial = services.pod.dial(to, spoofed(verdict, source, to), (outcome) => this.#dialled(verdict, outcome));
     this.#withdraw = () => dial.cancel();
@@ -74,7 +80,8 @@ export class InboundDial {
     this.#withdraw = () => undefined;
     if (outcome.kind === 'connected') {
       this.#over = true;
-      return this.handler.onConnected(outcome.fd, verdict);
+      this.handler.onConnected(outcome.fd, verdict);
+      return;
     }
     const why = outcome.kind === 'failed' ? outcome.reason : 'timed out';
     this.#refuse({ status: 503, reason: `connect to the application at ${verdict.dial}: ${why}`, flag: 'CONNECT' });

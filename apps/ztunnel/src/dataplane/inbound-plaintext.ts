@@ -59,7 +59,8 @@ export class InboundPlaintext implements PodMember, TcpEndOwner, InboundDialHand
     );
     if (record === null) {
       upstream.close(true);
-      return this.#fail('too many connections in this worker', 'none');
+      this.#fail('too many connections in this worker', 'none');
+      return;
     }
     this.#relay = new PlainRelay({
       loop: services.loop,

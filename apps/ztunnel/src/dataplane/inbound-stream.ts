@@ -60,7 +60,8 @@ export class InboundStream implements TunnelStreamUser, TcpEndOwner, InboundDial
     );
     if (record === null) {
       socket.close(true);
-      return this.onRefused({ status: 503, reason: 'too many connections in this worker', flag: 'none' });
+      this.onRefused({ status: 503, reason: 'too many connections in this worker', flag: 'none' });
+      return;
     }
     this.#over = true;
     tunnel.http.respond(stream, 200, verdict.baggage === undefined ? [] : [['baggage', verdict.baggage]]);

@@ -52,7 +52,8 @@ export class InboundTunnel implements TunnelOwner, PodMember {
     if (this.#over) return;
     const { services, accepted } = this;
     if (context === null) {
-      return this.#end(`no certificate for ${services.pod.sourceIdentity}`, 'TLS_FAILURE');
+      this.#end(`no certificate for ${services.pod.sourceIdentity}`, 'TLS_FAILURE');
+      return;
     }
     const shared = { readBuffer: services.readBuffer, handshakeTimeoutMs: services.limits.handshakeTimeoutMs };
     this.#tunnel = new Tunnel(services.loop, accepted.fd, this, shared, context, 'server');
@@ -100,8 +101,14 @@ export class InboundTunnel implements TunnelOwner, PodMember {
   }
 
   onClosed(error: TunnelError | null): void {
-    if (error === null || error.stage === 'open') return this.#leave();
-    if (this.#refusal !== null) return this.#end(this.#refusal, 'IDENTITY_ERROR');
+    if (error === null || error.stage === 'open') {
+      this.#leave();
+      return;
+    }
+    if (this.#refusal !== null) {
+      this.#end(this.#refusal, 'IDENTITY_ERROR');
+      return;
+    }
     this.#end(error.reason, error.stage === 'tls' ? 'TLS_FAILURE' : 'H2_HANDSHAKE_FAILURE');
   }
 

@@ -31,7 +31,10 @@ export class Listener implements EventSource {
     for (let i = 0; i < ACCEPTS_PER_EVENT && !this.#closed; i++) {
       const fd = tcpSocket.accept(this.fd);
       if (fd === -EAGAIN) return;
-      if (fd === -EMFILE || fd === -ENFILE) return this.#pause();
+      if (fd === -EMFILE || fd === -ENFILE) {
+        this.#pause();
+        return;
+      }
       // Anything else is about the one connection (ECONNABORTED and its kin).
       if (fd >= 0) this.#accepted(fd);
     }

@@ -79,9 +79,13 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
     this.#withdraw = () => undefined;
     if (plan === null) {
       const reason = `no plan for ${this.#destination} after ${this.services.limits.answerTimeoutMs} ms`;
-      return this.#fail({ reason, flag: 'none' });
+      this.#fail({ reason, flag: 'none' });
+      return;
     }
-    if (plan.kind === 'reject') return this.#fail({ reason: plan.reason, flag: 'none' });
+    if (plan.kind === 'reject') {
+      this.#fail({ reason: plan.reason, flag: 'none' });
+      return;
+    }
     this.#plan = plan;
     this.#try(null);
   }
@@ -90,7 +94,10 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
   #try(failed: Drawn | null): void {
     this.#triesLeft--;
     const target = drawTarget(this.#plan!, failed, Math.random());
-    if (target === null) return this.#fail({ reason: `no target for ${this.#destination}`, flag: 'none' });
+    if (target === null) {
+      this.#fail({ reason: `no target for ${this.#destination}`, flag: 'none' });
+      return;
+    }
     this.#target = target;
     if (target.kind === 'hbone') this.#tryHbone(target.target);
     else this.#tryPlain(target.target);
@@ -153,7 +160,8 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
   onResponse(response: HboneResponse): void {
     if (response.status !== 200) {
       const flag: FailureFlag = response.status === 401 ? 'DENY' : 'CONNECT';
-      return this.#fail({ reason: `http status: ${response.status}`, flag });
+      this.#fail({ reason: `http status: ${response.status}`, flag });
+      return;
     }
     const { stream, tunnel } = this.#stream!;
     this.services.loop.cancel(this.#deadline);
@@ -206,8 +214,14 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
 
   #tryPlain(target: PlainTarget): void {
     const address = parseSocketAddress(target.dial);
-    if (address === null) return this.#fail({ reason: `bad address ${target.dial}`, flag: 'CONNECT' });
-    if (this.#isLoop(address)) return this.#fail({ reason: 'attempted recursive call to ourselves', flag: 'none' });
+    if (address === null) {
+      this.#fail({ reason: `bad address ${target.dial}`, flag: 'CONNECT' });
+      return;
+    }
+    if (this.#isLoop(address)) {
+      this.#fail({ reason: 'attempted recursive call to ourselves', flag: 'none' });
+      return;
+    }
     const dial: Dial = this.#pod.dial(address, null, (outcome) => this.#plainDialled(target, outcome));
     this.#withdraw = () => dial.cancel();
   }
@@ -220,11 +234,15 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
     this.#withdraw = () => undefined;
     if (outcome.kind !== 'connected') {
       const why = outcome.kind === 'failed' ? outcome.reason : 'timed out';
-      return this.#failedTarget({ reason: `connect to ${target.dial}: ${why}`, flag: 'CONNECT' }, false);
+      this.#failedTarget({ reason: `connect to ${target.dial}: ${why}`, flag: 'CONNECT' }, false);
+      return;
     }
     const upstream = new TcpEnd(this.services.loop, outcome.fd, this);
     const record = this.#open('plaintext', null);
-    if (record === null) return upstream.close(true);
+    if (record === null) {
+      upstream.close(true);
+      return;
+    }
     this.#relay = new PlainRelay({
       loop: this.services.loop,
       downstream: this.#client,

@@ -93,13 +93,20 @@ class OneWay implements Task {
     const { from, to, buffer, count, loop } = this.parts;
     let budget = TURN_BYTES;
     while (from.readable && !from.closed && to.queuedBytes === 0) {
-      if (budget <= 0) return loop.plan(this);
+      if (budget <= 0) {
+        loop.plan(this);
+        return;
+      }
       const got = from.read(buffer, 0, buffer.length);
       if (got === READ_NOTHING) return;
-      if (got < 0) return this.parts.broken(-got);
+      if (got < 0) {
+        this.parts.broken(-got);
+        return;
+      }
       if (got === 0) {
         to.finish();
-        return this.parts.over();
+        this.parts.over();
+        return;
       }
       budget -= got;
       count(got);

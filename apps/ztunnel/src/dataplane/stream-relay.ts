@@ -72,7 +72,10 @@ export class StreamRelay implements TcpEndOwner, TunnelStreamUser, Task, Termina
       if (room.length === 0) return;
       const want = Math.min(room.length, READ_BYTES);
       const got = socket.read(out, room.offset, want);
-      if (got <= 0) return this.#readStopped(got);
+      if (got <= 0) {
+        this.#readStopped(got);
+        return;
+      }
       http.commit(stream, got);
       this.#count(got, true);
       budget -= got;
@@ -86,7 +89,8 @@ export class StreamRelay implements TcpEndOwner, TunnelStreamUser, Task, Termina
     if (result === 0) {
       this.#sentEnd = true;
       this.parts.tunnel.http.end(this.parts.stream);
-      return this.#endIfDone();
+      this.#endIfDone();
+      return;
     }
     this.onBroken(-result);
   }
@@ -117,7 +121,8 @@ export class StreamRelay implements TcpEndOwner, TunnelStreamUser, Task, Termina
   onReset(code: number): void {
     this.#streamGone = true;
     if (code !== Http2Code.NO_ERROR && code !== Http2Code.CANCEL) {
-      return this.#abort('reset by the peer', 'none', `stream reset: ${http2CodeName(code)}`);
+      this.#abort('reset by the peer', 'none', `stream reset: ${http2CodeName(code)}`);
+      return;
     }
     // The peer lost interest after what it sent: that still arrives.
     this.#sentEnd = true;

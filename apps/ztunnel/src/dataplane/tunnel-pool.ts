@@ -142,10 +142,14 @@ class PoolEntry {
     this.#dialling = true;
     this.#forgetIdentity = this.parts.identities.get(this.sourceIdentity, (context) => {
       const dial = parseSocketAddress(this.target.dial);
-      if (dial === null) return this.#failed({ reason: `bad tunnel address ${this.target.dial}`, flag: 'CONNECT' });
+      if (dial === null) {
+        this.#failed({ reason: `bad tunnel address ${this.target.dial}`, flag: 'CONNECT' });
+        return;
+      }
       if (context === null) {
         const reason = `no certificate for ${this.sourceIdentity} after ${this.parts.limits.identityTimeoutMs} ms`;
-        return this.#failed({ reason, flag: 'TLS_FAILURE' });
+        this.#failed({ reason, flag: 'TLS_FAILURE' });
+        return;
       }
       const { loop, pod, limits, readBuffer } = this.parts;
       const tunnel: ClientTunnel = new ClientTunnel({

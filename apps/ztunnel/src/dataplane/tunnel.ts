@@ -208,13 +208,25 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
 
   #handshake(): void {
     const result = this.#tls.handshake();
-    if (result === TLS_WANT_READ) return this.#watch(EPOLLIN);
-    if (result === TLS_WANT_WRITE) return this.#watch(EPOLLIN | EPOLLOUT);
-    if (result !== TLS_DONE) return this.#fail('tls', this.#tls.failure?.message ?? 'closed');
+    if (result === TLS_WANT_READ) {
+      this.#watch(EPOLLIN);
+      return;
+    }
+    if (result === TLS_WANT_WRITE) {
+      this.#watch(EPOLLIN | EPOLLOUT);
+      return;
+    }
+    if (result !== TLS_DONE) {
+      this.#fail('tls', this.#tls.failure?.message ?? 'closed');
+      return;
+    }
     this.loop.cancel(this.#deadline);
     this.#deadline = null;
     const refusal = this.owner.verifyPeer(this.#tls.peerCertificate());
-    if (refusal !== null) return this.#fail('tls', refusal);
+    if (refusal !== null) {
+      this.#fail('tls', refusal);
+      return;
+    }
     this.#stage = 'open';
     this.#watch(EPOLLIN);
     this.loop.markDirty(this);
@@ -238,8 +250,11 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
         this.#heard = true;
         this.http.receive(readBuffer.bytes, 0, filled);
       }
-      if (this.#closed) return;
-      if (result <= 0) return this.#readStopped(result);
+      if (this.closed) return;
+      if (result <= 0) {
+        this.#readStopped(result);
+        return;
+      }
       if (drained) break;
       if (round === READ_ROUNDS - 1) this.loop.plan(this);
     }
@@ -247,11 +262,19 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
   }
 
   #readStopped(result: number): void {
-    if (result === TLS_WANT_READ) return this.#closeIfOver();
-    if (result === TLS_WANT_WRITE) return this.#watch(EPOLLIN | EPOLLOUT);
+    if (result === TLS_WANT_READ) {
+      this.#closeIfOver();
+      return;
+    }
+    if (result === TLS_WANT_WRITE) {
+      this.#watch(EPOLLIN | EPOLLOUT);
+      return;
+    }
     if (result === TLS_CLOSED) {
       // In order if nothing was going on; else the streams were cut.
-      return this.http.activeStreams === 0 ? this.#end(null) : this.#fail('open', 'the peer closed the tunnel');
+      if (this.http.activeStreams === 0) this.#end(null);
+      else this.#fail('open', 'the peer closed the tunnel');
+      return;
     }
     this.#fail(this.#heard ? 'open' : 'tls', this.#tls.failure?.message ?? 'read failed');
   }
@@ -262,9 +285,13 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
       const result = this.#tls.write(this.out, 0, http.out.length);
       if (result === TLS_WANT_WRITE || result === TLS_WANT_READ) {
         this.#blocked = true;
-        return this.#watch(EPOLLIN | EPOLLOUT);
+        this.#watch(EPOLLIN | EPOLLOUT);
+        return;
       }
-      if (result <= 0) return this.#fail('open', this.#tls.failure?.message ?? 'write failed');
+      if (result <= 0) {
+        this.#fail('open', this.#tls.failure?.message ?? 'write failed');
+        return;
+      }
       if (this.#blocked) {
         this.#blocked = false;
         this.#watch(EPOLLIN);
@@ -278,7 +305,10 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
 
   #closeIfOver(): void {
     if (this.#closed) return;
-    if (this.#fatal !== null) return this.#fail('http2', this.#fatal.message);
+    if (this.#fatal !== null) {
+      this.#fail('http2', this.#fatal.message);
+      return;
+    }
     if (this.http.activeStreams > 0) this.#idleSinceMs = this.loop.nowMs;
     else if (this.http.closing && this.http.out.length === 0) this.#end(null);
   }

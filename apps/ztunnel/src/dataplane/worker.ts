@@ -97,31 +97,53 @@ export class DataPlaneWorker {
 
   #command(message: ToWorker): void {
     switch (message.type) {
-      case 'addPod':
-        return this.#addPod(message);
-      case 'updatePod':
-        return this.#updatePod(message);
-      case 'removePod':
-        return this.#removePod(message.podUid, 'pod removed');
-      case 'setIdentity':
-        return this.#identities.set(message.identity);
-      case 'dropIdentity':
-        return this.#identities.drop(message.spiffeId);
-      case 'outboundPlan':
-        return this.#requests.answer(message.requestId, message.plan);
-      case 'inboundVerdict':
-        return this.#requests.answer(message.requestId, message.verdict);
-      case 'invalidate':
-        return this.#invalidate(message.podUid);
+      case 'addPod': {
+        this.#addPod(message);
+        return;
+      }
+      case 'updatePod': {
+        this.#updatePod(message);
+        return;
+      }
+      case 'removePod': {
+        this.#removePod(message.podUid, 'pod removed');
+        return;
+      }
+      case 'setIdentity': {
+        this.#identities.set(message.identity);
+        return;
+      }
+      case 'dropIdentity': {
+        this.#identities.drop(message.spiffeId);
+        return;
+      }
+      case 'outboundPlan': {
+        this.#requests.answer(message.requestId, message.plan);
+        return;
+      }
+      case 'inboundVerdict': {
+        this.#requests.answer(message.requestId, message.verdict);
+        return;
+      }
+      case 'invalidate': {
+        this.#invalidate(message.podUid);
+        return;
+      }
       case 'closeConnections':
         for (const id of message.connectionIds) this.#log.terminate(id, message.reason, message.flag);
         return;
-      case 'evictTunnels':
-        return this.#evictTunnels(message.dials);
-      case 'drain':
-        return this.#drain();
-      case 'stop':
-        return this.#stop();
+      case 'evictTunnels': {
+        this.#evictTunnels(message.dials);
+        return;
+      }
+      case 'drain': {
+        this.#drain();
+        return;
+      }
+      case 'stop': {
+        this.#stop();
+        return;
+      }
       default:
         return assertNever(message);
     }
@@ -133,7 +155,8 @@ export class DataPlaneWorker {
       if (sameNetns(netnsIdentity(before.services.pod.netnsFd), netnsIdentity(netnsFd))) {
         closeDescriptor(netnsFd);
         before.services.pod.sourceIdentity = sourceIdentity;
-        return this.#post({ type: 'podAdded', podUid });
+        this.#post({ type: 'podAdded', podUid });
+        return;
       }
       this.#removePod(podUid, 'pod replaced');
     }
@@ -142,7 +165,8 @@ export class DataPlaneWorker {
       if (!this.#draining) enrolled.listen();
     } catch (cause) {
       enrolled.remove('pod not added');
-      return this.#post({ type: 'podFailed', podUid, error: toError(cause).message });
+      this.#post({ type: 'podFailed', podUid, error: toError(cause).message });
+      return;
     }
     this.#pods.set(podUid, enrolled);
     this.#post({ type: 'podAdded', podUid });

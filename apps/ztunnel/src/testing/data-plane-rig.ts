@@ -6,9 +6,9 @@ import { createLogger } from '@weft/runtime';
 import { TestAuthority, type TestIdentity } from '@weft/testing-certificates';
 import { until } from '@weft/testing-fixtures';
 import { build, type Plugin } from 'esbuild';
-import { DataPlane } from '../dataplane.js';
-import type { DataPlaneLimits } from '../limits.js';
-import type { FromWorker, InboundContext, InboundVerdict, OutboundPlan } from '../messages.js';
+import { DataPlane } from '../dataplane/dataplane.js';
+import type { DataPlaneLimits } from '../dataplane/limits.js';
+import type { FromWorker, InboundContext, InboundVerdict, OutboundPlan } from '../dataplane/messages.js';
 import { PodNamespace } from './pod-namespace.js';
 
 export const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/client';
@@ -20,23 +20,24 @@ export type Message<T extends FromWorker['type']> = Extract<FromWorker, { type: 
 /** The bundle lies outside of the workspace, where `require('koffi')` would find nothing. */
 const koffiByPath: Plugin = {
   name: 'koffi by path',
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /^koffi$/ }, () => ({ path: require.resolve('koffi'), external: true })),
+  setup(bundle) {
+    bundle.onResolve({ filter: /^koffi$/ }, () => ({ path: require.resolve('koffi'), external: true }));
+  },
 };
 
 /** Bundles the worker as the build does; the result is removed with the folder. */
-export async function bundleWorker(): Promise<{ readonly entry: string; remove(): void }> {
+export async function bundleWorker(): Promise<{ readonly entry: string; readonly remove: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), 'weft-data-plane-'));
   const entry = join(folder, 'data-plane.cjs');
   await build({
-    entryPoints: [join(__dirname, '../data-plane.entry.ts')],
+    entryPoints: [join(__dirname, '../dataplane/data-plane.entry.ts')],
     outfile: entry,
     bundle: true,
     platform: 'node',
     target: 'node24',
     format: 'cjs',
     plugins: [koffiByPath],
-    tsconfig: join(__dirname, '../../../../../tsconfig.base.json'),
+    tsconfig: join(__dirname, '../../../../tsconfig.base.json'),
     logLevel: 'warning',
   });
   return { entry, remove: () => rmSync(folder, { recursive: true }) };
