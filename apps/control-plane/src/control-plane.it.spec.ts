@@ -4,14 +4,11 @@ import { InMemoryKube } from '@weft/kube/testing';
 import { createLogger, startAll, systemClock } from '@weft/runtime';
 import { CertificateAuthority, createCsr, checkCsr, createRoot } from '@weft/spiffe';
 import { until as untilHolds } from '@weft/testing-fixtures';
-import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, DeltaClient, type DeltaUpdate } from '@weft/xds';
-import { DeltaXdsClient, MeshEndpoint } from '@weft/xds-grpc';
-import { Node } from '@weft/xds/gen/envoy/config/core/v3/base.js';
-import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Address } from '@weft/xds/gen/mesh/workload/workload.js';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TestProxy } from './testing/test-proxy.js';
 import { createControlPlane, type ControlPlaneApp } from './app.js';
 import { parseControlPlaneConfig } from './config.js';
 import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, type MeshObject } from './kube-resources.js';
@@ -86,61 +83,10 @@ async function start(
   return app;
 }
 
-interface Proxy {
-  readonly updates: DeltaUpdate[];
-  readonly addresses: Map<string, Address>;
-  readonly policies: Map<string, Authorization>;
-  readonly rejections: string[];
-  reject: string | null;
-  readonly client: DeltaXdsClient;
-  terminated: number;
-}
-
-async function connect(address: string, { token = 'good-token', root = 'SYSTEM' } = {}): Promise<Proxy> {
-  const endpoint = MeshEndpoint.parse({
-    address,
-    token,
-    root,
-    clusterId: 'Kubernetes',
-    serverName: 'istiod.istio-system.svc',
-  });
-  if (!endpoint.ok) throw endpoint.error;
-  const proxy = {
-    updates: [],
-    addresses: new Map(),
-    policies: new Map(),
-    rejections: [],
-    reject: null,
-    terminated: 0,
-  } as unknown as { -readonly [K in keyof Proxy]: Proxy[K] };
-  const apply =
-    <T>(held: Map<string, T>, decode: (body: Uint8Array) => T) =>
-    (update: DeltaUpdate) => {
-      proxy.updates.push(update);
-      for (const { name, body } of update.upserts) held.set(name, decode(body));
-      for (const name of update.removals) held.delete(name);
-      return proxy.reject === null ? [] : update.upserts.map(({ name }) => ({ name, reason: proxy.reject! }));
-    };
-  const client = new DeltaClient({
-    node: Node.fromPartial({ id: 'ztunnel~10.244.1.9~ztunnel-a.istio-system~istio-system.svc.cluster.local' }),
-    subscriptions: [
-      { typeUrl: ADDRESS_TYPE_URL, mode: 'wildcard', apply: apply(proxy.addresses, (body) => Address.decode(body)) },
-      {
-        typeUrl: AUTHORIZATION_TYPE_URL,
-        mode: 'wildcard',
-        apply: apply(proxy.policies, (body) => Authorization.decode(body)),
-      },
-    ],
-  });
-  proxy.client = new DeltaXdsClient({
-    endpoint: endpoint.value,
-    client,
-    clock: systemClock,
-    log,
-    onTermination: () => proxy.terminated++,
-  });
-  await proxy.client.start();
-  disposers.push(() => proxy.client.stop());
+async function connect(address: string, credentials: { token?: string; root?: string } = {}): Promise<TestProxy> {
+  const proxy = new TestProxy({ address, token: 'good-token', ...credentials });
+  await proxy.start();
+  disposers.push(() => proxy.stop());
   return proxy;
 }
 
@@ -227,10 +173,7 @@ describe('the control plane', () => {
       metadata: { name: 'default', namespace: 'shop' },
       spec: { mtls: { mode: 'STRICT' } },
     } as KubeObject);
-    const policiesOf = () => {
-      const { type } = proxy.addresses.get('Kubernetes//Pod/shop/web-1')!;
-      return type?.$case === 'workload' ? type.value.authorizationPolicies : [];
-    };
+    const policiesOf = () => proxy.workload('Kubernetes//Pod/shop/web-1')?.authorizationPolicies ?? [];
     await until('it is bound', () => policiesOf().length > 0);
     expect(policiesOf()).toEqual(['istio-system/istio_converted_static_strict']);
     expect(proxy.policies.has('istio-system/istio_converted_static_strict')).toBe(true);

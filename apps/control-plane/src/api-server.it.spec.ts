@@ -1,0 +1,131 @@
+import { ServerCredentials } from '@grpc/grpc-js';
+import {
+  CUSTOM_RESOURCE_DEFINITIONS,
+  KubeClient,
+  NAMESPACES,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+  type CustomResourceDefinition,
+} from '@weft/kube';
+import { meshCrds } from '@weft/mesh-api';
+import { createLogger, startAll, systemClock } from '@weft/runtime';
+import { until } from '@weft/testing-fixtures';
+import { ApiServer } from '@weft/testing-kube-apiserver';
+import { createControlPlane } from './app.js';
+import { parseControlPlaneConfig } from './config.js';
+import { AUTHORIZATION_POLICIES, SERVICE_ENTRIES, type MeshObject } from './kube-resources.js';
+import { TestProxy } from './testing/test-proxy.js';
+
+const log = createLogger('test', 'silent');
+const disposers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const dispose of disposers.splice(0).reverse()) await dispose();
+});
+
+async function makeCluster(): Promise<KubeClient> {
+  const server = new ApiServer({
+    listeners: [{ host: '127.0.0.1', port: 0 }],
+    serviceCidr: '10.96.0.0/16',
+    clusterDomain: 'cluster.local',
+    log,
+  });
+  await server.start();
+  disposers.push(() => server.stop());
+  const kube = KubeClient.fromKubeconfig(server.adminKubeconfig(`https://127.0.0.1:${server.ports[0]!}`));
+  disposers.push(() => kube.close());
+  for (const crd of meshCrds())
+    await kube.create(CUSTOM_RESOURCE_DEFINITIONS, crd as unknown as CustomResourceDefinition);
+  await kube.createOrGet(NAMESPACES, { metadata: { name: 'istio-system' } });
+  await kube.create(SERVICE_ACCOUNTS, { metadata: { name: 'ztunnel', namespace: 'istio-system' } });
+  await kube.create(NAMESPACES, { metadata: { name: 'shop' } });
+  return kube;
+}
+
+describe('on a Kubernetes API server', () => {
+  it('reads its resources, takes real tokens, and writes status by server-side apply', async () => {
+    const kube = await makeCluster();
+    const config = parseControlPlaneConfig(
+      { XDS_HOST: '127.0.0.1', XDS_PORT: '0', ADMIN_HOST: '127.0.0.1', ADMIN_PORT: '0' },
+      'replica-1',
+    );
+    if (!config.ok) throw new Error(JSON.stringify(config.error));
+    const app = createControlPlane(config.value, {
+      kube,
+      clock: systemClock,
+      log,
+      credentials: ServerCredentials.createInsecure(),
+    });
+    disposers.push(await startAll(app.services, 2000));
+    const { token } = await kube.createToken('istio-system', 'ztunnel', {
+      audiences: ['istio-ca'],
+      expirationSeconds: 3600,
+    });
+    const proxy = new TestProxy({ address: `http://127.0.0.1:${app.xds.port}`, token });
+    await proxy.start();
+    disposers.push(() => proxy.stop());
+    await until(
+      () => proxy.addresses.has('default/kubernetes.default.svc.cluster.local'),
+      'the API server is a service of the mesh',
+    );
+
+    await kube.create(SERVICES, {
+      metadata: { name: 'web', namespace: 'shop' },
+      spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
+    });
+    await kube.apply(
+      AUTHORIZATION_POLICIES,
+      {
+        metadata: { name: 'p', namespace: 'shop' },
+        spec: { rules: [{ to: [{ operation: { methods: ['GET'] } }] }] },
+      } as MeshObject,
+      { fieldManager: 'user' },
+    );
+    await kube.apply(
+      SERVICE_ENTRIES,
+      {
+        metadata: { name: 'ext', namespace: 'shop' },
+        spec: {
+          hosts: ['ext.example'],
+          resolution: 'STATIC',
+          ports: [{ number: 443, name: 'tls' }],
+          endpoints: [{ address: '192.0.2.1' }, { address: 'not an address' }],
+        },
+      } as MeshObject,
+      { fieldManager: 'user' },
+    );
+    await until(
+      () =>
+        proxy.policies.has('shop/p') &&
+        proxy.addresses.has('shop/ext.example') &&
+        proxy.addresses.has('shop/web.shop.svc.cluster.local'),
+      'all is there',
+    );
+    expect(proxy.workload('Kubernetes/networking.istio.io/ServiceEntry/shop/ext/192.0.2.1')?.services).toMatchObject({
+      'shop/ext.example': {},
+    });
+
+    const conditionOf = async (type: typeof AUTHORIZATION_POLICIES, name: string) =>
+      (await kube.get(type, 'shop', name))?.status?.conditions?.[0];
+    await until(
+      async () =>
+        (await conditionOf(SERVICE_ENTRIES, 'ext')) !== undefined &&
+        (await conditionOf(AUTHORIZATION_POLICIES, 'p')) !== undefined,
+      'statuses are written',
+    );
+    expect(await conditionOf(AUTHORIZATION_POLICIES, 'p')).toMatchObject({
+      type: 'ZtunnelAccepted',
+      status: 'True',
+      reason: 'UnsupportedValue',
+      observedGeneration: 1,
+    });
+    expect(await conditionOf(SERVICE_ENTRIES, 'ext')).toMatchObject({
+      type: 'Accepted',
+      status: 'False',
+      reason: 'InvalidValue',
+    });
+    const managers = (await kube.get(SERVICE_ENTRIES, 'shop', 'ext'))?.metadata?.managedFields?.map(
+      ({ manager, subresource }) => `${manager} ${subresource ?? ''}`,
+    );
+    expect(managers?.sort()).toEqual(['user ', 'weft-control-plane status']);
+  });
+});
