@@ -17,7 +17,9 @@ export class NativeLibrary {
 
   /** A C function pointer to `callback`, for the life of the process. Call it on the thread that made it only. */
   static callback(declaration: string, callback: (...args: number[]) => number | undefined): number {
-    const pointer = koffi.register(callback, koffi.pointer(koffi.proto(declaration)));
+    // koffi keeps type names for the whole process, so a named one could be declared only once in it.
+    const anonymous = declaration.replace(/\w+\s*\(/, '(');
+    const pointer = koffi.register(callback, koffi.pointer(koffi.proto(anonymous)));
     return Number(pointer);
   }
 

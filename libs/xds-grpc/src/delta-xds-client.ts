@@ -1,9 +1,9 @@
 import { Client, connectivityState, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { toError, type Clock } from '@weft/result';
-import { type Service } from '@weft/runtime';
+import type { Service } from '@weft/runtime';
 import { DeltaClientReconnect, type DeltaClient, type StreamEnd, type TerminationReason } from '@weft/xds';
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
-import { type MeshEndpoint } from './mesh-endpoint.js';
+import type { MeshEndpoint } from './mesh-endpoint.js';
 
 const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 

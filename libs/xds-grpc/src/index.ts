@@ -9,3 +9,4 @@ export {
   type XdsClientState,
   type XdsRefusal,
 } from './delta-xds-server.js';
+export { FakeAdsServer, type FakeResource, type FakeStream } from './testing/fake-ads-server.js';

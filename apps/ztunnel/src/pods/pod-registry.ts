@@ -96,7 +96,8 @@ export class PodRegistry implements PodHandler {
       if (known.state === 'pending') this.#start(known);
       return new Promise((resolve) => known.waiters.push(resolve));
     }
-    if (known !== undefined) this.remove(uid);
+    // Not `remove`: its identity must not be dropped in between.
+    if (known !== undefined) this.#discard(known);
     const { name, namespace, serviceAccount } = info;
     const entry: Entry = {
       uid,
@@ -125,12 +126,7 @@ export class PodRegistry implements PodHandler {
   remove(uid: string): void {
     const entry = this.#pods.get(uid);
     if (entry === undefined) return;
-    this.#pods.delete(uid);
-    this.#settle(entry, 'the pod was removed meanwhile');
-    this.options.dataPlane.send({ type: 'removePod', podUid: uid });
-    this.options.descriptors.close(entry.netnsFd);
-    this.options.log.info(fieldsOf(entry), 'pod removed');
-    this.options.onRemoved?.(uid);
+    this.#discard(entry);
     this.options.onChanged();
   }
 
@@ -201,6 +197,16 @@ export class PodRegistry implements PodHandler {
     this.#settle(entry, `cannot serve pod ${entry.info.namespace}/${entry.info.name}: ${error}`);
     if (!this.#draining) entry.cancelTimer = clock.after(RETRY_MS, () => this.#start(entry));
     this.options.onChanged();
+  }
+
+  #discard(entry: Entry): void {
+    const { dataPlane, descriptors, log, onRemoved } = this.options;
+    this.#pods.delete(entry.uid);
+    this.#settle(entry, 'the pod was removed meanwhile');
+    dataPlane.send({ type: 'removePod', podUid: entry.uid });
+    descriptors.close(entry.netnsFd);
+    log.info(fieldsOf(entry), 'pod removed');
+    onRemoved?.(entry.uid);
   }
 
   #settle(entry: Entry, error: string | null): void {

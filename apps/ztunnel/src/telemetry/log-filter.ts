@@ -16,7 +16,7 @@ export function parseLogFilter(
   const scopes = new Map(base.scopes);
   for (const part of text.split(',').map((piece) => piece.trim())) {
     if (part === '') continue;
-    const [left = '', right] = part.split(/[=:]+/, 2);
+    const [, left = '', right] = /^(.*?)(?:[=:]([a-z]+))?$/i.exec(part) ?? [];
     const parsed = parseLevel(right ?? left);
     if (parsed === null) {
       return err({ key: 'RUST_LOG', problem: `${JSON.stringify(part)}: want ${LOG_LEVELS.join(', ')} or scope=level` });

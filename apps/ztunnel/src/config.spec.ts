@@ -1,0 +1,113 @@
+import * as fc from 'fast-check';
+import { parseConfig, type ZtunnelConfig } from './config.js';
+
+function parse(env: Record<string, string>, cores = 8): ZtunnelConfig {
+  const parsed = parseConfig(env, cores);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
+  return parsed.value;
+}
+const problems = (env: Record<string, string>) => {
+  const parsed = parseConfig(env, 8);
+  return parsed.ok ? [] : parsed.error.map(({ key, problem }) => `${key} ${problem}`);
+};
+
+describe('parseConfig', () => {
+  it('has the defaults of Istio', () => {
+    expect(parse({})).toMatchObject({
+      workers: 2,
+      clusterId: 'Kubernetes',
+      trustDomain: 'cluster.local',
+      xds: {
+        address: 'https://localhost:15012',
+        root: './var/run/secrets/istio/root-cert.pem',
+        token: './var/run/secrets/tokens/istio-token',
+      },
+      secretTtlSeconds: 86_400,
+      zdsPath: '/var/run/ztunnel/ztunnel.sock',
+      packetMark: 1337,
+      keepAlive: { idleSeconds: 180, intervalSeconds: 180, probes: 9 },
+      poolIdleMs: 300_000,
+      drainMs: 5000,
+      logFormat: 'text',
+      ports: { admin: 15000, metrics: 15020, readiness: 15021 },
+    });
+  });
+
+  it('finds control plane and CA by their service names in a cluster', () => {
+    const config = parse({ KUBERNETES_SERVICE_HOST: '10.96.0.1' });
+    expect([config.xds?.address, config.ca?.address]).toEqual([
+      'https://istiod.istio-system.svc:15012',
+      'https://weft-ca.istio-system.svc:15012',
+    ]);
+  });
+
+  it('an empty address disables', () =>
+    expect(parse({ XDS_ADDRESS: '', CA_ADDRESS: '' })).toMatchObject({ xds: null, ca: null }));
+
+  it('takes extra headers and node metadata', () => {
+    const config = parse({ XDS_HEADER_FOO: 'x', ISTIO_META_CLUSTER_ID: 'c2', ISTIO_METAJSON_LABELS: '{"a":1}' });
+    expect(config.xds?.headers).toEqual({ foo: 'x' });
+    expect(config).toMatchObject({ clusterId: 'c2', nodeMetadata: { CLUSTER_ID: 'c2', LABELS: { a: 1 } } });
+  });
+
+  it.each<[Record<string, string>, number]>([
+    [{ TERMINATION_GRACE_PERIOD_SECONDS: '30' }, 25_000],
+    [{ TERMINATION_GRACE_PERIOD_SECONDS: '10' }, 9000],
+    [{ TERMINATION_GRACE_PERIOD_SECONDS: '1' }, 1000],
+    [{ TERMINATION_GRACE_PERIOD_SECONDS: '30', CONNECTION_TERMINATION_DEADLINE: '2s' }, 2000],
+  ])('%j drains for %i ms', (env, want) => expect(parse(env).drainMs).toBe(want));
+
+  it.each<[Record<string, string>, number, number]>([
+    [{ ZTUNNEL_WORKER_THREADS: '3' }, 8, 3],
+    [{ ZTUNNEL_WORKER_THREADS: '0' }, 8, 8],
+    [{ ZTUNNEL_WORKER_THREADS: '50%' }, 8, 4],
+    [{ ZTUNNEL_WORKER_THREADS: '1%' }, 8, 1],
+    [{ ZTUNNEL_CPU_LIMIT: '4', ZTUNNEL_WORKER_THREADS: '0' }, 64, 4],
+    [{ ZTUNNEL_RESOURCE_CPU_LIMIT: '6' }, 64, 6],
+    [{ ZTUNNEL_RESOURCE_CPU_REQUEST: '5' }, 8, 5],
+    [{}, 32, 8],
+    [{}, 1, 1],
+  ])('%j on %i cores runs %i threads', (env, cores, want) => expect(parse(env, cores).workers).toBe(want));
+
+  it('names all problems at once, with the cure', () => {
+    expect(
+      problems({
+        PACKET_MARK: 'x',
+        SECRET_TTL: '1 day',
+        PROXY_MODE: 'dedicated',
+        WEFT_TYPO: '1',
+        ISTIO_META_DNS_CAPTURE: 'true',
+        CRL_PATH: '/x',
+        ZTUNNEL_WORKER_THREADS: 'many',
+        RUST_LOG: 'loud',
+        ISTIO_METAJSON_X: '{',
+      }),
+    ).toEqual([
+      'ZTUNNEL_WORKER_THREADS want a number or a percentage, got "many"',
+      'ISTIO_METAJSON_X is not JSON',
+      'RUST_LOG "loud": want trace, debug, info, warn, error, fatal, silent or scope=level',
+      'ISTIO_META_DNS_CAPTURE true is not supported: leave it unset, and turn DNS capture off in the CNI agent',
+      'CRL_PATH is not supported: leave it unset',
+      'PROXY_MODE want one of shared, got "dedicated"',
+      'SECRET_TTL want a duration such as 500ms, 30s, 5m or 24h, got "1 day"',
+      'PACKET_MARK want an integer in [1, 4095], got "x"',
+      'WEFT_TYPO is not a known setting; see --help',
+    ]);
+  });
+});
+
+describe('properties', () => {
+  it('never throws', () => {
+    const key = fc.constantFrom(
+      'PACKET_MARK',
+      'XDS_ADDRESS',
+      'RUST_LOG',
+      'ZTUNNEL_WORKER_THREADS',
+      'SECRET_TTL',
+      'ISTIO_METAJSON_A',
+      'LOG_FORMAT',
+      'WEFT_A',
+    );
+    fc.assert(fc.property(fc.dictionary(key, fc.string()), (env) => void parseConfig(env, 2)));
+  });
+});

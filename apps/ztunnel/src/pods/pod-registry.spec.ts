@@ -1,0 +1,102 @@
+import { workload } from '../testing/mesh-fixtures.js';
+import { SlowPathRig } from '../testing/slow-path-rig.js';
+
+const info = { name: 'a', namespace: 'shop', serviceAccount: 'a' };
+
+describe('PodRegistry', () => {
+  it('adds a pod with the identity of its workload and answers when the data plane serves it', async () => {
+    const { pods, dataPlane, ...it } = new SlowPathRig();
+    it.state.upsertWorkload(workload('a', '10.0.0.1', { trustDomain: 'td' }));
+    expect(await pods.add('u1', info, 10)).toBeNull();
+    expect(dataPlane.of('addPod')).toEqual([
+      { type: 'addPod', podUid: 'u1', netnsFd: 10, podIps: ['10.0.0.1'], sourceIdentity: 'spiffe://td/ns/shop/sa/a' },
+    ]);
+  });
+
+  it('guesses the identity of a pod that the control plane does not know, and corrects it', async () => {
+    const it = new SlowPathRig();
+    await it.pods.add('u1', info, 10);
+    expect(it.dataPlane.of('addPod')[0]).toMatchObject({
+      podIps: [],
+      sourceIdentity: 'spiffe://cluster.local/ns/shop/sa/a',
+    });
+    it.push((state) => state.upsertWorkload(workload('a', '10.0.0.1', { trustDomain: 'td' })));
+    it.push((state) => state.upsertWorkload(workload('a', '10.0.0.1', { trustDomain: 'td', capacity: 2 })));
+    expect(it.dataPlane.of('updatePod')).toEqual([
+      { type: 'updatePod', podUid: 'u1', podIps: ['10.0.0.1'], sourceIdentity: 'spiffe://td/ns/shop/sa/a' },
+    ]);
+  });
+
+  it('answers the same pod and namespace again without a second start', async () => {
+    const { pods, dataPlane } = new SlowPathRig();
+    await pods.add('u1', info, 10);
+    expect(await pods.add('u1', info, 10)).toBeNull();
+    expect(dataPlane.of('addPod')).toHaveLength(1);
+  });
+
+  it('replaces a pod that comes with another namespace', async () => {
+    const { pods, dataPlane } = new SlowPathRig();
+    await pods.add('u1', info, 10);
+    await pods.add('u1', info, 11);
+    expect(dataPlane.sent.map(({ type }) => type)).toEqual(['addPod', 'removePod', 'addPod']);
+  });
+
+  it('reports a pod that cannot be started, keeps it pending and tries again every 5 s', async () => {
+    const { pods, dataPlane, clock } = new SlowPathRig();
+    dataPlane.failPods = 'bind 15008: EADDRINUSE';
+    expect(await pods.add('u1', info, 10)).toBe('cannot serve pod shop/a: bind 15008: EADDRINUSE');
+    expect(pods.pending()).toEqual(['u1']);
+    await clock.advance(5000);
+    expect(dataPlane.of('addPod')).toHaveLength(2);
+    dataPlane.failPods = null;
+    await clock.advance(5000);
+    expect(pods.pending()).toEqual([]);
+    expect(pods.get('u1')?.state).toBe('up');
+    await clock.advance(60_000);
+    expect(dataPlane.of('addPod')).toHaveLength(3);
+  });
+
+  it('starts a pending pod at once when the agent adds it again', async () => {
+    const { pods, dataPlane } = new SlowPathRig();
+    dataPlane.failPods = 'no';
+    await pods.add('u1', info, 10);
+    dataPlane.failPods = null;
+    expect(await pods.add('u1', info, 10)).toBeNull();
+  });
+
+  it('reports a data plane that does not answer', async () => {
+    const { pods, dataPlane, clock } = new SlowPathRig();
+    dataPlane.say = () => undefined;
+    const answer = pods.add('u1', info, 10);
+    await clock.advance(4000);
+    expect(await answer).toBe('cannot serve pod shop/a: the data plane did not answer within 4 s');
+  });
+
+  it('forgets a removed pod, also one that is pending', async () => {
+    const { pods, dataPlane, clock } = new SlowPathRig();
+    dataPlane.failPods = 'no';
+    await pods.add('u1', info, 10);
+    pods.remove('u1');
+    pods.remove('u1');
+    await clock.advance(60_000);
+    expect(dataPlane.of('addPod')).toHaveLength(1);
+    expect(pods.get('u1')).toBeNull();
+  });
+
+  it('drops what a snapshot does not name', async () => {
+    const { pods, dataPlane } = new SlowPathRig();
+    await pods.add('u1', info, 10);
+    await pods.add('u2', { ...info, name: 'b' }, 11);
+    pods.retain(new Set(['u2', 'u3']));
+    expect(dataPlane.of('removePod').map(({ podUid }) => podUid)).toEqual(['u1']);
+  });
+
+  it('refuses new pods while it drains, and still removes', async () => {
+    const { pods, dataPlane } = new SlowPathRig();
+    await pods.add('u1', info, 10);
+    pods.drain();
+    expect(await pods.add('u2', info, 11)).toBe('this ztunnel is draining');
+    pods.remove('u1');
+    expect(dataPlane.of('removePod')).toHaveLength(1);
+  });
+});

@@ -1,0 +1,134 @@
+import { FakeClock } from '@weft/testing-fixtures';
+import { Registry } from 'prom-client';
+import { IdentityFeed, type CertificateSource } from '../certificates/identity-feed.js';
+import { ConnectionTable } from '../connections/connection-table.js';
+import { type ConnectionClosed, type ConnectionOpened, type FromWorker } from '../dataplane/messages.js';
+import { PodRegistry } from '../pods/pod-registry.js';
+import { SlowPath } from '../slow-path.js';
+import { MeshState } from '../state/mesh-state.js';
+import { AccessLog } from '../telemetry/access-log.js';
+import { LogScopes } from '../telemetry/log-scopes.js';
+import { TrafficMetrics } from '../telemetry/traffic-metrics.js';
+import { FakeDataPlane } from './fake-data-plane.js';
+
+const noCertificates: CertificateSource = {
+  get: () => Promise.reject(new Error('no CA')),
+  watch: () => () => undefined,
+  forget: () => undefined,
+  states: () => new Map(),
+};
+
+/** The slow path with everything real but the data plane, the clock and the certificates. */
+export class SlowPathRig {
+  readonly clock = new FakeClock();
+  readonly state = new MeshState();
+  readonly dataPlane = new FakeDataPlane();
+  readonly connections = new ConnectionTable();
+  readonly registry = new Registry();
+  readonly lines: string[] = [];
+  readonly logs = new LogScopes({
+    format: 'json',
+    filter: { level: 'info', scopes: new Map() },
+    write: (line) => this.lines.push(line),
+  });
+  readonly metrics = new TrafficMetrics(this.registry, () => this.connections.countBytes(this.dataPlane.counters));
+  readonly slowPath: SlowPath;
+  readonly pods: PodRegistry;
+
+  constructor(certificates: CertificateSource = noCertificates) {
+    const { state, clock, dataPlane, connections, logs } = this;
+    this.slowPath = new SlowPath({
+      state,
+      clock,
+      dataPlane,
+      connections,
+      log: logs.scope('proxy'),
+      accessLog: new AccessLog(logs.scope('access')),
+      metrics: this.metrics,
+      settings: { nodeName: 'n1', network: '', preserveSource: true, responseBaggage: true, logPolicyDecisions: false },
+    });
+    this.pods = new PodRegistry({
+      dataPlane,
+      state,
+      clock,
+      log: logs.scope('inpod'),
+      nodeName: 'n1',
+      trustDomain: 'cluster.local',
+      descriptors: { duplicate: (fd) => fd, close: () => undefined, identity: String },
+      onChanged: () => this.slowPath.podsChanged(),
+      onRemoved: (uid) => this.slowPath.podRemoved(uid),
+    });
+    const identities = new IdentityFeed({
+      certificates,
+      dataPlane,
+      log: logs.scope('identity'),
+      onIdentity: () => this.slowPath.reevaluate(),
+    });
+    this.slowPath.attach(this.pods, identities);
+    dataPlane.say = (message, worker = 0) => this.slowPath.handle(message, worker);
+  }
+
+  async addPod(name: string): Promise<void> {
+    await this.pods.add(name, { name, namespace: 'shop', serviceAccount: name }, 100 + name.length);
+  }
+
+  /** Changes the mesh as one push. */
+  push(change: (state: MeshState) => void): void {
+    change(this.state);
+    this.slowPath.stateChanged();
+  }
+
+  say(message: FromWorker): void {
+    this.slowPath.handle(message, 0);
+  }
+
+  askPlan(podUid: string, destination: string, requestId = 1): void {
+    this.say({ type: 'outboundPlanNeeded', requestId, podUid, source: '10.0.0.1:4000', destination });
+  }
+
+  askVerdict(podUid: string, authority: string, peerIdentity: string, requestId = 1): void {
+    const context = {
+      podUid,
+      transport: 'hbone',
+      source: '10.0.0.1:4000',
+      destination: '10.0.0.2:15008',
+      peerIdentity,
+      authority,
+    } as const;
+    this.say({ type: 'inboundVerdictNeeded', requestId, context });
+  }
+
+  open(fields: Partial<ConnectionOpened> & Pick<ConnectionOpened, 'connectionId' | 'podUid' | 'direction'>): void {
+    this.say({
+      type: 'connectionOpened',
+      transport: 'hbone',
+      source: '10.0.0.1:4000',
+      destination: fields.direction === 'inbound' ? '10.0.0.2:15008' : '10.96.0.1:80',
+      actualDestination: fields.direction === 'inbound' ? '10.0.0.2:8080' : '10.0.0.2:15008',
+      peerIdentity: null,
+      counterSlot: 0,
+      ...fields,
+    });
+  }
+
+  close(connectionId: number, fields: Partial<ConnectionClosed> = {}): void {
+    this.say({
+      type: 'connectionClosed',
+      connectionId,
+      receivedBytes: 0,
+      sentBytes: 0,
+      durationMs: 1,
+      flag: 'none',
+      why: 'client closed',
+      ...fields,
+    });
+  }
+
+  /** Access log lines, without what changes from run to run. */
+  access(): Record<string, unknown>[] {
+    return this.lines
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ scope }) => scope === 'access')
+      .map(({ time, ...rest }) => (time === undefined ? {} : rest));
+  }
+}
