@@ -7,7 +7,12 @@ import type { Problems } from './problems.js';
 
 const MAX_ANNOTATIONS_BYTES = 256 * 1024;
 /** Finalizers of Kubernetes itself, which need no domain. */
-const PLAIN_FINALIZERS: ReadonlySet<string> = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+const PLAIN_FINALIZERS: ReadonlySet<string> = new Set([
+  'kubernetes',
+  'orphan',
+  'foregroundDeletion',
+  'customresourcecleanup.apiextensions.k8s.io',
+]);
 
 function nameRule(type: GroupVersionKind): (name: string) => readonly string[] {
   if (type.group === 'rbac.authorization.k8s.io') return pathSegmentProblems;
