@@ -1,5 +1,5 @@
+import type { Sample } from '@weft/testing-mesh-deployment';
 import type { ConnectionRow } from './picture.js';
-import type { Sample } from './prometheus-text.js';
 
 const OPENED = 'istio_tcp_connections_opened_total';
 const CLOSED = 'istio_tcp_connections_closed_total';

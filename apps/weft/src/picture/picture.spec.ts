@@ -1,7 +1,7 @@
 import fc from 'fast-check';
+import { parsePrometheusText } from '@weft/testing-mesh-deployment';
 import { connectionRows } from './connection-rows.js';
 import { denialRows } from './denial-rows.js';
-import { parsePrometheusText } from './prometheus-text.js';
 import { formatBytes, renderPicture } from './render-picture.js';
 
 const mutual =

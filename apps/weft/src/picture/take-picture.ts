@@ -1,8 +1,8 @@
 import { NAMESPACES, NODES, PODS, type KubeClient, type Pod } from '@weft/kube';
+import { parsePrometheusText } from '@weft/testing-mesh-deployment';
 import { connectionRows } from './connection-rows.js';
 import { denialRows } from './denial-rows.js';
 import type { PodRow, Picture } from './picture.js';
-import { parsePrometheusText } from './prometheus-text.js';
 
 /** What the picture needs besides the API: the metrics page and the log of a ztunnel. */
 export interface ZtunnelSource {

@@ -1,0 +1,42 @@
+import { toError } from '@weft/result';
+import { down } from './commands/down.js';
+import { status } from './commands/status.js';
+import { test } from './commands/test.js';
+import { up } from './commands/up.js';
+import { CommandFailure } from './errors.js';
+import { parseOptions, type CommandOptions } from './options.js';
+
+async function run(options: CommandOptions, root: string): Promise<number> {
+  switch (options.command) {
+    case 'up':
+      await up(options, root);
+      return 0;
+    case 'down':
+      await down(options);
+      return 0;
+    case 'status':
+      return status(options);
+    case 'test':
+      return test(options, root);
+    case 'bench':
+      throw new CommandFailure('bench is not built in yet');
+  }
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2));
+  if (!options.ok) {
+    process.stderr.write(`weft: ${options.error}\n`);
+    return 2;
+  }
+  try {
+    return await run(options.value, process.env['WEFT_ROOT'] ?? process.cwd());
+  } catch (thrown) {
+    const error = toError(thrown);
+    const expected = 'code' in error && typeof error.code === 'string';
+    process.stderr.write(`weft: ${expected ? error.message : (error.stack ?? error.message)}\n`);
+    return 1;
+  }
+}
+
+void main().then((code) => process.exit(code));
