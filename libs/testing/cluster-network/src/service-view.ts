@@ -1,4 +1,13 @@
-import { ENDPOINT_SLICES, keyOf, SERVICES, type EndpointSlice, type Informer, type KubeClient, type KubeService, type ObjectIndex } from '@weft/kube';
+import {
+  ENDPOINT_SLICES,
+  keyOf,
+  SERVICES,
+  type EndpointSlice,
+  type Informer,
+  type KubeClient,
+  type KubeService,
+  type ObjectIndex,
+} from '@weft/kube';
 import type { Service } from '@weft/runtime';
 
 /** Services and their EndpointSlices, shared by all who answer for them: one watch each, however many nodes there are. */

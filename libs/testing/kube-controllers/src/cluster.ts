@@ -82,6 +82,7 @@ const namespaceKey = (object: KubeObject): string[] => [object.metadata?.namespa
 /** Nobody here reads them, and they are half of an object. A write that leaves them out keeps them on the server. */
 function withoutManagedFields<T extends KubeObject>(object: T): T {
   if (object.metadata?.managedFields === undefined) return object;
-  const { managedFields: _, ...metadata } = object.metadata;
+  const metadata = { ...object.metadata };
+  delete metadata.managedFields;
   return { ...object, metadata };
 }

@@ -426,11 +426,11 @@ describe('Controllers', () => {
             const watch = kube.informer(PODS, { namespace: 'shop' });
             await watch.start();
             await watch.synced;
-            watch.on({
-              added: (pod) => (pods.set(pod.metadata!.uid!, isReady(pod)), check()),
-              updated: (pod) => (pods.set(pod.metadata!.uid!, isReady(pod)), check()),
-              deleted: (pod) => (pods.delete(pod.metadata!.uid!), check()),
-            });
+            const seen = (pod: Pod): void => {
+              pods.set(pod.metadata!.uid!, isReady(pod));
+              check();
+            };
+            watch.on({ added: seen, updated: seen, deleted: (pod) => pods.delete(pod.metadata!.uid!) && check() });
             await kube.patch(
               DEPLOYMENTS,
               'shop',

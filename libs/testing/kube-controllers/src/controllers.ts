@@ -9,6 +9,7 @@ import { EndpointSliceController } from './endpoint-slice/endpoint-slice-control
 import { JobController } from './job/job-controller.js';
 import { ReplicaSetController } from './replica-set/replica-set-controller.js';
 import { Scheduler } from './scheduler/scheduler.js';
+import { StatefulSetController } from './stateful-set/stateful-set-controller.js';
 
 export interface ControllersOptions {
   readonly kube: KubeClient;
@@ -36,12 +37,15 @@ export class Controllers implements Service {
       new ReplicaSetController(context),
       new DeploymentController(context),
       new DaemonSetController(context),
+      new StatefulSetController(context),
       new JobController(context),
       new EndpointSliceController(context),
     ];
     const synced: Service = {
       name: 'caches',
-      start: async () => void (await Promise.all(cluster.informers.map((informer) => informer.synced))),
+      start: async () => {
+        await Promise.all(cluster.informers.map((informer) => informer.synced));
+      },
       stop: () => Promise.resolve(),
     };
     this.#stop = await startAll([...cluster.informers, synced, ...controllers], DRAIN_MS);

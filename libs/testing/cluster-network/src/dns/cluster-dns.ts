@@ -43,7 +43,8 @@ export class ClusterDns implements Service {
       serial: () => this.#changes,
       random: options.random ?? Math.random,
     });
-    const respond = (message: Buffer, transport: 'udp' | 'tcp'): Buffer | null => (this.#isSynced ? responder.respond(message, transport) : null);
+    const respond = (message: Buffer, transport: 'udp' | 'tcp'): Buffer | null =>
+      this.#isSynced ? responder.respond(message, transport) : null;
     this.#servers = listen.map(({ host, port }) => new DnsServer({ host, port, respond, log }));
   }
 

@@ -1,5 +1,12 @@
 import { parseIp } from '@weft/ip';
-import { objectKey, type EndpointSlice, type Informer, type KubeService, type Namespace, type ObjectIndex } from '@weft/kube';
+import {
+  objectKey,
+  type EndpointSlice,
+  type Informer,
+  type KubeService,
+  type Namespace,
+  type ObjectIndex,
+} from '@weft/kube';
 import type { ServiceView } from '../service-view.js';
 import type { DnsRecord, Lookup } from './records.js';
 import { addressOfLabel, addressOfReverseName, labelOfAddress } from './reverse-name.js';
@@ -29,7 +36,9 @@ export class ClusterNames {
     readonly domain: string,
   ) {
     this.#servicesByAddress = view.services.index((service) => addressesOf(service));
-    this.#slicesByAddress = view.slices.index(({ endpoints }) => (endpoints ?? []).flatMap(({ addresses }) => addresses.map(canonical)));
+    this.#slicesByAddress = view.slices.index(({ endpoints }) =>
+      (endpoints ?? []).flatMap(({ addresses }) => addresses.map(canonical)),
+    );
   }
 
   /** `name` is in lower case and has no trailing dot. */
@@ -38,11 +47,15 @@ export class ClusterNames {
     if (address !== null) return this.#reverse(name, address.text);
     if (name === this.domain) return { found: true, records: [{ type: 'NS', name, target: `ns.dns.${this.domain}` }] };
     if (!name.endsWith(`.${this.domain}`)) return { found: false, inZone: false };
-    const labels = name.slice(0, -this.domain.length - 1).split('.').reverse();
+    const labels = name
+      .slice(0, -this.domain.length - 1)
+      .split('.')
+      .reverse();
     const [root, ...rest] = labels;
     if (root === 'svc') return this.#serviceName(name, rest);
     if (root === 'pod') return this.#podName(name, rest);
-    if (root === 'dns-version' && rest.length === 0) return { found: true, records: [{ type: 'TXT', name, text: SCHEMA_VERSION }] };
+    if (root === 'dns-version' && rest.length === 0)
+      return { found: true, records: [{ type: 'TXT', name, text: SCHEMA_VERSION }] };
     return MISSING;
   }
 
@@ -54,7 +67,8 @@ export class ClusterNames {
     if (service === undefined) return MISSING;
     if (service.spec?.type === 'ExternalName') return below.length === 0 ? externalName(name, service) : MISSING;
     const host = `${serviceName}.${namespace}.svc.${this.domain}`;
-    if (below.length === 0) return { found: true, records: this.#records(name, host, service), additional: this.#targets(host, service) };
+    if (below.length === 0)
+      return { found: true, records: this.#records(name, host, service), additional: this.#targets(host, service) };
     const [first = '', second] = below;
     if (second === undefined && !first.startsWith('_')) return this.#hostname(name, first, service);
     if (below.length === 1 && (first === '_tcp' || first === '_udp' || first === '_sctp')) return EMPTY;
@@ -65,7 +79,10 @@ export class ClusterNames {
 
   #records(name: string, host: string, service: KubeService): DnsRecord[] {
     const addresses = isHeadless(service) ? this.#ready(service).map(({ address }) => address) : addressesOf(service);
-    return [...[...new Set(addresses)].map((address) => addressRecord(name, address)), ...this.#ports(name, host, service)];
+    return [
+      ...[...new Set(addresses)].map((address) => addressRecord(name, address)),
+      ...this.#ports(name, host, service),
+    ];
   }
 
   /** SRV records; with `only`, those of one named port. */
@@ -150,12 +167,19 @@ function readyIn({ endpoints }: EndpointSlice): NamedEndpoint[] {
   });
 }
 
-const addressRecord = (name: string, address: string): DnsRecord => ({ type: address.includes(':') ? 'AAAA' : 'A', name, address });
+const addressRecord = (name: string, address: string): DnsRecord => ({
+  type: address.includes(':') ? 'AAAA' : 'A',
+  name,
+  address,
+});
 
 function externalName(name: string, { spec }: KubeService): Lookup {
   const target = (spec?.externalName ?? '').toLowerCase().replace(/\.$/, '');
   if (target === '') return EMPTY;
   // An address there is against the API's advice; a CNAME to it would resolve nowhere.
   const address = parseIp(target);
-  return { found: true, records: [address === null ? { type: 'CNAME', name, target } : addressRecord(name, address.text)] };
+  return {
+    found: true,
+    records: [address === null ? { type: 'CNAME', name, target } : addressRecord(name, address.text)],
+  };
 }

@@ -38,7 +38,8 @@ export class DnsResponder {
       return refusal(message, RCODE.formatError);
     }
     const [question, ...others] = query.questions ?? [];
-    if (question === undefined || others.length > 0 || (query.answers ?? []).length > 0) return refusal(message, RCODE.formatError);
+    if (question === undefined || others.length > 0 || (query.answers ?? []).length > 0)
+      return refusal(message, RCODE.formatError);
     if (question.class !== undefined && question.class !== 'IN' && (question.class as string) !== 'ANY') {
       return refusal(message, RCODE.refused);
     }
@@ -53,17 +54,25 @@ export class DnsResponder {
   #answer(query: dnsPacket.DecodedPacket, question: dnsPacket.Question, transport: 'udp' | 'tcp'): Buffer {
     const name = question.name.toLowerCase().replace(/\.$/, '');
     const { records, additional, exists, inZone } = this.#resolve(name, question.type);
-    const answers = this.#shuffled(records).map((record) => encodable(record, record.name === name ? question.name : record.name));
+    const answers = this.#shuffled(records).map((record) =>
+      encodable(record, record.name === name ? question.name : record.name),
+    );
     const isEmpty = answers.length === 0;
     const opt = query.additionals?.find((each) => each.type === 'OPT');
     const packet: dnsPacket.Packet = {
       type: 'response',
       id: query.id ?? 0,
-      flags: ((query.flags ?? 0) & dnsPacket.RECURSION_DESIRED) | (inZone ? dnsPacket.AUTHORITATIVE_ANSWER : 0) | (exists ? 0 : RCODE.noName),
+      flags:
+        ((query.flags ?? 0) & dnsPacket.RECURSION_DESIRED) |
+        (inZone ? dnsPacket.AUTHORITATIVE_ANSWER : 0) |
+        (exists ? 0 : RCODE.noName),
       questions: [question],
       answers,
       authorities: isEmpty && inZone ? [this.#soa()] : [],
-      additionals: [...additional.map((record) => encodable(record, record.name)), ...(opt === undefined ? [] : [OPT_RECORD])],
+      additionals: [
+        ...additional.map((record) => encodable(record, record.name)),
+        ...(opt === undefined ? [] : [OPT_RECORD]),
+      ],
     };
     return fit(packet, transport === 'tcp' ? 65_535 : udpLimit(opt));
   }
@@ -78,12 +87,18 @@ export class DnsResponder {
     for (let hops = 0; hops < MAX_CNAMES; hops++) {
       const found = this.options.lookup(at);
       if (!found.found) return { records, additional: [], exists: hops > 0, inZone: hops > 0 || found.inZone };
-      if (type === 'SOA' && at === this.options.domain) return { records: [], additional: [], exists: true, inZone: true };
+      if (type === 'SOA' && at === this.options.domain)
+        return { records: [], additional: [], exists: true, inZone: true };
       const alias = found.records.find((record) => record.type === 'CNAME');
       if (alias === undefined || type === 'CNAME' || type === ANY) {
         const wanted = found.records.filter((record) => record.type === type || type === ANY);
         const isSrv = wanted.some((record) => record.type === 'SRV');
-        return { records: [...records, ...wanted], additional: isSrv ? (found.additional ?? []) : [], exists: true, inZone: true };
+        return {
+          records: [...records, ...wanted],
+          additional: isSrv ? (found.additional ?? []) : [],
+          exists: true,
+          inZone: true,
+        };
       }
       records.push(alias);
       at = (alias as { target: string }).target;
@@ -138,7 +153,12 @@ function fit(packet: dnsPacket.Packet, limit: number): Buffer {
   const additionals = packet.additionals?.filter(({ type }) => type === 'OPT') ?? [];
   const bare = dnsPacket.encode({ ...packet, additionals });
   if (bare.length <= limit) return bare;
-  return dnsPacket.encode({ ...packet, flags: (packet.flags ?? 0) | dnsPacket.TRUNCATED_RESPONSE, answers: [], additionals });
+  return dnsPacket.encode({
+    ...packet,
+    flags: (packet.flags ?? 0) | dnsPacket.TRUNCATED_RESPONSE,
+    answers: [],
+    additionals,
+  });
 }
 
 function encodable(record: DnsRecord, name: string): dnsPacket.Answer {
@@ -148,7 +168,11 @@ function encodable(record: DnsRecord, name: string): dnsPacket.Answer {
     case 'AAAA':
       return { ...common, type: record.type, data: record.address };
     case 'SRV':
-      return { ...common, type: 'SRV', data: { priority: 0, weight: record.weight, port: record.port, target: record.target } };
+      return {
+        ...common,
+        type: 'SRV',
+        data: { priority: 0, weight: record.weight, port: record.port, target: record.target },
+      };
     case 'TXT':
       return { ...common, type: 'TXT', data: record.text };
     default:

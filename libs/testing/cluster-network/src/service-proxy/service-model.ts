@@ -65,7 +65,10 @@ export function serviceModel({ services, slicesOf, node, family }: ModelInput): 
     const slices = slicesOf(service).filter(({ addressType }) => addressType === (family === 4 ? 'IPv4' : 'IPv6'));
     for (const port of service.spec?.ports ?? []) {
       const modelled = portOf(service, port, { vip, slices, node });
-      const nodePort = modelled.nodePort !== null && claim(`node port ${modelled.nodePort}/${modelled.protocol}`, service) ? modelled.nodePort : null;
+      const nodePort =
+        modelled.nodePort !== null && claim(`node port ${modelled.nodePort}/${modelled.protocol}`, service)
+          ? modelled.nodePort
+          : null;
       ports.push({ ...modelled, nodePort });
     }
   }
@@ -95,7 +98,8 @@ function portOf(
 ): ServicePort {
   const { spec } = service;
   const endpoints = usableEndpoints(at.slices, name, protocol);
-  const affinity = spec?.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : null;
+  const affinity =
+    spec?.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : null;
   return {
     label: `${objectKey(service)}:${name || port}`,
     protocol: protocol.toLowerCase() as Protocol,

@@ -56,10 +56,16 @@ export class ServiceProxy implements Service {
   #lastUdp: readonly ServicePort[] = [];
   #affinity = true;
   #unsubscribe: () => void = () => undefined;
+  #markSettled: () => void = () => undefined;
+  /** Resolves when the first rules are in place; stays pending if they never are. */
+  readonly settled: Promise<void>;
+  /** How many times rules were written. */
+  writes = 0;
 
   constructor(private readonly options: ServiceProxyOptions) {
     this.#family = options.family ?? 4;
     this.name = `service proxy of ${options.node}${this.#family === 6 ? ' (IPv6)' : ''}`;
+    this.settled = new Promise((resolve) => (this.#markSettled = resolve));
     this.#view = options.view ?? new ServiceView(options.kube);
     this.#queue = new WorkQueue({ name: this.name, handle: () => this.#sync(), log: options.log, maxBackoffMs: 5_000 });
   }
@@ -80,9 +86,6 @@ export class ServiceProxy implements Service {
     if (this.options.view === undefined) await this.#view.stop();
   }
 
-  /** How many times rules were written. */
-  writes = 0;
-
   async #sync(): Promise<undefined> {
     const { node } = this.options;
     const { ports, conflicts } = serviceModel({
@@ -93,11 +96,16 @@ export class ServiceProxy implements Service {
     });
     this.#report(conflicts);
     await this.#apply(ports);
+    this.#markSettled();
     return undefined;
   }
 
   async #apply(ports: readonly ServicePort[]): Promise<void> {
-    const rules = serviceRules(ports, { family: this.#family, podCidr: this.options.podCidr ?? null, affinity: this.#affinity });
+    const rules = serviceRules(ports, {
+      family: this.#family,
+      podCidr: this.options.podCidr ?? null,
+      affinity: this.#affinity,
+    });
     const fingerprint = JSON.stringify([[...rules.nat], [...rules.filter]]);
     if (fingerprint === this.#lastRules) return;
     this.#installed ??= await this.#read();
@@ -109,7 +117,10 @@ export class ServiceProxy implements Service {
       this.#installed = null;
       if (this.#affinity && ports.some(({ affinitySeconds }) => affinitySeconds !== null)) {
         this.#affinity = false;
-        this.options.log.warn({ node: this.options.node, err: outcome.stderr.trim() }, 'no session affinity: this kernel may lack the match "recent"');
+        this.options.log.warn(
+          { node: this.options.node, err: outcome.stderr.trim() },
+          'no session affinity: this kernel may lack the match "recent"',
+        );
         return this.#apply(ports);
       }
       throw new ServiceRulesError(argv, outcome);
@@ -150,7 +161,18 @@ export class ServiceProxy implements Service {
 
   async #forgetFlow({ vip, port }: ServicePort): Promise<void> {
     const family = this.#family === 4 ? 'ipv4' : 'ipv6';
-    await this.options.run(['conntrack', '-D', '-f', family, '-p', 'udp', '--orig-dst', vip, '--orig-port-dst', String(port)]);
+    await this.options.run([
+      'conntrack',
+      '-D',
+      '-f',
+      family,
+      '-p',
+      'udp',
+      '--orig-dst',
+      vip,
+      '--orig-port-dst',
+      String(port),
+    ]);
   }
 
   #report(conflicts: readonly Conflict[]): void {
@@ -161,7 +183,10 @@ export class ServiceProxy implements Service {
       if (this.#reported.has(identity)) continue;
       const message = `${what} belongs to Service ${objectKey(winner)}, which is older; Service ${objectKey(loser)} gets no traffic there. Delete one of them, or let the API server choose another value.`;
       this.options.kube.event({ apiVersion: 'v1', kind: 'Service', ...loser }, 'Warning', 'AddressConflict', message);
-      this.options.log.warn({ what, service: objectKey(loser), owner: objectKey(winner) }, 'two Services claim one address');
+      this.options.log.warn(
+        { what, service: objectKey(loser), owner: objectKey(winner) },
+        'two Services claim one address',
+      );
     }
     this.#reported.clear();
     for (const identity of present) this.#reported.add(identity);

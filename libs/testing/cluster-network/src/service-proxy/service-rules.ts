@@ -68,13 +68,15 @@ class RuleBuilder {
     } else {
       // Endpoints elsewhere that the policy forbids: drop, as kube-proxy does, because a refusal would be a lie.
       const verdict = port.internalLocal && port.cluster.length > 0 ? 'DROP' : 'REJECT';
-      this.#filter.push(`${to} ${comment(`${port.label} has no ${port.internalLocal ? 'local ' : ''}endpoints`)} -j ${verdict}`);
+      this.#filter.push(
+        `${to} ${comment(`${port.label} has no ${port.internalLocal ? 'local ' : ''}endpoints`)} -j ${verdict}`,
+      );
     }
     if (port.nodePort !== null) this.#addNodePort(port, port.nodePort);
   }
 
   finish(): ServiceRules {
-    const nodePortRule = `-m addrtype --dst-type LOCAL ${this.#notLoopback()} ${comment('node ports; must be last')} -j ${NODE_PORTS_CHAIN}`;
+    const nodePortRule = `-m addrtype --dst-type LOCAL ${this.#notLoopback()} ${comment('node ports - must be last')} -j ${NODE_PORTS_CHAIN}`;
     const nat = new Map<string, readonly string[]>([
       [SERVICES_CHAIN, this.#nodePorts.length === 0 ? this.#services : [...this.#services, nodePortRule]],
       [NODE_PORTS_CHAIN, this.#nodePorts],
@@ -124,10 +126,14 @@ class RuleBuilder {
     const backends = local ? port.local : port.cluster;
     const endpoints = backends.map((backend) => ({ backend, chain: this.#endpoint(port, backend) }));
     const { podCidr, affinity } = this.options;
-    const outside = podCidr === null ? [] : [`! -s ${podCidr} -d ${this.#host(port.vip)} ${match(port, port.port)} -j ${MARK_CHAIN}`];
+    const outside =
+      podCidr === null ? [] : [`! -s ${podCidr} -d ${this.#host(port.vip)} ${match(port, port.port)} -j ${MARK_CHAIN}`];
     const sticky =
       affinity && port.affinitySeconds !== null
-        ? endpoints.map(({ chain: endpoint }) => `-m recent --name ${endpoint} --rcheck --seconds ${port.affinitySeconds!} --reap --rsource -j ${endpoint}`)
+        ? endpoints.map(
+            ({ chain: endpoint }) =>
+              `-m recent --name ${endpoint} --rcheck --seconds ${port.affinitySeconds!} --reap --rsource -j ${endpoint}`,
+          )
         : [];
     const draw = endpoints.map(({ backend, chain: endpoint }, i) => {
       const left = endpoints.length - i;
@@ -140,7 +146,8 @@ class RuleBuilder {
 
   #endpoint(port: ServicePort, { address, port: number }: Backend): string {
     const chain = chainName('SEP', port.label, port.protocol, address, String(number));
-    const remember = this.options.affinity && port.affinitySeconds !== null ? `-m recent --name ${chain} --set --rsource ` : '';
+    const remember =
+      this.options.affinity && port.affinitySeconds !== null ? `-m recent --name ${chain} --set --rsource ` : '';
     const target = this.options.family === 4 ? `${address}:${number}` : `[${address}]:${number}`;
     this.#nat.set(chain, [
       `-s ${this.#host(address)} -j ${MARK_CHAIN}`,
@@ -161,7 +168,8 @@ class RuleBuilder {
 const match = ({ protocol }: ServicePort, port: number): string => `-p ${protocol} -m ${protocol} --dport ${port}`;
 
 /** iptables takes 255 characters; names of Services are far shorter, and hold nothing that needs escaping. */
-const comment = (text: string): string => `-m comment --comment "${text.replaceAll(/[^\w./:> -]/g, '_').slice(0, 255)}"`;
+const comment = (text: string): string =>
+  `-m comment --comment "${text.replaceAll(/[^\w./:> -]/g, '_').slice(0, 255)}"`;
 
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 

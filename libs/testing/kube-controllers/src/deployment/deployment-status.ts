@@ -132,9 +132,5 @@ function withUpdateTime(conditions: readonly Condition[], wanted: Condition, now
   const same = old?.status === wanted.status && old.reason === wanted.reason && old.message === wanted.message;
   if (same && wanted.reason !== 'ReplicaSetUpdated') return conditions;
   if (same) return conditions.map((condition) => (condition === old ? { ...old, lastUpdateTime: now } : condition));
-  return setCondition(
-    conditions,
-    { ...wanted, lastUpdateTime: now },
-    now,
-  );
+  return setCondition(conditions, { ...wanted, lastUpdateTime: now }, now);
 }

@@ -28,7 +28,8 @@ export function sameTemplate(a: Template | undefined, b: Template | undefined): 
 
 function withoutHash(template: Template | undefined): unknown {
   const { metadata, spec } = template ?? {};
-  const { [TEMPLATE_HASH]: _, ...labels } = metadata?.labels ?? {};
+  const labels = { ...metadata?.labels };
+  Reflect.deleteProperty(labels, TEMPLATE_HASH);
   return { labels, annotations: metadata?.annotations ?? {}, finalizers: metadata?.finalizers ?? [], spec };
 }
 

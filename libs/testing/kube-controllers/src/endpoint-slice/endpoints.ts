@@ -51,7 +51,7 @@ export function addressTypes({ spec }: KubeService): ('IPv4' | 'IPv6')[] {
 
 function addressOf({ status }: Pod, addressType: 'IPv4' | 'IPv6'): string | null {
   const addresses = status?.podIPs?.map(({ ip }) => ip) ?? (status?.podIP === undefined ? [] : [status.podIP]);
-  return addresses.find((ip) => parseIp(ip ?? '')?.family === (addressType === 'IPv4' ? 4 : 6)) ?? null;
+  return addresses.find((ip) => parseIp(ip)?.family === (addressType === 'IPv4' ? 4 : 6)) ?? null;
 }
 
 function portsOf(service: KubeService, pod: Pod): EndpointPort[] {

@@ -49,6 +49,7 @@ export interface ClaimOptions<T extends KubeObject, O extends KubeObject> {
  */
 export async function claim<T extends KubeObject, O extends KubeObject>(options: ClaimOptions<T, O>): Promise<T[]> {
   const { owner, selector, candidates } = options;
+  const isLive = owner.metadata?.deletionTimestamp === undefined;
   const claimed: T[] = [];
   for (const candidate of candidates) {
     const matches = matchesLabels(selector, candidate.metadata?.labels);
@@ -56,12 +57,8 @@ export async function claim<T extends KubeObject, O extends KubeObject>(options:
     if (controller !== undefined) {
       if (controller.uid !== owner.metadata?.uid) continue;
       if (matches) claimed.push(candidate);
-      else if (owner.metadata?.deletionTimestamp === undefined) await release(options, candidate);
-    } else if (
-      matches &&
-      candidate.metadata?.deletionTimestamp === undefined &&
-      owner.metadata?.deletionTimestamp === undefined
-    ) {
+      else if (isLive) await release(options, candidate);
+    } else if (matches && isLive && candidate.metadata?.deletionTimestamp === undefined) {
       const adopted = await adopt(options, candidate);
       if (adopted !== null) claimed.push(adopted);
     }
@@ -76,7 +73,8 @@ async function adopt<T extends KubeObject, O extends KubeObject>(
   const { kube, ownerType, owner, type } = options;
   // The cache may be behind: an owner that is already gone must not adopt.
   const live = await kube.get(ownerType, owner.metadata?.namespace, owner.metadata?.name ?? '');
-  if (live?.metadata?.uid !== owner.metadata?.uid || live?.metadata?.deletionTimestamp !== undefined) return null;
+  if (live === null || live.metadata?.uid !== owner.metadata?.uid || live.metadata?.deletionTimestamp !== undefined)
+    return null;
   const ownerReferences = [...(orphan.metadata?.ownerReferences ?? []), controllerRef(ownerType, owner)];
   return patchOwners(kube, type, orphan, ownerReferences);
 }

@@ -13,7 +13,9 @@ export class FakeKubelet {
   ) {
     this.#pods = kube.informer(PODS);
     const seen = (pod: Pod): void => {
-      if (pod.spec?.nodeName && pod.status?.podIP === undefined) this.#enqueue(pod);
+      if (!pod.spec?.nodeName) return;
+      if (pod.metadata?.deletionTimestamp !== undefined) this.#kill(pod);
+      else if (pod.status?.podIP === undefined) this.#enqueue(pod);
     };
     this.#pods.on({ added: seen, updated: seen, deleted: (pod) => this.#waiting.delete(objectKey(pod)) });
   }
@@ -51,6 +53,14 @@ export class FakeKubelet {
     const [namespace, name] = key.split('/') as [string, string];
     const status = { phase, conditions: [{ type: 'Ready', status: 'False' }] };
     await this.kube.patch(PODS, namespace, name, { status }, { kind: 'merge', subresource: 'status' });
+  }
+
+  #kill({ metadata }: Pod): void {
+    const { namespace, name = '', uid } = metadata ?? {};
+    const options = { gracePeriodSeconds: 0, ...(uid === undefined ? {} : { preconditions: { uid } }) };
+    this.#tail = this.#tail.then(async () => {
+      await this.kube.delete(PODS, namespace, name, options).catch(() => undefined);
+    });
   }
 
   #enqueue(pod: Pod): void {
