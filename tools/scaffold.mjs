@@ -24,6 +24,7 @@ const libs = [
   ['libs/testing/kube-controllers', 'testing', 'testing'],
   ['libs/testing/cluster-network', 'testing', 'testing'],
   ['libs/testing/local-cluster', 'testing', 'testing'],
+  ['libs/testing/mesh-deployment', 'testing', 'testing'],
   ['libs/testing/fixtures', 'testing', 'testing'],
   ['libs/testing/certificates', 'testing', 'testing'],
 ];
@@ -34,10 +35,11 @@ const apps = [
   ['apps/ztunnel', 'data'],
   ['apps/cni-agent', 'node'],
   ['apps/weft', 'testing'],
+  ['bench', 'testing'],
 ];
 
 const json = (file, value) => writeFileSync(file, JSON.stringify(value, null, 2) + '\n');
-const name = (folder) => folder.split('/').slice(1).join('-');
+const name = (folder) => folder.split('/').slice(1).join('-') || folder;
 const tsc = 'node node_modules/typescript-native/bin/tsc';
 
 function scaffold(folder, projectType, tags, extraTargets = {}) {

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { parseOptions } from './options.js';
-import { parseManifest, postgresUid } from './mesh/manifests.js';
 
 describe('parseOptions', () => {
   it('fills in what is not said', () => {
@@ -32,22 +31,4 @@ describe('parseOptions', () => {
   it('never throws', () => {
     fc.assert(fc.property(fc.array(fc.string()), (argv) => typeof parseOptions(['up', ...argv]).ok === 'boolean'));
   });
-});
-
-describe('parseManifest', () => {
-  it('fills in the given values and leaves shell variables alone', () => {
-    const text = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata: { x: "${node} ${HOME}" }\n---\n';
-    expect(parseManifest(text, 'f', { node: '/n' })).toMatchObject([{ data: { x: '/n ${HOME}' } }]);
-  });
-  it.each([
-    ['a: [', 'f.yaml'],
-    ['kind: Pod\n', 'f.yaml: a document lacks apiVersion'],
-  ])('%j is refused with the file name', (text, reason) => {
-    expect(() => parseManifest(text, 'f.yaml', {})).toThrow(reason);
-  });
-});
-
-it('postgresUid is the one of /etc/passwd', () => {
-  expect(postgresUid('root:x:0:0::/:/bin/sh\npostgres:x:101:104::/:/bin/sh\n')).toBe('101');
-  expect(postgresUid('')).toBe('65534');
 });
