@@ -39,7 +39,7 @@ export function describeCniFailure(stdout: string, stderr: string, exitCode: num
     if (isRecord(parsed) && (typeof parsed['msg'] === 'string' || typeof parsed['code'] === 'number')) {
       const details = typeof parsed['details'] === 'string' && parsed['details'] !== '' ? `: ${parsed['details']}` : '';
       const code = typeof parsed['code'] === 'number' ? ` (code ${parsed['code']})` : '';
-      return `${String(parsed['msg'] ?? 'no message')}${details}${code}`;
+      return `${typeof parsed['msg'] === 'string' ? parsed['msg'] : 'no message'}${details}${code}`;
     }
   } catch {
     // Not JSON: fall through to the text.

@@ -53,8 +53,7 @@ export function chooseNetworkConfig(files: ReadonlyMap<string, string>): {
 
 /** What one plugin reads on its standard input (CNI 1.0 section 4, "Deriving execution configuration"). */
 export function executionConfig(list: NetworkConfigList, plugin: PluginConfig, previous: object | null): string {
-  const { capabilities, ...rest } = plugin;
-  void capabilities;
+  const rest = Object.fromEntries(Object.entries(plugin).filter(([key]) => key !== 'capabilities'));
   return JSON.stringify({
     ...rest,
     name: list.name,

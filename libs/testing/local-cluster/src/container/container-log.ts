@@ -65,7 +65,7 @@ export class ContainerLog {
     });
     return new Promise((resolve) => {
       const finish = (): void => {
-        flush(true && partialBytes > 0);
+        flush(partialBytes > 0);
         resolve();
       };
       stream.once('close', finish);

@@ -1,4 +1,4 @@
-import { type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
@@ -8,7 +8,6 @@ import type { ClusterNode } from '../node/cluster-node.js';
 import type { PipePool } from '../process/pipe-pool.js';
 import { childrenOf, signalProcess } from '../process/process-table.js';
 import { exitCodeOf } from '../process/run-command.js';
-import { CONTAINER_ROOT_SCRIPT } from '../scripts/container-root.js';
 import type { ContainerLog } from './container-log.js';
 import { userCommand, type ContainerSpec } from './container-spec.js';
 

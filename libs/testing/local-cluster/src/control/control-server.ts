@@ -1,4 +1,4 @@
-import { type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { toError } from '@weft/result';
@@ -62,7 +62,9 @@ export class ControlServer implements Service {
   /** Handles the request; returns what takes the client's later lines. */
   #begin(socket: Socket, request: Record<string, unknown>): (message: Record<string, unknown>) => void {
     const send = (reply: ControlReply): boolean => !socket.destroyed && socket.write(encode(reply));
-    const finish = (reply: ControlReply): void => void (socket.destroyed || socket.end(encode(reply)));
+    const finish = (reply: ControlReply): void => {
+      if (!socket.destroyed) socket.end(encode(reply));
+    };
     const ignore = (): void => undefined;
     switch (request['op']) {
       case 'status':

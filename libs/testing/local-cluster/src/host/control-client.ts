@@ -31,27 +31,23 @@ export class ControlClient {
   constructor(private readonly path: string) {}
 
   async status(timeoutMs = 5_000): Promise<ClusterStatus> {
-    let status: ClusterStatus | null = null;
-    await this.#converse({ op: 'status' }, timeoutMs, (reply) => {
-      if ('status' in reply) status = reply.status;
-    });
-    if (status === null) throw new ClusterControlError(`no status from ${this.path}`);
-    return status;
+    const replies = await this.#converse({ op: 'status' }, timeoutMs);
+    const found = replies.find((reply) => 'status' in reply);
+    if (found === undefined) throw new ClusterControlError(`no status from ${this.path}`);
+    return found.status;
   }
 
   /** Asks the cluster to end; it is gone some time later. */
   async stop(timeoutMs = 2_000): Promise<void> {
-    await this.#converse({ op: 'stop' }, timeoutMs, () => undefined);
+    await this.#converse({ op: 'stop' }, timeoutMs);
   }
 
   /** Resolves when the cluster is ready; rejects with the reason when its start failed. */
   async untilReady(timeoutMs: number, onStep: (step: string) => void): Promise<void> {
-    let ready = false;
-    await this.#converse({ op: 'progress' }, timeoutMs, (reply) => {
+    const replies = await this.#converse({ op: 'progress' }, timeoutMs, (reply) => {
       if ('step' in reply) onStep(reply.step);
-      if ('ready' in reply) ready = true;
     });
-    if (!ready) throw new ClusterControlError('the cluster ended while it started');
+    if (!replies.some((reply) => 'ready' in reply)) throw new ClusterControlError('the cluster ended while it started');
   }
 
   exec(node: string, argv: readonly string[], env?: Readonly<Record<string, string>>): NodeProcess {
@@ -83,12 +79,19 @@ export class ControlClient {
       stdout,
       stderr,
       exit,
-      kill: (signal = 'SIGTERM') => void (socket.destroyed || socket.write(encode({ signal }))),
+      kill: (signal = 'SIGTERM') => {
+        if (!socket.destroyed) socket.write(encode({ signal }));
+      },
     };
   }
 
   /** One request, and its replies until the server ends. An `error` reply rejects. */
-  #converse(request: ControlRequest, timeoutMs: number, onReply: (reply: ControlReply) => void): Promise<void> {
+  #converse(
+    request: ControlRequest,
+    timeoutMs: number,
+    onReply: (reply: ControlReply) => void = () => undefined,
+  ): Promise<readonly ControlReply[]> {
+    const replies: ControlReply[] = [];
     return new Promise((resolve, reject) => {
       const socket = connect(this.path);
       const timer = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs);
@@ -100,9 +103,13 @@ export class ControlClient {
       socket.on('error', (error) => fail(error.message));
       socket.once('close', () => {
         clearTimeout(timer);
-        resolve();
+        resolve(replies);
       });
-      receive(socket, (reply) => ('error' in reply ? fail(reply.error) : onReply(reply)));
+      receive(socket, (reply) => {
+        replies.push(reply);
+        if ('error' in reply) fail(reply.error);
+        else onReply(reply);
+      });
       socket.write(encode(request));
     });
   }

@@ -135,7 +135,10 @@ async function untilReady(
   });
   ended.catch(() => undefined);
   for (;;) {
-    const report = (step: string): unknown => !steps.has(step) && steps.add(step) && onProgress(step);
+    const report = (step: string): void => {
+      if (!steps.has(step)) onProgress(step);
+      steps.add(step);
+    };
     try {
       await Promise.race([handle.untilReady(Math.max(1, deadline - performance.now()), report), ended]);
       return;

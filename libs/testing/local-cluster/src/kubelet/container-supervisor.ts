@@ -37,7 +37,8 @@ const CONFIG_RETRY_MS = 2_000;
 export class ContainerSupervisor {
   readonly #stopping = new AbortController();
   readonly #backoff = new RestartBackoff();
-  #state: ContainerState = { waiting: { reason: 'ContainerCreating' } };
+  #state: ContainerState;
+  #containerId = '';
   #lastState: ContainerState = {};
   #restartCount = 0;
   #ready = false;
@@ -56,10 +57,16 @@ export class ContainerSupervisor {
     private readonly pod: ContainerSurroundings,
     private readonly options: {
       readonly restartPolicy: string;
+      /** `PodInitializing` for containers that wait for others. */
+      readonly waitingReason: string;
       readonly logDirectory: string;
       readonly terminationGraceMs: number;
+      /** An init container: ready once it succeeded. */
+      readonly runsToCompletion: boolean;
     },
-  ) {}
+  ) {
+    this.#state = { waiting: { reason: options.waitingReason } };
+  }
 
   /** The process, while it runs. */
   get process(): ContainerProcess | null {
@@ -92,7 +99,7 @@ export class ContainerSupervisor {
       ...(this.#process === null
         ? {}
         : { containerID: `weft://${this.#process.spec.podUid}/${name}.${this.#restartCount}` }),
-    } as ContainerStatus;
+    };
   }
 
   /** Runs until the container ended for good or was stopped. Never rejects. The exit code is null if it never ran. */
@@ -137,6 +144,7 @@ export class ContainerSupervisor {
     const process = await this.#start(attempt, signal);
     if (process === null || typeof process === 'number') return process === null ? null : { code: process, ranMs: 0 };
     this.#process = process;
+    this.#containerId = `weft://${process.spec.podUid}/${this.container.name}.${attempt}`;
     this.#set({ running: { startedAt: iso(process.startedAtMs) } });
     this.pod.event('Normal', 'Started', `Started container ${this.container.name}`);
     this.#probe(process);
@@ -148,6 +156,7 @@ export class ContainerSupervisor {
     this.#started = false;
     const startedAt = iso(process.startedAtMs);
     const reason = code === 0 ? 'Completed' : 'Error';
+    this.#ready = this.options.runsToCompletion && code === 0;
     this.#set({ terminated: { exitCode: code, reason, startedAt, finishedAt: iso(finishedAtMs) } });
     return { code, ranMs: finishedAtMs - process.startedAtMs };
   }

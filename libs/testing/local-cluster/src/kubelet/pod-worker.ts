@@ -47,11 +47,8 @@ export class PodWorker {
     const { objects, kube, clock, host } = kubelet;
     this.#volumes = new PodVolumes({ pod, objects, kube, clock, kubeletDirectory: host.node.kubeletDirectory });
     this.#references = volumeReferences(pod.spec?.volumes ?? []);
-    const policy = pod.spec?.restartPolicy ?? 'Always';
-    this.#init = (pod.spec?.initContainers ?? []).map((container) =>
-      this.#supervise(container, isSidecar(container) ? 'Always' : policy === 'Always' ? 'OnFailure' : policy),
-    );
-    this.#main = (pod.spec?.containers ?? []).map((container) => this.#supervise(container, policy));
+    this.#init = (pod.spec?.initContainers ?? []).map((container) => this.#supervise(container, true));
+    this.#main = (pod.spec?.containers ?? []).map((container) => this.#supervise(container, false));
   }
 
   get uid(): string {
@@ -145,18 +142,20 @@ export class PodWorker {
   async #setUpSandbox(signal: AbortSignal): Promise<boolean> {
     const { sandboxes, sandboxLimit, clock } = this.kubelet;
     const name = { namespace: this.pod.metadata?.namespace ?? '', pod: this.pod.metadata?.name ?? '', uid: this.uid };
+    const sysctls = Object.fromEntries(
+      (this.pod.spec?.securityContext?.sysctls ?? []).map((entry) => [entry.name, entry.value]),
+    );
     const backoff = new Backoff({ initialMs: 500, maxMs: 10_000 });
     if (this.pod.spec?.hostNetwork === true) this.#sandbox = sandboxes.hostNetwork(name);
-    while (this.#sandbox === null && !signal.aborted) {
+    while (this.#sandbox === null) {
+      if (signal.aborted) return false;
       try {
-        this.#sandbox = await sandboxLimit.run(async () => (signal.aborted ? null : sandboxes.create(name, signal)));
-      } catch (thrown) {
-        if (signal.aborted) return false;
-        this.#event(
-          'Warning',
-          'FailedCreatePodSandBox',
-          `Failed to create pod sandbox for pod ${this.#name}: ${toError(thrown).message}`,
+        this.#sandbox = await sandboxLimit.run(async () =>
+          signal.aborted ? null : sandboxes.create(name, sysctls, signal),
         );
+      } catch (thrown) {
+        const message = `Failed to create pod sandbox for pod ${this.#name}: ${toError(thrown).message}`;
+        this.#event('Warning', 'FailedCreatePodSandBox', message);
         await pause(clock, backoff.next(), signal);
       }
     }
@@ -245,20 +244,24 @@ export class PodWorker {
     });
   }
 
-  #supervise(container: Container, restartPolicy: string): ContainerSupervisor {
-    const worker = this;
+  #supervise(container: Container, init: boolean): ContainerSupervisor {
+    const ownIp = (): string => this.#sandbox?.ips[0] ?? '';
     const surroundings: ContainerSurroundings = {
       get podIp() {
-        return worker.#sandbox?.ips[0] ?? '';
+        return ownIp();
       },
-      plan: (planned, attempt) => worker.#plan(planned, attempt),
-      changed: () => worker.onChange(worker),
-      event: (type, reason, message) => worker.#event(type, reason, message),
+      plan: (planned, attempt) => this.#plan(planned, attempt),
+      changed: () => this.onChange(this),
+      event: (type, reason, message) => this.#event(type, reason, message),
     };
-    const logDirectory = join(this.#logDirectory, container.name);
+    const policy = this.pod.spec?.restartPolicy ?? 'Always';
+    const sidecar = init && isSidecar(container);
+    const waits = !init && (this.pod.spec?.initContainers ?? []).length > 0;
     return new ContainerSupervisor(container, this.kubelet, surroundings, {
-      restartPolicy,
-      logDirectory,
+      restartPolicy: sidecar ? 'Always' : init && policy === 'Always' ? 'OnFailure' : policy,
+      waitingReason: waits ? 'PodInitializing' : 'ContainerCreating',
+      runsToCompletion: init && !sidecar,
+      logDirectory: join(this.#logDirectory, container.name),
       terminationGraceMs: this.#graceSeconds * 1000,
     });
   }

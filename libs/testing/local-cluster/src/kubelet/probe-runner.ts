@@ -70,7 +70,7 @@ export class ProbeRunner {
         call.destroy();
         tcp.destroy();
       };
-      socket.on('error', (error) => finish(error.message));
+      socket.on('error', (error: Error) => finish(error.message));
       call.on('error', (error) => finish(error.message));
       call.end();
     });

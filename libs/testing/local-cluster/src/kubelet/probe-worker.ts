@@ -10,7 +10,7 @@ export interface ProbeWorkerOptions {
   readonly clock: Clock;
   readonly run: () => Promise<ProbeOutcome>;
   readonly onVerdict: (verdict: ProbeVerdict) => void;
-  /** Each single failure, for an event. */
+  /** A failure, for an event; at most once per period. */
   readonly onFailure: (message: string) => void;
 }
 
@@ -25,10 +25,14 @@ export async function runProbe(options: ProbeWorkerOptions, signal: AbortSignal)
   });
   const periodMs = (probe.periodSeconds ?? 10) * 1000;
   if (!(await pause(clock, (probe.initialDelaySeconds ?? 0) * 1000, signal))) return;
+  let reportedAtMs = -Infinity;
   for (;;) {
     const outcome = await run();
     if (signal.aborted) return;
-    if (outcome !== null) onFailure(outcome);
+    if (outcome !== null && clock.now() - reportedAtMs >= periodMs) {
+      reportedAtMs = clock.now();
+      onFailure(outcome);
+    }
     if (state.record(outcome === null ? 'success' : 'failure')) onVerdict(state.verdict!);
     const soon = options.eager && state.verdict !== 'success' && outcome !== null;
     if (!(await pause(clock, soon ? Math.min(periodMs, EAGER_PERIOD_MS) : periodMs, signal))) return;

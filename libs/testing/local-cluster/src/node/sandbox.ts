@@ -8,6 +8,24 @@ export interface PodName {
   readonly uid: string;
 }
 
+/** Kernel settings of a pod's network, by name (`net.ipv4.ip_forward`). */
+export type Sysctls = Readonly<Record<string, string>>;
+
+/** What container runtimes set: any user may bind any port and send pings. */
+const DEFAULT_SYSCTLS: Sysctls = { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 0' };
+
+/** Arguments: the name of the namespace, then `setting=value` pairs. */
+const CREATE_SCRIPT = `
+name=$1; shift
+ip netns add "$name" || exit
+exec nsenter --net="/run/netns/$name" sh -c '
+  ip link set lo up || exit
+  for setting in "$@"; do
+    file=/proc/sys/$(echo "\${setting%%=*}" | tr . /)
+    echo "\${setting#*=}" > "$file" || exit
+  done' sh "$@"
+`;
+
 /** The network namespace of a pod, and the addresses that CNI gave it. */
 export interface Sandbox extends SandboxId {
   readonly ips: readonly string[];
@@ -38,11 +56,12 @@ export class Sandboxes {
    * A new network namespace with everything that the CNI chain does to it. Nothing is left behind when it
    * throws; it throws soon after `signal` aborts.
    */
-  async create(name: PodName, signal?: AbortSignal): Promise<Sandbox> {
+  async create(name: PodName, sysctls: Sysctls, signal?: AbortSignal): Promise<Sandbox> {
     const netns = `cni-${randomUUID()}`;
     const id: SandboxId = { ...name, containerId: newContainerId(), netnsPath: `/var/run/netns/${netns}` };
-    await this.node.mustRun(['/bin/sh', '-c', 'ip netns add "$1" && ip -n "$1" link set lo up', 'sh', netns]);
+    const settings = Object.entries({ ...DEFAULT_SYSCTLS, ...sysctls }).map(([key, value]) => `${key}=${value}`);
     try {
+      await this.node.mustRun(['/bin/sh', '-c', CREATE_SCRIPT, 'sh', netns, ...settings]);
       const attachment = await this.#network.add(id, signal);
       return { ...id, ips: attachment.result.ips, attachment };
     } catch (failure) {

@@ -12,7 +12,9 @@ ${OVERLAY_ROOT}
 overlay_root '' upper work root
 show_mounts '' root
 mount -t tmpfs -o mode=755 run root/run
-mkdir -p root/run/netns root/run/lock root/run/weft/host root/run/weft/dev root/run/weft/old
+mkdir -p root/run/netns
+mount -t tmpfs -o mode=755 netns root/run/netns
+mkdir -p root/run/lock root/run/weft/host root/run/weft/dev root/run/weft/old
 for door in etc/cni:cni opt/cni:opt-cni var/lib/kubelet:kubelet; do
   target=root/\${door%%:*}
   [ -d "$target" ] || mkdir -p "$target"
