@@ -62,11 +62,11 @@ interface Rig {
   readonly lines: string[];
   readonly agents: FakeAgent[];
   readonly stop: () => Promise<void>;
-  get(
+  readonly get: (
     server: 'admin' | 'metrics' | 'readinessServer',
     path: string,
     method?: string,
-  ): Promise<{ status: number; text: string }>;
+  ) => Promise<{ status: number; text: string }>;
 }
 
 async function start(env: Record<string, string> = {}): Promise<Rig> {

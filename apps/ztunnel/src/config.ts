@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '@weft/result';
 import { EnvReader, type ConfigProblem, type Env } from '@weft/runtime';
-import { type MeshEndpointOptions } from '@weft/xds-grpc';
+import type { MeshEndpointOptions } from '@weft/xds-grpc';
 import { parseLogFilter, type LogFilter } from './telemetry/log-filter.js';
 import { workerThreads } from './worker-threads.js';
 

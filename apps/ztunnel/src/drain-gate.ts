@@ -1,6 +1,6 @@
-import { type Readiness, type Service } from '@weft/runtime';
-import { type PodRegistry } from './pods/pod-registry.js';
-import { type DataPlanePort } from './pods/data-plane-port.js';
+import type { Readiness, Service } from '@weft/runtime';
+import type { PodRegistry } from './pods/pod-registry.js';
+import type { DataPlanePort } from './pods/data-plane-port.js';
 
 export interface DrainGateOptions {
   readonly readiness: Readiness;

@@ -1,5 +1,5 @@
-import { type Clock } from '@weft/result';
-import { type Workload } from './state/workload.js';
+import type { Clock } from '@weft/result';
+import type { Workload } from './state/workload.js';
 
 /** Gives a pod's workload at once, or as soon as the control plane sends it, or null when the wait is over. */
 export class LocalWorkloadWait {

@@ -1,5 +1,5 @@
 import { Node } from '@weft/xds/gen/envoy/config/core/v3/base.js';
-import { type ZtunnelConfig } from './config.js';
+import type { ZtunnelConfig } from './config.js';
 
 /** Who this node proxy is to the control plane. */
 export function xdsNode({

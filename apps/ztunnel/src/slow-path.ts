@@ -1,13 +1,14 @@
 import { formatSocketAddress, parseSocketAddress } from '@weft/ip';
 import { assertNever, type Clock } from '@weft/result';
-import { type IdentityFeed } from './certificates/identity-feed.js';
-import { ConnectionTable, type DeniedConnection, type OpenConnection } from './connections/connection-table.js';
-import {
-  type ConnectionClosed,
-  type ConnectionOpened,
-  type FromWorker,
-  type InboundContext,
-  type InboundVerdict,
+import type { IdentityFeed } from './certificates/identity-feed.js';
+import type { ConnectionTable } from './connections/connection-table.js';
+import type { DeniedConnection, OpenConnection } from './connections/connection-table.js';
+import type {
+  ConnectionClosed,
+  ConnectionOpened,
+  FromWorker,
+  InboundContext,
+  InboundVerdict,
 } from './dataplane/messages.js';
 import { attributeService } from './inbound/attribute-service.js';
 import { judgeInbound } from './inbound/judge-inbound.js';
@@ -15,17 +16,17 @@ import { LocalWorkloadWait } from './local-workload-wait.js';
 import { planOutbound } from './outbound/plan-outbound.js';
 import { TargetLedger } from './outbound/target-ledger.js';
 import { toOutboundPlan } from './outbound/to-outbound-plan.js';
-import { type DataPlanePort } from './pods/data-plane-port.js';
-import { type PodRegistry } from './pods/pod-registry.js';
+import type { DataPlanePort } from './pods/data-plane-port.js';
+import type { PodRegistry } from './pods/pod-registry.js';
 import { formatBaggage, parseBaggage } from './state/baggage.js';
 import { DependencyIndex } from './state/dependency-index.js';
-import { type MeshState } from './state/mesh-state.js';
+import type { MeshState } from './state/mesh-state.js';
 import { isPolicyKey, stateKeys } from './state/state-keys.js';
 import { TrackingView } from './state/tracking-view.js';
 import { identityOf, type Workload } from './state/workload.js';
-import { type AccessLog, type AccessLogger } from './telemetry/access-log.js';
-import { type Traffic } from './telemetry/traffic-labels.js';
-import { type TrafficMetrics } from './telemetry/traffic-metrics.js';
+import type { AccessLog, AccessLogger } from './telemetry/access-log.js';
+import type { Traffic } from './telemetry/traffic-labels.js';
+import type { TrafficMetrics } from './telemetry/traffic-metrics.js';
 
 export interface SlowPathOptions {
   readonly state: MeshState;
@@ -118,24 +119,36 @@ export class SlowPath {
         return this.#pods?.podAdded(message);
       case 'podFailed':
         return this.#pods?.podFailed(message);
-      case 'outboundPlanNeeded':
-        return this.#localWorkload.take(message.podUid, (source) => this.#plan(message, source, workerIndex));
-      case 'inboundVerdictNeeded':
-        return this.#localWorkload.take(message.context.podUid, (local) => {
+      case 'outboundPlanNeeded': {
+        this.#localWorkload.take(message.podUid, (source) => this.#plan(message, source, workerIndex));
+        return;
+      }
+      case 'inboundVerdictNeeded': {
+        this.#localWorkload.take(message.context.podUid, (local) => {
           const verdict = this.#judge(message.context, local);
           this.options.dataPlane.send({ type: 'inboundVerdict', requestId: message.requestId, verdict }, workerIndex);
         });
+        return;
+      }
       case 'identityNeeded':
         void this.#identities?.needed(message.spiffeId, workerIndex);
         return;
-      case 'connectionOpened':
-        return this.#opened(message, workerIndex);
-      case 'connectionClosed':
-        return this.#closed(message);
-      case 'connectionFailed':
-        return this.#failed(message);
-      case 'log':
-        return this.options.log[message.level]({ worker: workerIndex }, message.message);
+      case 'connectionOpened': {
+        this.#opened(message, workerIndex);
+        return;
+      }
+      case 'connectionClosed': {
+        this.#closed(message);
+        return;
+      }
+      case 'connectionFailed': {
+        this.#failed(message);
+        return;
+      }
+      case 'log': {
+        this.options.log[message.level]({ worker: workerIndex }, message.message);
+        return;
+      }
       default:
         assertNever(message);
     }
@@ -151,14 +164,22 @@ export class SlowPath {
     const destination = parseSocketAddress(message.destination);
     const reject = (reason: string) =>
       dataPlane.send({ type: 'outboundPlan', requestId, plan: { kind: 'reject', reason } }, workerIndex);
-    if (destination === null) return reject(`unreadable destination ${message.destination}`);
-    if (source === null)
-      return reject('failed to fetch information about local workload: the control plane has not sent it within 5 s');
+    if (destination === null) {
+      reject(`unreadable destination ${message.destination}`);
+      return;
+    }
+    if (source === null) {
+      reject('failed to fetch information about local workload: the control plane has not sent it within 5 s');
+      return;
+    }
     const view = new TrackingView(state);
     view.keys.add(stateKeys.workload(source.uid));
     const route = planOutbound(view, { source, destination });
     this.#dependencies.add(podUid, view.keys);
-    if (!route.ok) return reject(route.error);
+    if (!route.ok) {
+      reject(route.error);
+      return;
+    }
     const plan = toOutboundPlan(route.value, {
       source,
       random: Math.random,

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '@weft/result';
-import { type ConfigProblem, type EnvReader } from '@weft/runtime';
+import type { ConfigProblem, EnvReader } from '@weft/runtime';
 
 /**
  * How many data-plane threads: `ZTUNNEL_WORKER_THREADS` (a number, 0 for all cores, or a percentage), else what the

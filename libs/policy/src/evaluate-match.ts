@@ -1,12 +1,7 @@
 import { cidrContains, cidrOf, ipFromBytes, type Cidr, type IpAddress } from '@weft/ip';
 import { err, ok, type Result } from '@weft/result';
-import { type SpiffeId } from '@weft/spiffe';
-import {
-  type Address,
-  type Match,
-  type ServiceAccountMatch,
-  type StringMatch,
-} from '@weft/xds/gen/mesh/security/authorization.js';
+import type { SpiffeId } from '@weft/spiffe';
+import type { Address, Match, ServiceAccountMatch, StringMatch } from '@weft/xds/gen/mesh/security/authorization.js';
 
 /** What a policy is evaluated against: one connection as the proxy at its destination sees it. */
 export interface PolicyConnection {

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { parseIp } from '@weft/ip';
 import { formatSpiffeId, parseSpiffeId } from '@weft/spiffe';
-import type { Match} from '@weft/xds/gen/mesh/security/authorization.js';
+import type { Match } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Action, Authorization, Scope, type StringMatch } from '@weft/xds/gen/mesh/security/authorization.js';
-import { type PolicyConnection } from './evaluate-match.js';
+import type { PolicyConnection } from './evaluate-match.js';
 import { compilePolicy, type CompiledPolicy } from './evaluate-policy.js';
 import { evaluatePolicies } from './evaluate.js';
 

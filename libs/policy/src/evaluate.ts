@@ -1,5 +1,5 @@
-import { type PolicyConnection } from './evaluate-match.js';
-import { type CompiledPolicy } from './evaluate-policy.js';
+import type { PolicyConnection } from './evaluate-match.js';
+import type { CompiledPolicy } from './evaluate-policy.js';
 
 /** A rule that matched. */
 export interface RuleHit {

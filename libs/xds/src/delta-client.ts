@@ -1,5 +1,5 @@
 import { DeltaDiscoveryRequest, type DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
-import { type Node } from './gen/envoy/config/core/v3/base.js';
+import type { Node } from './gen/envoy/config/core/v3/base.js';
 
 /** One resource as it came: `body` is the content of its `Any`. */
 export interface DeltaResource {

@@ -1,4 +1,4 @@
-import { type LogScopes } from '../telemetry/log-scopes.js';
+import type { LogScopes } from '../telemetry/log-scopes.js';
 
 /** What fastify's server offers of interest here. */
 export interface RouteServer {

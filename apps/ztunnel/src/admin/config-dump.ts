@@ -1,13 +1,13 @@
 import { ipFromBytes } from '@weft/ip';
-import { type CompiledPolicy } from '@weft/policy';
+import type { CompiledPolicy } from '@weft/policy';
 import { splitPemCertificates, summarizeCertificate, type SecretState } from '@weft/spiffe';
-import { type Match, type StringMatch } from '@weft/xds/gen/mesh/security/authorization.js';
-import { type OpenConnection } from '../connections/connection-table.js';
-import { type Pod } from '../pods/pod-registry.js';
-import { type Endpoint } from '../state/mesh-view.js';
-import { type MeshState } from '../state/mesh-state.js';
-import { type Service } from '../state/service.js';
-import { type GatewayAddress, type PortMap, type Workload } from '../state/workload.js';
+import type { Match, StringMatch } from '@weft/xds/gen/mesh/security/authorization.js';
+import type { OpenConnection } from '../connections/connection-table.js';
+import type { Pod } from '../pods/pod-registry.js';
+import type { Endpoint } from '../state/mesh-view.js';
+import type { MeshState } from '../state/mesh-state.js';
+import type { Service } from '../state/service.js';
+import type { GatewayAddress, PortMap, Workload } from '../state/workload.js';
 
 export interface DumpSources {
   readonly state: MeshState;

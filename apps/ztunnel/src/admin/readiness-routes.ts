@@ -1,5 +1,5 @@
-import { type Readiness } from '@weft/runtime';
-import { type RouteServer } from './admin-routes.js';
+import type { Readiness } from '@weft/runtime';
+import type { RouteServer } from './admin-routes.js';
 
 /** `/healthz/ready` in ztunnel's own form: 500 with what is pending, 405 for anything but GET. */
 export function readinessRoutes(readiness: Readiness): (server: RouteServer) => void {

@@ -1,7 +1,7 @@
-import { type ServiceError } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 import { MeshError } from '@weft/result';
-import { type CertificateSigner } from '@weft/spiffe';
-import { type MeshEndpoint } from '@weft/xds-grpc';
+import type { CertificateSigner } from '@weft/spiffe';
+import type { MeshEndpoint } from '@weft/xds-grpc';
 import {
   IstioCertificateRequest,
   IstioCertificateServiceClient,

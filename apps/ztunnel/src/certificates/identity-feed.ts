@@ -1,6 +1,6 @@
 import { toError } from '@weft/result';
-import { type SecretState, type Svid } from '@weft/spiffe';
-import { type DataPlanePort } from '../pods/data-plane-port.js';
+import type { SecretState, Svid } from '@weft/spiffe';
+import type { DataPlanePort } from '../pods/data-plane-port.js';
 
 /** Keeps certificates; `SecretManager` of @weft/spiffe is one. */
 export interface CertificateSource {

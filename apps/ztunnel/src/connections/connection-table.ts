@@ -1,12 +1,12 @@
 import { parseSocketAddress, type SocketAddress } from '@weft/ip';
 import { evaluatePolicies, type PolicyDecision } from '@weft/policy';
 import { parseSpiffeId, type SpiffeId } from '@weft/spiffe';
-import { type ConnectionClosed, type ConnectionOpened } from '../dataplane/messages.js';
+import type { ConnectionClosed, ConnectionOpened } from '../dataplane/messages.js';
 import { describeDenial } from '../inbound/describe-denial.js';
-import { type MeshView } from '../state/mesh-view.js';
-import { type Workload } from '../state/workload.js';
-import { type LoggedConnection } from '../telemetry/access-log.js';
-import { type ByteCounters } from '../telemetry/traffic-metrics.js';
+import type { MeshView } from '../state/mesh-view.js';
+import type { Workload } from '../state/workload.js';
+import type { LoggedConnection } from '../telemetry/access-log.js';
+import type { ByteCounters } from '../telemetry/traffic-metrics.js';
 
 export interface OpenConnection extends LoggedConnection {
   readonly workerIndex: number;

@@ -1,6 +1,6 @@
-import { type MeshView } from '../state/mesh-view.js';
-import { type Service } from '../state/service.js';
-import { type Workload } from '../state/workload.js';
+import type { MeshView } from '../state/mesh-view.js';
+import type { Service } from '../state/service.js';
+import type { Workload } from '../state/workload.js';
 
 const FORWARDED_HOST = /(?:^|[;,\s])host=(?:"([^"\\]{1,255})"|([^";,\s]{1,255}))/i;
 

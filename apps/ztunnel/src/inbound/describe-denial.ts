@@ -1,4 +1,4 @@
-import { type PolicyDecision } from '@weft/policy';
+import type { PolicyDecision } from '@weft/policy';
 
 /** A denial with the policies that caused it by name. */
 export function describeDenial({ reason, unmatched }: Extract<PolicyDecision, { decision: 'deny' }>): string {

@@ -1,7 +1,7 @@
 import { formatSocketAddress } from '@weft/ip';
 import { Action, Scope } from '@weft/xds/gen/mesh/security/authorization.js';
 import { ApplicationTunnel_Protocol } from '@weft/xds/gen/mesh/workload/workload.js';
-import { type InboundContext } from '../dataplane/messages.js';
+import type { InboundContext } from '../dataplane/messages.js';
 import { MeshState } from '../state/mesh-state.js';
 import { bytes, memberOf, policy, service, workload, type WorkloadFields } from '../testing/mesh-fixtures.js';
 import { attributeService, forwardedHost } from './attribute-service.js';

@@ -2,11 +2,11 @@ import { formatSocketAddress, parseSocketAddress, type SocketAddress } from '@we
 import { evaluatePolicies, type PolicyDecision } from '@weft/policy';
 import { err, ok, type Result } from '@weft/result';
 import { parseSpiffeId, type SpiffeId } from '@weft/spiffe';
-import { type InboundContext } from '../dataplane/messages.js';
+import type { InboundContext } from '../dataplane/messages.js';
 import { targetPort } from '../outbound/load-balance.js';
 import { isOwnPort, SELF_CALL } from '../state/illegal-ports.js';
-import { type MeshView } from '../state/mesh-view.js';
-import { type GatewayAddress, type Workload } from '../state/workload.js';
+import type { MeshView } from '../state/mesh-view.js';
+import type { GatewayAddress, Workload } from '../state/workload.js';
 import { describeDenial } from './describe-denial.js';
 
 export interface Refusal {

@@ -1,7 +1,7 @@
-import { type IpAddress } from '@weft/ip';
-import { type Endpoint, type MeshView } from '../state/mesh-view.js';
-import { type RoutingScope, type Service } from '../state/service.js';
-import { type Workload } from '../state/workload.js';
+import type { IpAddress } from '@weft/ip';
+import type { Endpoint, MeshView } from '../state/mesh-view.js';
+import type { RoutingScope, Service } from '../state/service.js';
+import type { Workload } from '../state/workload.js';
 
 /** An endpoint that may be dialled. */
 export interface Upstream {

@@ -1,8 +1,8 @@
 import { formatSocketAddress, isLoopback, type IpAddress, type SocketAddress } from '@weft/ip';
 import { err, ok, type Result } from '@weft/result';
 import { isOwnPort, SELF_CALL } from '../state/illegal-ports.js';
-import { type MeshView } from '../state/mesh-view.js';
-import { type Service } from '../state/service.js';
+import type { MeshView } from '../state/mesh-view.js';
+import type { Service } from '../state/service.js';
 import { identityOf, type Workload } from '../state/workload.js';
 import { loadBalance, pickAddress, type Upstream } from './load-balance.js';
 import { resolveWaypoint, waypointTargets, type RouteContext } from './waypoint-route.js';

@@ -1,8 +1,8 @@
 import { formatSocketAddress } from '@weft/ip';
-import { type HboneTarget, type OutboundPlan, type PlainTarget } from '../dataplane/messages.js';
+import type { HboneTarget, OutboundPlan, PlainTarget } from '../dataplane/messages.js';
 import { formatBaggage } from '../state/baggage.js';
 import { identityOf, type Workload } from '../state/workload.js';
-import { type RouteTarget } from './plan-outbound.js';
+import type { RouteTarget } from './plan-outbound.js';
 
 /** Most targets in one plan. A larger service is spread over its clients: each gets its own random subset. */
 const MOST_TARGETS = 256;

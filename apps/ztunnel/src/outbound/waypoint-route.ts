@@ -1,10 +1,10 @@
 import { formatSocketAddress, type SocketAddress } from '@weft/ip';
 import { err, ok, type Result } from '@weft/result';
-import { type MeshView } from '../state/mesh-view.js';
-import { type Service } from '../state/service.js';
+import type { MeshView } from '../state/mesh-view.js';
+import type { Service } from '../state/service.js';
 import { identityOf, type GatewayAddress, type Workload } from '../state/workload.js';
 import { loadBalance, pickAddress, type Upstream } from './load-balance.js';
-import { type RouteTarget } from './plan-outbound.js';
+import type { RouteTarget } from './plan-outbound.js';
 
 export interface RouteContext {
   readonly view: MeshView;

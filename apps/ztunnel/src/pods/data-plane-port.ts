@@ -1,4 +1,4 @@
-import { type ToWorker } from '../dataplane/messages.js';
+import type { ToWorker } from '../dataplane/messages.js';
 
 /** What the slow path needs of the data plane. */
 export interface DataPlanePort {

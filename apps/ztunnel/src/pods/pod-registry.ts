@@ -1,10 +1,10 @@
-import { type Clock } from '@weft/result';
+import type { Clock } from '@weft/result';
 import { formatSpiffeId } from '@weft/spiffe';
-import { type FromWorker } from '../dataplane/messages.js';
-import { type MeshState } from '../state/mesh-state.js';
+import type { FromWorker } from '../dataplane/messages.js';
+import type { MeshState } from '../state/mesh-state.js';
 import { identityOf, type Workload } from '../state/workload.js';
-import { type PodHandler, type PodInfo } from '../zds/zds-session.js';
-import { type DataPlanePort } from './data-plane-port.js';
+import type { PodHandler, PodInfo } from '../zds/zds-session.js';
+import type { DataPlanePort } from './data-plane-port.js';
 
 export interface Descriptors {
   duplicate(fd: number): number;

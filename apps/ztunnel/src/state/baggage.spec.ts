@@ -1,10 +1,15 @@
 import * as fc from 'fast-check';
+import { WorkloadType } from '@weft/xds/gen/mesh/workload/workload.js';
 import { workload } from '../testing/mesh-fixtures.js';
 import { formatBaggage, parseBaggage } from './baggage.js';
 
 describe('baggage', () => {
   it('has the keys of Istio, without empty values', () => {
-    const it = workload('a', null, { canonicalRevision: 'v1', workloadType: 2, locality: { region: 'r', zone: 'z' } });
+    const it = workload('a', null, {
+      canonicalRevision: 'v1',
+      workloadType: WorkloadType.POD,
+      locality: { region: 'r', zone: 'z' },
+    });
     expect(formatBaggage(it)).toBe(
       'k8s.cluster.name=Kubernetes,k8s.namespace.name=shop,k8s.pod.name=a,service.name=a,service.version=v1,cloud.region=r,cloud.availability_zone=z',
     );

@@ -1,4 +1,4 @@
-import { type Workload } from './workload.js';
+import type { Workload } from './workload.js';
 
 /** What a peer says about itself in the `baggage` header; only as good as the peer. */
 export interface Baggage {

@@ -1,7 +1,7 @@
 import { ipFromBytes } from '@weft/ip';
 import { err, ok, type Result } from '@weft/result';
-import { type GatewayAddress as GatewayMessage } from '@weft/xds/gen/mesh/workload/workload.js';
-import { type GatewayAddress } from './workload.js';
+import type { GatewayAddress as GatewayMessage } from '@weft/xds/gen/mesh/workload/workload.js';
+import type { GatewayAddress } from './workload.js';
 
 /** Port of a waypoint or gateway that leaves it out. */
 const DEFAULT_HBONE_PORT = 15008;

@@ -12,7 +12,7 @@ import {
 } from '@weft/xds/gen/mesh/workload/workload.js';
 import { decodeGateway } from './decode-gateway.js';
 import { portMap } from './decode-workload.js';
-import { type LoadBalancing, type RoutingScope, type Service } from './service.js';
+import type { LoadBalancing, RoutingScope, Service } from './service.js';
 
 const MODES: Readonly<Record<number, LoadBalancing['mode']>> = {
   [LoadBalancing_Mode.UNSPECIFIED_MODE]: 'STANDARD',

@@ -189,8 +189,8 @@ describe('properties', () => {
 
   function apply(state: MeshState, it: Step): void {
     switch (it.kind) {
-      case 'workload':
-        return state.upsertWorkload(
+      case 'workload': {
+        state.upsertWorkload(
           workload(it.name, it.address, {
             services: memberOf(...it.services),
             status: it.sick ? WorkloadStatus.UNHEALTHY : WorkloadStatus.HEALTHY,
@@ -198,8 +198,10 @@ describe('properties', () => {
             authorizationPolicies: ['shop/a'],
           }),
         );
-      case 'service':
-        return state.upsertService(
+        return;
+      }
+      case 'service': {
+        state.upsertService(
           service(it.name, it.address, {
             canonical: it.canonical,
             loadBalancing: {
@@ -207,14 +209,24 @@ describe('properties', () => {
             },
           }),
         );
-      case 'policy':
-        return state.upsertPolicy(`shop/${it.name}`, policy(it.name, { scope: it.scope }));
-      case 'drop-workload':
-        return state.removeAddress(`Kubernetes//Pod/shop/${it.name}`);
-      case 'drop-service':
-        return state.removeAddress(`shop/${it.name}.shop.svc.cluster.local`);
-      case 'drop-policy':
-        return state.removePolicy(`shop/${it.name}`);
+        return;
+      }
+      case 'policy': {
+        state.upsertPolicy(`shop/${it.name}`, policy(it.name, { scope: it.scope }));
+        return;
+      }
+      case 'drop-workload': {
+        state.removeAddress(`Kubernetes//Pod/shop/${it.name}`);
+        return;
+      }
+      case 'drop-service': {
+        state.removeAddress(`shop/${it.name}.shop.svc.cluster.local`);
+        return;
+      }
+      case 'drop-policy': {
+        state.removePolicy(`shop/${it.name}`);
+        return;
+      }
     }
   }
 

@@ -1,8 +1,8 @@
 import { cidrContains, type IpAddress } from '@weft/ip';
-import { type CompiledPolicy } from '@weft/policy';
-import { type Endpoint, type MeshView } from './mesh-view.js';
+import type { CompiledPolicy } from '@weft/policy';
+import type { Endpoint, MeshView } from './mesh-view.js';
 import { MultiMap } from './multi-map.js';
-import { type Service } from './service.js';
+import type { Service } from './service.js';
 import { keyOfPolicy, stateKeys } from './state-keys.js';
 import { identityOf, type PortMap, type Workload } from './workload.js';
 
@@ -167,7 +167,7 @@ export class MeshState implements MeshView {
 
   #addEndpoint(service: string, workload: Workload, ports: PortMap): void {
     let endpoints = this.#endpoints.get(service);
-    if (endpoints === undefined) this.#endpoints.set(service, (endpoints = new Map()));
+    if (endpoints === undefined) this.#endpoints.set(service, (endpoints = new Map<string, Endpoint>()));
     endpoints.set(workload.uid, { workload, ports });
   }
 

@@ -12,7 +12,7 @@ import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Address } from '@weft/xds/gen/mesh/workload/workload.js';
 import { decodeService } from './decode-service.js';
 import { decodeWorkload } from './decode-workload.js';
-import { type MeshState } from './mesh-state.js';
+import type { MeshState } from './mesh-state.js';
 
 /**
  * Feeds the state from the two resource types that ztunnel asks for. What cannot be read is returned for the NACK, and the

@@ -1,7 +1,7 @@
-import { type IpAddress } from '@weft/ip';
-import { type CompiledPolicy } from '@weft/policy';
-import { type Service } from './service.js';
-import { type PortMap, type Workload } from './workload.js';
+import type { IpAddress } from '@weft/ip';
+import type { CompiledPolicy } from '@weft/policy';
+import type { Service } from './service.js';
+import type { PortMap, Workload } from './workload.js';
 
 /** A workload behind a service, with the ports that it names itself. */
 export interface Endpoint {

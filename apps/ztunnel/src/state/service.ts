@@ -1,5 +1,5 @@
-import { type Cidr, type IpAddress } from '@weft/ip';
-import { type GatewayAddress, type PortMap } from './workload.js';
+import type { Cidr, IpAddress } from '@weft/ip';
+import type { GatewayAddress, PortMap } from './workload.js';
 
 export type RoutingScope = 'REGION' | 'ZONE' | 'SUBZONE' | 'NODE' | 'CLUSTER' | 'NETWORK';
 

@@ -1,4 +1,4 @@
-import { type CompiledPolicy } from '@weft/policy';
+import type { CompiledPolicy } from '@weft/policy';
 
 /**
  * Names of what a decision can depend on. A change of the mesh yields the keys that it touches; whoever was answered by one

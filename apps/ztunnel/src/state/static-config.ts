@@ -5,7 +5,7 @@ import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Address } from '@weft/xds/gen/mesh/workload/workload.js';
 import { parse } from 'yaml';
 import { upsertAddress } from './mesh-subscriptions.js';
-import { type MeshState } from './mesh-state.js';
+import type { MeshState } from './mesh-state.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -54,9 +54,9 @@ function loadWorkload(item: Fields, state: MeshState): Result<unknown, string> {
     services: Object.fromEntries(
       Object.entries(fieldsOf(services)).map(([key, ports]) => [key, { ports: portList(ports) }]),
     ),
-    ...(protocol === undefined ? {} : { tunnelProtocol: protocol === 'TCP' ? 'NONE' : String(protocol) }),
-    ...(status === undefined ? {} : { status: String(status).toUpperCase() }),
-    ...(workloadType === undefined ? {} : { workloadType: String(workloadType).toUpperCase() }),
+    ...(protocol === undefined ? {} : { tunnelProtocol: protocol === 'TCP' ? 'NONE' : textOf(protocol) }),
+    ...(status === undefined ? {} : { status: textOf(status).toUpperCase() }),
+    ...(workloadType === undefined ? {} : { workloadType: textOf(workloadType).toUpperCase() }),
     ...(networkMode === undefined ? {} : { networkMode: networkMode === 'HostNetwork' ? 'HOST_NETWORK' : 'STANDARD' }),
     ...(applicationTunnel === undefined ? {} : { applicationTunnel }),
     ...(capacity === undefined ? {} : { capacity }),
@@ -84,13 +84,13 @@ function loadService(item: Fields, state: MeshState): Result<unknown, string> {
       ? {}
       : {
           loadBalancing: {
-            mode: mode === undefined || mode === 'Standard' ? 'UNSPECIFIED_MODE' : String(mode).toUpperCase(),
+            mode: mode === undefined || mode === 'Standard' ? 'UNSPECIFIED_MODE' : textOf(mode).toUpperCase(),
             routingPreference: listOf(routingPreferences).map((scope) => String(scope).toUpperCase()),
             healthPolicy: healthPolicy === 'AllowAll' ? 'ALLOW_ALL' : 'ONLY_HEALTHY',
           },
         }),
-    ...(ipFamilies === undefined ? {} : { ipFamilies: families[String(ipFamilies)] ?? String(ipFamilies) }),
-    ...(visibility === undefined ? {} : { visibility: String(visibility).toUpperCase() }),
+    ...(ipFamilies === undefined ? {} : { ipFamilies: families[textOf(ipFamilies)] ?? textOf(ipFamilies) }),
+    ...(visibility === undefined ? {} : { visibility: textOf(visibility).toUpperCase() }),
   };
   return upsertAddress(state, Address.fromJSON({ service: value }));
 }
@@ -215,4 +215,8 @@ function fieldsOf(value: unknown): Fields {
 
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -1,8 +1,8 @@
-import { type IpAddress } from '@weft/ip';
-import { type Endpoint, type MeshView } from './mesh-view.js';
-import { type Service } from './service.js';
+import type { IpAddress } from '@weft/ip';
+import type { Endpoint, MeshView } from './mesh-view.js';
+import type { Service } from './service.js';
 import { stateKeys } from './state-keys.js';
-import { type Workload } from './workload.js';
+import type { Workload } from './workload.js';
 
 /** A view that notes everything a decision looked at, so that exactly the changes of those things invalidate it. */
 export class TrackingView implements MeshView {

@@ -1,4 +1,4 @@
-import { type IpAddress } from '@weft/ip';
+import type { IpAddress } from '@weft/ip';
 import { formatSpiffeId } from '@weft/spiffe';
 
 /** A waypoint or network gateway: by service hostname or by address. */

@@ -1,6 +1,6 @@
-import { type ConnectionClosed, type ConnectionOpened, type FromWorker } from '../dataplane/messages.js';
+import type { ConnectionClosed, ConnectionOpened, FromWorker } from '../dataplane/messages.js';
 import { identityOf, type Workload } from '../state/workload.js';
-import { type Traffic } from './traffic-labels.js';
+import type { Traffic } from './traffic-labels.js';
 
 export interface AccessLogger {
   debug(fields: object, message: string): void;

@@ -1,5 +1,5 @@
 import { ok, type Result } from '@weft/result';
-import { type ConfigProblem, type Logger } from '@weft/runtime';
+import type { ConfigProblem, Logger } from '@weft/runtime';
 import pino from 'pino';
 import { formatLogFilter, parseLogFilter, type LogFilter } from './log-filter.js';
 import { textLogLine } from './log-line.js';

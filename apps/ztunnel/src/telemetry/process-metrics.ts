@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { type TerminationReason } from '@weft/xds';
+import type { TerminationReason } from '@weft/xds';
 
 /** Metrics of the process itself: build, xDS, pods. */
 export class ProcessMetrics {

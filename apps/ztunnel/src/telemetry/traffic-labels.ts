@@ -1,6 +1,6 @@
-import { type FailureFlag } from '../dataplane/messages.js';
-import { type Baggage } from '../state/baggage.js';
-import { type Service } from '../state/service.js';
+import type { FailureFlag } from '../dataplane/messages.js';
+import type { Baggage } from '../state/baggage.js';
+import type { Service } from '../state/service.js';
 import { identityOf, type Workload } from '../state/workload.js';
 
 /** Who talks to whom, as far as it is known at this end. */

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { type FailureFlag } from '../dataplane/messages.js';
+import type { FailureFlag } from '../dataplane/messages.js';
 import { TRAFFIC_LABELS, trafficLabels, type Traffic } from './traffic-labels.js';
 
 type TrafficCounter = Counter<(typeof TRAFFIC_LABELS)[number]>;

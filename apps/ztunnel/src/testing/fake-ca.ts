@@ -1,4 +1,5 @@
-import { Server, ServerCredentials, status, type Metadata } from '@grpc/grpc-js';
+import type { status } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type Metadata } from '@grpc/grpc-js';
 import { CertificateAuthority, checkCsr, createRoot } from '@weft/spiffe';
 import {
   IstioCertificateResponse,
@@ -32,10 +33,10 @@ export class FakeCa {
       createCertificate: (call: Call, reply: Reply) => {
         this.#sign(call.request, call.metadata).then(
           (certChain) => reply(null, IstioCertificateResponse.fromPartial({ certChain })),
-          (error: object) => reply(error),
+          (failure: unknown) => reply(failure as object),
         );
       },
-    } as never);
+    });
     this.port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
         error === null ? resolve(bound) : reject(error),

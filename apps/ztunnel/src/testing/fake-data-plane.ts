@@ -1,6 +1,6 @@
-import { type Service } from '@weft/runtime';
-import { type FromWorker, type ToWorker } from '../dataplane/messages.js';
-import { type DataPlanePort } from '../pods/data-plane-port.js';
+import type { Service } from '@weft/runtime';
+import type { FromWorker, ToWorker } from '../dataplane/messages.js';
+import type { DataPlanePort } from '../pods/data-plane-port.js';
 
 /** Records what it is told; a test speaks for the workers through `say`. Pods are up at once unless `failPods` names an error. */
 export class FakeDataPlane implements DataPlanePort, Service {

@@ -8,8 +8,8 @@ import {
 } from '@weft/xds/gen/mesh/workload/workload.js';
 import { decodeService } from '../state/decode-service.js';
 import { decodeWorkload } from '../state/decode-workload.js';
-import { type Service } from '../state/service.js';
-import { type Workload } from '../state/workload.js';
+import type { Service } from '../state/service.js';
+import type { Workload } from '../state/workload.js';
 
 export type WorkloadFields = Parameters<typeof WorkloadMessage.fromPartial>[0];
 export type ServiceFields = Parameters<typeof ServiceMessage.fromPartial>[0];

@@ -2,7 +2,7 @@ import { FakeClock } from '@weft/testing-fixtures';
 import { Registry } from 'prom-client';
 import { IdentityFeed, type CertificateSource } from '../certificates/identity-feed.js';
 import { ConnectionTable } from '../connections/connection-table.js';
-import { type ConnectionClosed, type ConnectionOpened, type FromWorker } from '../dataplane/messages.js';
+import type { ConnectionClosed, ConnectionOpened, FromWorker } from '../dataplane/messages.js';
 import { PodRegistry } from '../pods/pod-registry.js';
 import { SlowPath } from '../slow-path.js';
 import { MeshState } from '../state/mesh-state.js';

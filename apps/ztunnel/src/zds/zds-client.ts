@@ -98,7 +98,7 @@ export class ZdsClient {
     await connection.send(bytes.length > LONGEST_PACKET ? shortened(reply.error) : bytes);
     this.#failures = 0;
     this.#backoff.reset();
-    if (!before && session.snapshotDone && this.#connection === connection) this.options.onSnapshot(true);
+    if (session.snapshotDone !== before && this.#connection === connection) this.options.onSnapshot(true);
   }
 
   #closed(connection: PacketConnection, error: Error | null): void {
