@@ -102,7 +102,9 @@ function lostBy(
 ): readonly string[] {
   if (winner !== undefined && winner !== claim)
     return [`spec.hosts: ${claim.hostname} already belongs to ${winner.key}; use another host`];
-  return lost.map((one) => `spec.addresses: ${one.lost} already belongs to ${one.winner}; use another address`);
+  return lost.map(
+    (one) => `spec.addresses: ${one.lost.replace(/^\//, '')} already belongs to ${one.winner}; use another address`,
+  );
 }
 
 function statusOf(kind: StatusKind, meta: ObjectMeta, condition: ResourceCondition | null): ResourceStatus {
@@ -127,6 +129,12 @@ function conditionOf(
       message: errors.slice(0, MAX_LISTED).map(formatProblem).join('; ') + more,
     };
   }
-  if (conflict !== null) return { type, accepted: false, reason: 'Conflicted', message: conflict };
+  if (conflict !== null)
+    return {
+      type,
+      accepted: false,
+      reason: conflict.startsWith('spec.selector') ? 'UnsupportedValue' : 'Conflicted',
+      message: conflict,
+    };
   return { type, accepted: true, reason: 'Accepted', message: good };
 }
