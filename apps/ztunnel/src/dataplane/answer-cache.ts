@@ -50,13 +50,13 @@ export class AnswerCache<A> {
 
   /**
    * Calls `done` with the answer, at once if it is known, or with null when none came in time. `ask` sends the question
-   * under the given id. Returns what takes the interest back.
+   * under the given id. Returns what takes the interest back, or null when `done` was called already.
    */
-  get(key: string, ask: (requestId: number) => void, done: (answer: A | null) => void): () => void {
+  get(key: string, ask: (requestId: number) => void, done: (answer: A | null) => void): (() => void) | null {
     const known = this.#answers.get(key);
     if (known !== undefined) {
       done(known);
-      return () => undefined;
+      return null;
     }
     let question = this.#asked.get(key);
     if (question === undefined) {

@@ -38,13 +38,13 @@ export class Identities {
 
   /**
    * Calls `done` with the context, at once if it is loaded; else asks for it and calls later, with null after the
-   * deadline. Returns what takes the interest back.
+   * deadline. Returns what takes the interest back, or null when `done` was called already.
    */
-  get(spiffeId: string, done: (context: TlsContext | null) => void): () => void {
+  get(spiffeId: string, done: (context: TlsContext | null) => void): (() => void) | null {
     const context = this.#contexts.get(spiffeId);
     if (context !== undefined) {
       done(context);
-      return () => undefined;
+      return null;
     }
     const waiting = this.#waiting.get(spiffeId) ?? new Set();
     if (waiting.size === 0) this.post({ type: 'identityNeeded', spiffeId });

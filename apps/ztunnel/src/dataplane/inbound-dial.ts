@@ -33,11 +33,12 @@ export class InboundDial {
 
   start(): void {
     const { services, context } = this;
-    this.#withdraw = services.pod.verdicts.get(
+    const withdraw = services.pod.verdicts.get(
       verdictKey(context),
       (requestId) => services.post({ type: 'inboundVerdictNeeded', requestId, context }),
       (verdict) => this.#judged(verdict),
     );
+    if (withdraw !== null) this.#withdraw = withdraw;
   }
 
   cancel(): void {

@@ -19,7 +19,7 @@ export class InboundTunnel implements TunnelOwner, PodMember {
   #tunnel: Tunnel | null = null;
   #peerIdentity: string | null = null;
   #refusal: string | null = null;
-  #withdraw: () => void;
+  #withdraw: () => void = () => undefined;
   #over = false;
 
   constructor(
@@ -30,8 +30,8 @@ export class InboundTunnel implements TunnelOwner, PodMember {
     this.#source = formatSocketAddress(accepted.peer);
     this.#destination = formatSocketAddress(accepted.local);
     services.pod.join(this);
-    this.#withdraw = () => undefined;
-    this.#withdraw = services.identities.get(services.pod.sourceIdentity, (context) => this.#start(context));
+    const withdraw = services.identities.get(services.pod.sourceIdentity, (context) => this.#start(context));
+    if (withdraw !== null) this.#withdraw = withdraw;
   }
 
   /** GOAWAY: no new streams; closes with the last one. */

@@ -60,7 +60,7 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
 
   #askPlan(): void {
     const { services } = this;
-    this.#withdraw = this.#pod.plans.get(
+    const withdraw = this.#pod.plans.get(
       this.#destination,
       (requestId) =>
         services.post({
@@ -72,6 +72,7 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
         }),
       (plan) => this.#planned(plan),
     );
+    if (withdraw !== null) this.#withdraw = withdraw;
   }
 
   #planned(plan: OutboundPlan | null): void {
@@ -118,7 +119,8 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
 
   #tryHbone(target: HboneTarget): void {
     const { sourceIdentity } = this.#plan as HbonePlan;
-    this.#withdraw = this.services.pool.request(sourceIdentity, target, this);
+    const withdraw = this.services.pool.request(sourceIdentity, target, this);
+    if (withdraw !== null) this.#withdraw = withdraw;
   }
 
   get authority(): string {

@@ -39,8 +39,8 @@ export class TunnelPool implements PodMember {
     this.#stopTicking = parts.loop.everySecond(() => this.#evictIdle());
   }
 
-  /** Answers the seeker now or later, exactly once. Returns what takes the request back. */
-  request(sourceIdentity: string, target: HboneTarget, seeker: StreamSeeker): () => void {
+  /** Answers the seeker now or later, exactly once. Returns what takes the request back, or null if it was answered. */
+  request(sourceIdentity: string, target: HboneTarget, seeker: StreamSeeker): (() => void) | null {
     const key = JSON.stringify([sourceIdentity, target.expectedIdentities, target.dial]);
     let entry = this.#entries.get(key);
     if (entry === undefined) {
@@ -85,11 +85,11 @@ class PoolEntry {
     return this.target.dial;
   }
 
-  request(seeker: StreamSeeker): () => void {
-    if (this.#seekers.size > 0 || !this.#serve(seeker)) {
-      this.#seekers.add(seeker);
-      this.#grow();
-    }
+  request(seeker: StreamSeeker): (() => void) | null {
+    if (this.#seekers.size === 0 && this.#serve(seeker)) return null;
+    this.#seekers.add(seeker);
+    this.#grow();
+    if (!this.#seekers.has(seeker)) return null;
     return () => {
       this.#seekers.delete(seeker);
       this.#endIfEmpty();
@@ -140,7 +140,7 @@ class PoolEntry {
       if (tunnel.usable && tunnel.tunnel!.http.canOpen() && tunnel.tunnel!.congested) return;
     }
     this.#dialling = true;
-    this.#forgetIdentity = this.parts.identities.get(this.sourceIdentity, (context) => {
+    const forget = this.parts.identities.get(this.sourceIdentity, (context) => {
       const dial = parseSocketAddress(this.target.dial);
       if (dial === null) {
         this.#failed({ reason: `bad tunnel address ${this.target.dial}`, flag: 'CONNECT' });
@@ -166,6 +166,7 @@ class PoolEntry {
       });
       this.#tunnels.add(tunnel);
     });
+    if (forget !== null) this.#forgetIdentity = forget;
   }
 
   #room(tunnel: ClientTunnel): void {
