@@ -119,6 +119,16 @@ describe('HttpsTransport', () => {
     ]);
   });
 
+  it('a watch that is never answered has a deadline', async () => {
+    const transport = await serve(() => undefined);
+    const watch = transport.watch(
+      { method: 'GET', path: '/x', timeoutMs: 30 },
+      noWatchEvents,
+      new AbortController().signal,
+    );
+    await expect(watch).rejects.toBeInstanceOf(KubeConnectionError);
+  });
+
   it('a watch that is refused rejects, one that breaks off resolves, one that is aborted ends', async () => {
     let answer: Handle = (_, response) => response.writeHead(410).end('{"reason":"Expired","code":410}');
     const transport = await serve((request, response) => answer(request, response));

@@ -78,13 +78,24 @@ export class HttpsTransport implements KubeTransport {
   }
 
   async watch(request: KubeRequest, handler: WatchHandler, signal: AbortSignal): Promise<void> {
-    const response = await this.#send(request, signal, this.#watchAgent);
+    const response = await this.#openWatch(request, signal);
     if ((response.statusCode ?? 0) >= 300) {
       const answer = await readAnswer(request, response);
       throw new KubeApiError(describeRequest(request), answer.status, jsonOrText(answer.body));
     }
     handler.opened();
     await readWatch(request, response, handler, signal);
+  }
+
+  /** The answer's head has a deadline of its own; the stream behind it may last as long as it likes. */
+  async #openWatch(request: KubeRequest, signal: AbortSignal): Promise<http.IncomingMessage> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), request.timeoutMs ?? REQUEST_TIMEOUT_MS);
+    try {
+      return await this.#send(request, AbortSignal.any([signal, late.signal]), this.#watchAgent);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   close(): void {

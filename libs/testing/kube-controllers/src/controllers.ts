@@ -1,4 +1,5 @@
-import type { Clock } from '@weft/result';
+import { setTimeout as delay } from 'node:timers/promises';
+import { MeshError, type Clock } from '@weft/result';
 import { startAll, type Service } from '@weft/runtime';
 import type { KubeClient, KubeLog } from '@weft/kube';
 import { Cluster } from './cluster.js';
@@ -18,6 +19,13 @@ export interface ControllersOptions {
 }
 
 const DRAIN_MS = 5_000;
+/** The API server may still be starting. */
+const SYNC_MS = 60_000;
+
+/** The first lists did not come: the API server is away or refuses us. */
+export class CachesNotFilledError extends MeshError {
+  readonly code = 'CLUSTER_CACHES_NOT_FILLED';
+}
 
 /**
  * The controllers of a cluster in one service: scheduler, Deployments, ReplicaSets, DaemonSets, StatefulSets, Jobs and
@@ -44,7 +52,8 @@ export class Controllers implements Service {
     const synced: Service = {
       name: 'caches',
       start: async () => {
-        await Promise.all(cluster.informers.map((informer) => informer.synced));
+        const filled = Promise.all(cluster.informers.map((informer) => informer.synced));
+        await Promise.race([filled, delay(SYNC_MS, undefined, { ref: false }).then(() => notSynced(cluster))]);
       },
       stop: () => Promise.resolve(),
     };
@@ -55,4 +64,9 @@ export class Controllers implements Service {
     await this.#stop?.();
     this.#stop = null;
   }
+}
+
+function notSynced({ informers }: Cluster): never {
+  const missing = informers.filter(({ hasSynced }) => !hasSynced).map(({ name }) => name);
+  throw new CachesNotFilledError(`no list within ${SYNC_MS / 1000} s from the API server: ${missing.join(', ')}`);
 }

@@ -1,1 +1,1 @@
-export { Controllers, type ControllersOptions } from './controllers.js';
+export { CachesNotFilledError, Controllers, type ControllersOptions } from './controllers.js';

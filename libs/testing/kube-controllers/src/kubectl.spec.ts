@@ -93,9 +93,9 @@ describe('kubectl', () => {
       .map(({ spec }) => spec?.containers[0]?.command?.[1]);
 
   it('rollout status, restart, history, undo, pause, resume and scale of a Deployment', async () => {
-    await kubectl('apply --validate=false -f -', manifest('1'));
+    await kubectl('apply -f -', manifest('1'));
     expect(await kubectl('rollout status deployment/web --timeout=20s')).toContain('successfully rolled out');
-    await kubectl('apply --validate=false -f -', manifest('2'));
+    await kubectl('apply -f -', manifest('2'));
     expect(await kubectl('rollout status deployment/web --timeout=20s')).toContain('successfully rolled out');
     expect(await versions()).toEqual(['2', '2', '2']);
     expect(await kubectl('rollout history deployment/web')).toMatch(/1\s+version 1\n2\s+version 2/);
@@ -122,7 +122,7 @@ describe('kubectl', () => {
 
   it('a rollout that cannot make progress is reported as failed by rollout status', async () => {
     await kubelet.stop();
-    await kubectl('apply --validate=false -f -', manifest('1'));
+    await kubectl('apply -f -', manifest('1'));
     await kubectl('patch deployment web -p {"spec":{"progressDeadlineSeconds":1,"minReadySeconds":0}}');
     await expect(kubectl('rollout status deployment/web --timeout=20s')).rejects.toThrow(
       'exceeded its progress deadline',
@@ -130,7 +130,7 @@ describe('kubectl', () => {
   }, 60_000);
 
   it('wait for a Job to complete', async () => {
-    await kubectl('apply --validate=false -f -', job);
+    await kubectl('apply -f -', job);
     const finished = new Set<string>();
     await until(async () => {
       for (const { metadata, status } of kubelet.pods) {
@@ -149,9 +149,9 @@ describe('kubectl', () => {
     'rollout status, history and undo of a %s',
     async (kind) => {
       const name = `${kind.toLowerCase()}/agent`;
-      await kubectl('apply --validate=false -f -', workload(kind, '1'));
+      await kubectl('apply -f -', workload(kind, '1'));
       await kubectl(`rollout status ${name} --timeout=20s`);
-      await kubectl('apply --validate=false -f -', workload(kind, '2'));
+      await kubectl('apply -f -', workload(kind, '2'));
       await kubectl(`rollout status ${name} --timeout=20s`);
       expect(await versions()).toEqual(['2', '2']);
       await kubectl(`rollout undo ${name} --to-revision=1`);

@@ -70,7 +70,7 @@ describe('ClusterDns', () => {
   const fails = async (lookup: Promise<unknown>): Promise<string> =>
     lookup.then(
       () => 'found',
-      (failure: { code: string }) => failure.code,
+      (failure: unknown) => (failure as { code: string }).code,
     );
 
   it('a Service has its addresses of both families', async () => {
