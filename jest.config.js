@@ -1,4 +1,9 @@
 // One jest process for every unit and component test; `e2e/jest.config.js` is run on its own (it needs root).
 module.exports = {
-  projects: ['<rootDir>/apps/*/jest.config.js', '<rootDir>/libs/*/jest.config.js', '<rootDir>/libs/testing/*/jest.config.js'],
+  projects: [
+    '<rootDir>/apps/*/jest.config.js',
+    '<rootDir>/libs/*/jest.config.js',
+    '<rootDir>/libs/testing/*/jest.config.js',
+    '<rootDir>/bench/jest.config.js',
+  ],
 };

@@ -1,14 +1,16 @@
-// Bundles one app: `src/main.ts` to `dist/apps/<app>/main.cjs`, and each `*.entry.ts` (worker threads, the CNI plugin) to
-// `<name>.cjs` beside it. koffi stays outside: its native file is found at run time.
+// Bundles one program: `main.ts` of `apps/<name>/src` (or of `bench/src`) to `dist/apps/<name>/main.cjs` (`dist/bench`), and
+// each `*.entry.ts` (worker threads, the CNI plugin) to `<name>.cjs` beside it. koffi stays outside: its native file is found
+// at run time.
 import { build } from 'esbuild';
 import { globSync } from 'node:fs';
 import { basename } from 'node:path';
 
-const app = process.argv[2];
-const entries = [`apps/${app}/src/main.ts`, ...globSync(`apps/${app}/src/**/*.entry.ts`)];
+const name = process.argv[2];
+const folder = name === 'bench' ? 'bench' : `apps/${name}`;
+const entries = [`${folder}/src/main.ts`, ...globSync(`${folder}/src/**/*.entry.ts`)];
 await build({
   entryPoints: entries.map((file) => ({ in: file, out: basename(file).replace(/(\.entry)?\.ts$/, '') })),
-  outdir: `dist/apps/${app}`,
+  outdir: `dist/${folder}`,
   outExtension: { '.js': '.cjs' },
   bundle: true,
   platform: 'node',

@@ -11,7 +11,8 @@ mkdirSync('tmp/pgv/validate', { recursive: true });
 // The protoc-gen-validate copy in that package predates `ignore_empty`, which its Envoy protos use, and buf refuses an
 // unknown option. Nobody reads these options here, so a placeholder field in a temporary copy is enough.
 const validate = readFileSync(`${deps}/protoc-gen-validate/validate/validate.proto`, 'utf8').replaceAll('\r', '');
-const rules = /(message (?:String|Bytes|Repeated|Map|S?Fixed(?:32|64)|[SU]?Int(?:32|64)|Float|Double)Rules \{\n)(?![^}]*ignore_empty)/g;
+const rules =
+  /(message (?:String|Bytes|Repeated|Map|S?Fixed(?:32|64)|[SU]?Int(?:32|64)|Float|Double)Rules \{\n)(?![^}]*ignore_empty)/g;
 writeFileSync('tmp/pgv/validate/validate.proto', validate.replace(rules, '$1    optional bool ignore_empty = 1000;\n'));
 
 const roots = ['protos', 'tmp/pgv', `${deps}/envoy-api`, `${deps}/xds`, `${deps}/googleapis`];

@@ -1,9 +1,9 @@
 import { toError } from '@weft/result';
+import { bench } from './commands/bench.js';
 import { down } from './commands/down.js';
 import { status } from './commands/status.js';
 import { test } from './commands/test.js';
 import { up } from './commands/up.js';
-import { CommandFailure } from './errors.js';
 import { parseOptions, type CommandOptions } from './options.js';
 
 async function run(options: CommandOptions, root: string): Promise<number> {
@@ -19,7 +19,7 @@ async function run(options: CommandOptions, root: string): Promise<number> {
     case 'test':
       return test(options, root);
     case 'bench':
-      throw new CommandFailure('bench is not built in yet');
+      return bench(options, root);
   }
 }
 

@@ -5,7 +5,7 @@ export class Terminal {
   constructor(private readonly quiet: boolean) {}
 
   get columns(): number {
-    return process.stdout.columns ?? 160;
+    return process.stdout.isTTY ? process.stdout.columns : 200;
   }
 
   get interactive(): boolean {

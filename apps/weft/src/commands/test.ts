@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandOptions } from '../options.js';
+import { runProgram } from './run-program.js';
 import { Terminal } from './terminal.js';
 
 interface JestReport {
@@ -19,7 +19,7 @@ export async function test({ rest }: CommandOptions, root: string): Promise<numb
   const terminal = new Terminal(false);
   const run = (title: string, argv: readonly string[]): Promise<number> => {
     terminal.step(title);
-    return runProgram(root, argv);
+    return runProgram(root, argv, { NX_DAEMON: 'false', NX_NO_CLOUD: 'true', NX_TUI: 'false' });
   };
   let failures = 0;
   if (rest.length === 0) {
@@ -66,17 +66,4 @@ function readReport(file: string): JestReport {
   } catch {
     return { numPassedTests: 0, numFailedTests: 0, numFailedTestSuites: 0, numPendingTests: 0 };
   }
-}
-
-function runProgram(cwd: string, [program = '', ...args]: readonly string[]): Promise<number> {
-  return new Promise((resolve) => {
-    // jest reports on stderr; both go to our stdout, so that a log reads in order.
-    const child = spawn(program, args, {
-      cwd,
-      stdio: ['ignore', 1, 1],
-      env: { ...process.env, NX_DAEMON: 'false', NX_NO_CLOUD: 'true', NX_TUI: 'false' },
-    });
-    child.on('error', () => resolve(127));
-    child.on('close', (code) => resolve(code ?? 1));
-  });
 }
