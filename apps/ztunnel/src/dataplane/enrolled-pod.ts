@@ -22,6 +22,7 @@ export class EnrolledPod {
       this.stopListening();
       throw cause;
     }
+    this.services.pod.allowTimeWaitReuse();
   }
 
   stopListening(): void {

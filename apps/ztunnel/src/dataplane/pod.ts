@@ -5,6 +5,7 @@ import { Dial, type DialOutcome } from './dial.js';
 import type { EventLoop } from './event-loop.js';
 import type { DataPlaneLimits } from './limits.js';
 import type { InboundVerdict, OutboundPlan } from './messages.js';
+import { TimeWaitReuse } from './time-wait-reuse.js';
 
 /** Something that must end with its pod. */
 export interface PodMember {
@@ -31,6 +32,7 @@ export class Pod {
   sourceIdentity: string;
   readonly #members = new Set<PodMember>();
   #removed = false;
+  #timeWaitReuse: TimeWaitReuse | null = null;
 
   constructor(private readonly parts: PodParts) {
     ({ uid: this.uid, plans: this.plans, verdicts: this.verdicts, sourceIdentity: this.sourceIdentity } = parts);
@@ -59,7 +61,13 @@ export class Pod {
     this.plans.close();
     this.verdicts.close();
     for (const member of [...this.#members]) member.endWithPod(why);
+    this.#timeWaitReuse?.restore();
     this.parts.loop.close(this.parts.netnsFd);
+  }
+
+  /** See `TimeWaitReuse`. Does nothing where the kernel's settings may not be written. */
+  allowTimeWaitReuse(): void {
+    this.#timeWaitReuse = TimeWaitReuse.enable(this.parts.netnsFd);
   }
 
   /** A listening socket in the pod's namespace, for both families where there is IPv6. Throws SystemCallError. */
