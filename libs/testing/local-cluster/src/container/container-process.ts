@@ -9,7 +9,7 @@ import type { PipePool } from '../process/pipe-pool.js';
 import { childrenOf, signalProcess } from '../process/process-table.js';
 import { exitCodeOf } from '../process/run-command.js';
 import type { ContainerLog } from './container-log.js';
-import { userCommand, type ContainerSpec } from './container-spec.js';
+import { initCommand, userCommand, type ContainerSpec } from './container-spec.js';
 
 /** The container could not be set up, so its command never ran. */
 export class ContainerStartError extends MeshError {
@@ -173,11 +173,11 @@ async function spawnInit(host: ContainerHost, spec: ContainerSpec, log: Containe
       spec.hostname,
       spec.workingDir,
       spec.privileged ? 'all' : 'few',
-      ...userCommand(spec, spec.command, rootless),
+      ...initCommand(spec, rootless),
     ];
     const child = node.spawn(argv, {
       env: node.rootEnvironment,
-      stdio: ['ignore', out.writeFd, errors.writeFd, 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', out.writeFd, errors.writeFd],
       detached: true,
     });
     child.on('error', () => undefined);
@@ -185,14 +185,26 @@ async function spawnInit(host: ContainerHost, spec: ContainerSpec, log: Containe
       log.attach(new Socket({ fd: out.readFd, readable: true, writable: false }), 'stdout'),
       log.attach(new Socket({ fd: errors.readFd, readable: true, writable: false }), 'stderr'),
     ];
-    return { process: child, streams, verdict: readVerdict(child.stdio[3] as Socket) };
+    return { process: child, streams, verdict: readVerdict(child) };
   } finally {
     for (const fd of own) closeSync(fd);
   }
 }
 
-/** The first line, or what there was of it at the end. Waiting for the end is no use: `unshare` keeps the descriptor open. */
-function readVerdict(stream: Socket): Promise<string> {
+const MAX_COMPLAINT_CHARS = 2_000;
+
+/**
+ * The first line on descriptor 3; if the child ends before that, what it complained about. Waiting for the end of descriptor 3
+ * is no use: `unshare` keeps it open.
+ */
+function readVerdict(child: ChildProcess): Promise<string> {
+  const stream = child.stdio[3] as Socket;
+  let complaint = '';
+  child
+    .stderr!.on('error', () => undefined)
+    .on('data', (chunk: Buffer) => {
+      if (complaint.length < MAX_COMPLAINT_CHARS) complaint += chunk.toString('utf8');
+    });
   return new Promise((resolve) => {
     let text = '';
     stream.on('data', (chunk: Buffer) => {
@@ -200,6 +212,10 @@ function readVerdict(stream: Socket): Promise<string> {
       if (text.includes('\n')) stream.destroy();
     });
     stream.on('error', () => undefined);
-    stream.once('close', () => resolve(text));
+    stream.once('close', () => {
+      if (text.includes('\n')) resolve(text);
+      else if (child.exitCode !== null || child.signalCode !== null) resolve(complaint);
+      else child.once('close', () => resolve(complaint));
+    });
   });
 }

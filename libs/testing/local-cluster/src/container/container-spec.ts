@@ -68,19 +68,33 @@ export function capabilitiesOf(
   return [...new Set([...kept, ...add])].sort();
 }
 
-/** The command line that becomes another user with fewer rights, sets the environment and the directory, and runs the command. */
+/** The command line that becomes the container's user with its rights, sets the environment and the directory, and runs a command. */
 export function userCommand(spec: ContainerSpec, command: readonly string[], rootless: boolean): readonly string[] {
+  return [...becomeUser(spec, rootless), ...withEnvironment(spec, command)];
+}
+
+/**
+ * The same for the container's own command, which runs under a shell with the same user and rights: as pid 1 that shell reaps
+ * orphans, and hooks may open its descriptors (`/proc/1/fd/1`) as they may in other runtimes.
+ */
+export function initCommand(spec: ContainerSpec, rootless: boolean): readonly string[] {
+  const init = ['/bin/sh', '-c', '"$@"; exit $?', 'init'];
+  return [...becomeUser(spec, rootless), ...init, ...withEnvironment(spec, spec.command)];
+}
+
+function withEnvironment(spec: ContainerSpec, command: readonly string[]): readonly string[] {
   const environment = spec.env.map(([key, value]) => `${key}=${value}`);
-  const run = ['/usr/bin/env', '-i', '-C', spec.workingDir, ...environment, ...command];
+  return ['/usr/bin/env', '-i', '-C', spec.workingDir, ...environment, ...command];
+}
+
+function becomeUser(spec: ContainerSpec, rootless: boolean): readonly string[] {
   const { uid, gid, groups } = spec.user;
   // A user namespace holds one user; another one needs a namespace of its own, in which it is that user.
-  if (rootless)
-    return uid === 0 ? run : ['/usr/bin/unshare', '--user', `--map-user=${uid}`, `--map-group=${gid}`, ...run];
+  if (rootless) return uid === 0 ? [] : ['/usr/bin/unshare', '--user', `--map-user=${uid}`, `--map-group=${gid}`];
   const limits = limitsOf(spec);
-  if (uid === 0 && gid === 0 && groups.length === 0)
-    return limits.length === 0 ? run : ['/usr/bin/setpriv', ...limits, ...run];
+  if (uid === 0 && gid === 0 && groups.length === 0) return limits.length === 0 ? [] : ['/usr/bin/setpriv', ...limits];
   const membership = groups.length === 0 ? '--clear-groups' : `--groups=${groups.join(',')}`;
-  return ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${gid}`, membership, ...limits, ...run];
+  return ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${gid}`, membership, ...limits];
 }
 
 function limitsOf(spec: ContainerSpec): readonly string[] {

@@ -20,6 +20,8 @@ export interface SpawnOptions extends ClusterOptions {
   readonly hostPort?: number;
   /** `bound` clusters end with the process that started them; `detached` ones go on. Default `detached`. */
   readonly lifetime?: 'bound' | 'detached';
+  /** Use a user namespace even as root, which is what users who are not root always get. */
+  readonly userNamespace?: boolean;
   readonly onProgress?: (step: string) => void;
   /** Default 60 s. */
   readonly timeoutMs?: number;
@@ -52,7 +54,7 @@ done
 export async function spawnCluster(options: SpawnOptions): Promise<ClusterHandle> {
   const { onProgress = () => undefined, timeoutMs = 60_000, stateDir } = options;
   checkClusterOptions(options);
-  const root = process.getuid?.() === 0;
+  const root = process.getuid?.() === 0 && options.userNamespace !== true;
   onProgress('checking the kernel');
   await checkRequirements(root);
   await cleanupStale(stateDir);

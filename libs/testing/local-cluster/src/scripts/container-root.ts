@@ -1,12 +1,12 @@
 import { OVERLAY_ROOT } from './overlay-root.js';
 
 /**
- * Builds the root of one container inside its fresh mount, pid, uts and ipc namespaces, then runs the command as a child of
- * this shell, which stays as pid 1 to reap what the command leaves behind.
+ * Builds the root of one container inside its fresh mount, pid, uts and ipc namespaces, then becomes the container's init.
  *
  * Arguments: the container's directory, its hostname, its working directory, `all` or `few` devices, then the command.
  * The directory holds `mounts`: lines of `source TAB target TAB ro|rw TAB private|slave TAB type`, sources as the node sees
- * them. Descriptor 3 hears `error <text>` or `ready <pid of this shell as the node sees it>`.
+ * them. Descriptor 3 hears `error <text>` or `ready <pid of this shell as the node sees it>`; 4 and 5 become
+ * the standard output and error of the command, so that nothing but its own words is in its log.
  */
 export const CONTAINER_ROOT_SCRIPT = `
 ${OVERLAY_ROOT}
@@ -57,7 +57,6 @@ problem=$(pivot_root . run/.old 2>&1) || fail "pivot_root: $problem"
 cd /
 umount -l /run/.old && rmdir /run/.old || fail 'cannot leave the old root'
 printf 'ready %s\\n' "$self" >&3
-exec 3>&-
-"$@"
-exit $?
+exec 3>&- >&4 2>&5 4>&- 5>&-
+exec "$@"
 `;
