@@ -13,9 +13,11 @@ import { until } from '@weft/testing-fixtures';
 import { ApiServer } from '@weft/testing-kube-apiserver';
 import { createControlPlane } from './app.js';
 import { parseControlPlaneConfig } from './config.js';
-import { AUTHORIZATION_POLICIES, SERVICE_ENTRIES, type MeshObject } from './kube-resources.js';
+import { AUTHORIZATION_POLICIES, SERVICE_ENTRIES } from './kube-resources.js';
 import { TestProxy } from './testing/test-proxy.js';
 
+// Other work on the machine may slow the whole app down; no wait below is a sleep.
+jest.setTimeout(20_000);
 const log = createLogger('test', 'silent');
 const disposers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -77,7 +79,7 @@ describe('on a Kubernetes API server', () => {
       {
         metadata: { name: 'p', namespace: 'shop' },
         spec: { rules: [{ to: [{ operation: { methods: ['GET'] } }] }] },
-      } as MeshObject,
+      },
       { fieldManager: 'user' },
     );
     await kube.apply(
@@ -90,7 +92,7 @@ describe('on a Kubernetes API server', () => {
           ports: [{ number: 443, name: 'tls' }],
           endpoints: [{ address: '192.0.2.1' }, { address: 'not an address' }],
         },
-      } as MeshObject,
+      },
       { fieldManager: 'user' },
     );
     await until(

@@ -25,6 +25,8 @@ const FRESH_MS = 30_000;
 /** While the API server cannot be asked, a token that was good counts as good for so long. */
 const STALE_MS = 10 * 60_000;
 const MAX_TOKEN_CHARS = 16_384;
+/** Strangers must not turn us into a flood against the API server. */
+const MAX_REVIEWS_UNDER_WAY = 64;
 
 /**
  * Says who a client is by its service account token, and whether it may see the mesh. Only positive answers of the API
@@ -32,6 +34,7 @@ const MAX_TOKEN_CHARS = 16_384;
  */
 export class CallerAuthenticator {
   readonly #known = new LRUCache<string, Known>({ max: 10_000 });
+  #underWay = 0;
 
   constructor(private readonly options: CallerAuthenticatorOptions) {}
 
@@ -59,6 +62,8 @@ export class CallerAuthenticator {
     const known = expiryMs(token) > clock.now() ? this.#known.get(key) : undefined;
     const ageMs = known === undefined ? Infinity : clock.now() - known.reviewedAtMs;
     if (known !== undefined && ageMs < FRESH_MS) return ok(known.account);
+    if (this.#underWay >= MAX_REVIEWS_UNDER_WAY) return unavailable('too many token reviews are under way, try again');
+    this.#underWay++;
     try {
       const verdict = await reviewToken(token, [audience]);
       const match = verdict.authenticated ? SERVICE_ACCOUNT_USER.exec(verdict.username) : null;
@@ -72,11 +77,14 @@ export class CallerAuthenticator {
     } catch (thrown) {
       log.warn({ err: toError(thrown).message, known: known?.account }, 'the API server cannot review a token');
       if (known !== undefined && ageMs < STALE_MS) return ok(known.account);
-      return err({ code: status.UNAVAILABLE, message: 'token review is not available, try again' });
+      return unavailable('token review is not available, try again');
+    } finally {
+      this.#underWay--;
     }
   }
 }
 
+const unavailable = (message: string): Result<never, XdsRefusal> => err({ code: status.UNAVAILABLE, message });
 const unauthenticated = (message: string): Result<never, XdsRefusal> => err({ code: status.UNAUTHENTICATED, message });
 
 /** From the token itself, which the API server has vouched for; 0 if it has none. */

@@ -56,6 +56,8 @@ interface Watch {
 const WILDCARD = '*';
 /** A client that acknowledges nothing for so long is sent changes all the same. */
 const ACK_DEADLINE_MS = 30_000;
+/** A client that asks on and on without acknowledging costs no more memory than this many answers. */
+const MAX_IN_FLIGHT = 1024;
 
 /**
  * The server half of incremental xDS for one stream, without sockets or clock. Changes are held back while a response of
@@ -239,6 +241,7 @@ export class DeltaServerSession {
   #send(watch: Watch, changes: EncodedChanges, version: number, nowMs: number): DeltaPush {
     watch.position = Math.max(watch.position, version);
     const nonce = String(++this.#nonces);
+    if (watch.inFlight.size >= MAX_IN_FLIGHT) watch.inFlight.delete(watch.inFlight.keys().next().value!);
     watch.inFlight.set(nonce, { version: watch.position, sentAtMs: nowMs });
     return { typeUrl: watch.store.typeUrl, nonce, version: String(watch.position), changes };
   }
