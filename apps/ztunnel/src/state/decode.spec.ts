@@ -5,8 +5,6 @@ import {
   Service_Visibility,
   TunnelProtocol,
   WorkloadStatus,
-  type Service as ServiceMessage,
-  type Workload as WorkloadMessage,
 } from '@weft/xds/gen/mesh/workload/workload.js';
 import {
   bytes,

@@ -31,12 +31,25 @@ export class FakeAgent {
     connection.on('close', () => (this.closed = true));
   }
 
+  /** Adds a pod of namespace `shop` with its real network namespace; `netnsFd` stays the caller's. */
+  async addPod(uid: string, name: string, netnsFd: number): Promise<string> {
+    const before = this.received.length;
+    const workloadInfo = { name, namespace: 'shop', serviceAccount: name };
+    const request = WorkloadRequest.fromPartial({ payload: { $case: 'add', value: { uid, workloadInfo } } });
+    await this.connection.send(WorkloadRequest.encode(request).finish(), [netnsFd]);
+    return this.#answer(before);
+  }
+
   /** Sends a request and returns the error of its ack. */
   async ask(payload: ZdsPayload, fds = payload.$case === 'add' ? 1 : 0): Promise<string> {
     const before = this.received.length;
     const opened = Array.from({ length: fds }, () => openSync('/dev/null', 'r'));
     await this.connection.send(encodeRequest(payload), opened);
     opened.forEach(closeDescriptor);
+    return this.#answer(before);
+  }
+
+  async #answer(before: number): Promise<string> {
     await until(() => this.received.length > before, 'the request is answered');
     const { payload: reply } = WorkloadResponse.decode(this.received.at(-1)!);
     return reply?.value.error ?? 'no ack';
