@@ -1,6 +1,7 @@
 // Packages that ship only ES modules; jest runs CommonJS, so SWC has to transform them.
 const esmOnly = [
   '@kubernetes/client-node',
+  '@marcbachmann/cel-js',
   'openid-client',
   'oauth4webapi',
   'jose',

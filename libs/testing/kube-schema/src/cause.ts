@@ -20,7 +20,9 @@ export interface Cause {
 
 /** The text Kubernetes makes of causes: `field: message` or `[a: b, c: d]`. */
 export function formatCauses(causes: readonly Cause[]): string {
-  const lines = [...new Set(causes.map((cause) => (cause.field === '' ? cause.message : `${cause.field}: ${cause.message}`)))];
+  const lines = [
+    ...new Set(causes.map((cause) => (cause.field === '' ? cause.message : `${cause.field}: ${cause.message}`))),
+  ];
   return lines.length === 1 ? lines[0]! : `[${lines.join(', ')}]`;
 }
 

@@ -20,9 +20,11 @@ export interface DecodeProblem {
 export function decodeProblems(resource: ResourceInfo, object: JsonObject): readonly DecodeProblem[] {
   const { schema } = resource;
   if (schema === undefined) return [];
-  const unknown = prune(schema, object).pruned.map(
-    (path): DecodeProblem => ({ kind: 'unknown-field', path, message: `unknown field ${JSON.stringify(path)}` }),
-  );
+  const unknown = prune(schema, object).pruned.map((path): DecodeProblem => ({
+    kind: 'unknown-field',
+    path,
+    message: `unknown field ${JSON.stringify(path)}`,
+  }));
   if (resource.custom) return unknown;
   const wrong = firstWrongType(schema, object, { struct: resource.kind, path: '' });
   return wrong === undefined ? unknown : [wrong, ...unknown];
@@ -67,9 +69,13 @@ function first<T>(items: readonly T[], check: (item: T) => DecodeProblem | undef
 }
 
 function inObject(schema: Schema, value: JsonObject, place: Place): DecodeProblem | undefined {
-  const struct = schema.definition === undefined ? place.struct : schema.definition.slice(schema.definition.lastIndexOf('.') + 1);
+  const struct =
+    schema.definition === undefined ? place.struct : schema.definition.slice(schema.definition.lastIndexOf('.') + 1);
   return first(Object.entries(value), ([key, item]) => {
-    const field = schema.properties !== undefined && Object.hasOwn(schema.properties, key) ? schema.properties[key] : schema.additional;
+    const field =
+      schema.properties !== undefined && Object.hasOwn(schema.properties, key)
+        ? schema.properties[key]
+        : schema.additional;
     if (field === undefined) return undefined;
     return firstWrongType(field, item, { struct, path: place.path === '' ? key : `${place.path}.${key}` });
   });
@@ -82,7 +88,10 @@ function isIntegerOf(schema: Schema, value: unknown): boolean {
 }
 
 function mismatch(schema: Schema, value: unknown, place: Place): DecodeProblem {
-  const where = place.path === '' ? `Go value of type ${goType(schema)}` : `Go struct field ${place.struct}.${place.path} of type ${goType(schema)}`;
+  const where =
+    place.path === ''
+      ? `Go value of type ${goType(schema)}`
+      : `Go struct field ${place.struct}.${place.path} of type ${goType(schema)}`;
   return wrongType(place, `json: cannot unmarshal ${goKind(value)} into ${where}`);
 }
 
@@ -129,7 +138,10 @@ function stringProblem(schema: Schema, value: string, place: Place): DecodeProbl
     const text = JSON.stringify(value);
     return wrongType(place, `parsing time ${text} as "2006-01-02T15:04:05Z07:00": cannot parse ${text} as "2006"`);
   }
-  if (schema.format === 'byte' && !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value.replace(/[\r\n]/g, ''))) {
+  if (
+    schema.format === 'byte' &&
+    !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value.replace(/[\r\n]/g, ''))
+  ) {
     const at = Math.max(0, value.search(/[^A-Za-z0-9+/=\r\n]/));
     return wrongType(place, `illegal base64 data at input byte ${at}`);
   }
@@ -138,9 +150,14 @@ function stringProblem(schema: Schema, value: string, place: Place): DecodeProbl
 
 function intOrStringProblem(schema: Schema, value: unknown, place: Place): DecodeProblem | undefined {
   if (schema.format !== 'quantity') {
-    return typeof value === 'string' || Number.isInteger(value) ? undefined : mismatch({ type: 'string' }, value, place);
+    return typeof value === 'string' || Number.isInteger(value)
+      ? undefined
+      : mismatch({ type: 'string' }, value, place);
   }
   const text = typeof value === 'number' ? String(value) : value;
   if (typeof text === 'string' && parseQuantity(text) !== undefined) return undefined;
-  return wrongType(place, `quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`);
+  return wrongType(
+    place,
+    `quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`,
+  );
 }

@@ -43,6 +43,11 @@ export {
   type LabelRequirement,
   type LabelSelector,
 } from './selector/label-selector.js';
-export { matchesFields, parseFieldSelector, type FieldRequirement, type FieldSelector } from './selector/field-selector.js';
+export {
+  matchesFields,
+  parseFieldSelector,
+  type FieldRequirement,
+  type FieldSelector,
+} from './selector/field-selector.js';
 export { openApiV2 } from './openapi/open-api-v2.js';
 export { openApiV3, openApiV3Index } from './openapi/open-api-v3.js';

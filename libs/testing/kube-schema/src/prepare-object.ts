@@ -54,7 +54,8 @@ function prepareNamespace(namespace: JsonObject, metadata: JsonObject): void {
 function prepareJob(job: JsonObject, metadata: JsonObject): void {
   const spec = asObject(job['spec']);
   const uid = asString(metadata['uid']);
-  if (uid === '' || spec['manualSelector'] === true || spec['selector'] !== undefined || !isObject(spec['template'])) return;
+  if (uid === '' || spec['manualSelector'] === true || spec['selector'] !== undefined || !isObject(spec['template']))
+    return;
   const template = spec['template'];
   const meta = asObject(template['metadata']);
   const name = asString(metadata['name']);
@@ -75,13 +76,25 @@ export function hasStatus(resource: ResourceInfo): boolean {
 }
 
 /** Metadata that only the server writes. */
-const SERVER_METADATA = ['uid', 'creationTimestamp', 'generation', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink'];
+const SERVER_METADATA = [
+  'uid',
+  'creationTimestamp',
+  'generation',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'selfLink',
+];
 
 /**
  * What an update may carry: to the main resource it keeps the old `status`; to `status` it keeps all of the old object but `status` and some metadata.
  * Counts `metadata.generation` up when anything but metadata and status changed. Also keeps what the client may not clear (uid, creationTimestamp, clusterIP...).
  */
-export function prepareUpdate(resource: ResourceInfo, object: JsonObject, old: JsonObject, subresource = ''): JsonObject {
+export function prepareUpdate(
+  resource: ResourceInfo,
+  object: JsonObject,
+  old: JsonObject,
+  subresource = '',
+): JsonObject {
   if (subresource === 'status') return statusUpdate(resource, object, old);
   const result = cloneJson(object);
   keepServerMetadata(result, old);
@@ -98,14 +111,20 @@ function withGeneration(resource: ResourceInfo, object: JsonObject, old: JsonObj
   if (!resource.hasGeneration) return object;
   const before = dig(old, 'metadata', 'generation');
   const generation = typeof before === 'number' ? before : 0;
-  const deleted = dig(old, 'metadata', 'deletionTimestamp') === undefined && dig(object, 'metadata', 'deletionTimestamp') !== undefined;
-  const next = deleted || !equalJson(countedPart(resource, defaultObject(resource, object)), countedPart(resource, old)) ? generation + 1 : generation;
+  const deleted =
+    dig(old, 'metadata', 'deletionTimestamp') === undefined &&
+    dig(object, 'metadata', 'deletionTimestamp') !== undefined;
+  const next =
+    deleted || !equalJson(countedPart(resource, defaultObject(resource, object)), countedPart(resource, old))
+      ? generation + 1
+      : generation;
   return { ...object, metadata: { ...asObject(object['metadata']), generation: next } };
 }
 
 function countedPart(resource: ResourceInfo, object: JsonObject): JsonObject {
   const rest = { ...object };
-  for (const key of ['metadata', 'apiVersion', 'kind', ...(hasStatus(resource) ? ['status'] : [])]) Reflect.deleteProperty(rest, key);
+  for (const key of ['metadata', 'apiVersion', 'kind', ...(hasStatus(resource) ? ['status'] : [])])
+    Reflect.deleteProperty(rest, key);
   return rest;
 }
 
@@ -161,6 +180,9 @@ function keepClusterIps(spec: JsonObject, before: JsonObject): void {
     const missing = spec[key] === undefined || spec[key] === null || spec[key] === '';
     if (missing && before[key] !== undefined) spec[key] = cloneJson(before[key]);
   }
+  // A client that only knows the single field changes it alone; the list follows.
+  if (spec['clusterIP'] !== before['clusterIP'] && equalJson(spec['clusterIPs'], before['clusterIPs']))
+    spec['clusterIPs'] = [spec['clusterIP']];
   const nodePorts = new Map(asList(before['ports']).map((port) => [portKey(port), dig(port, 'nodePort')]));
   const needsNodePort = spec['type'] === 'NodePort' || spec['type'] === 'LoadBalancer';
   if (!needsNodePort) return;

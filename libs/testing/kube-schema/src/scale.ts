@@ -8,7 +8,9 @@ export function readScale(resource: ResourceInfo, object: JsonObject): JsonObjec
   if (scale === undefined) return undefined;
   const selector = scale.labelSelectorPath === undefined ? undefined : dig(object, ...pathOf(scale.labelSelectorPath));
   const metadata = asObject(object['metadata']);
-  const kept = ['name', 'namespace', 'uid', 'resourceVersion', 'creationTimestamp'].filter((key) => metadata[key] !== undefined);
+  const kept = ['name', 'namespace', 'uid', 'resourceVersion', 'creationTimestamp'].filter(
+    (key) => metadata[key] !== undefined,
+  );
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',

@@ -14,7 +14,12 @@ export interface ObjectProblems {
 }
 
 /** Judges a defaulted object: metadata, then the type's own rules. With `old` also the immutable fields. Never throws. */
-export function validateObject(resource: ResourceInfo, object: JsonObject, old?: JsonObject, subresource = ''): ObjectProblems {
+export function validateObject(
+  resource: ResourceInfo,
+  object: JsonObject,
+  old?: JsonObject,
+  subresource = '',
+): ObjectProblems {
   if (resource.virtual) return { causes: [], warnings: [] };
   const problems = new Problems();
   validateMetadata(resource, object, problems);
@@ -24,5 +29,5 @@ export function validateObject(resource: ResourceInfo, object: JsonObject, old?:
   } else if (subresource === '' || subresource === 'scale') {
     validateBuiltin(resource, object, old, problems);
   }
-  return { causes: problems.causes, warnings: [] };
+  return { causes: problems.causes, warnings: problems.warnings };
 }

@@ -11,7 +11,8 @@ export type Atom = 'leaf' | 'map' | 'list';
 
 export function atomOf(schema: Schema | undefined, value: unknown): Atom {
   if (schema === undefined || isFree(schema)) return schema?.mapType !== 'atomic' && isObject(value) ? 'map' : 'leaf';
-  if (schema.type === 'object' && (isObject(value) || value === null)) return schema.mapType === 'atomic' ? 'leaf' : 'map';
+  if (schema.type === 'object' && (isObject(value) || value === null))
+    return schema.mapType === 'atomic' ? 'leaf' : 'map';
   if (schema.type === 'array' && (Array.isArray(value) || value === null)) {
     return schema.listType === 'set' || schema.listType === 'map' ? 'list' : 'leaf';
   }
@@ -31,7 +32,10 @@ export function rootSchema(schema: Schema | undefined): Schema | undefined {
   let root = roots.get(schema);
   if (root === undefined) {
     const text: Schema = { type: 'string' };
-    root = { ...schema, properties: { ...schema.properties, apiVersion: text, kind: text, metadata: objectMetaSchema() } };
+    root = {
+      ...schema,
+      properties: { ...schema.properties, apiVersion: text, kind: text, metadata: objectMetaSchema() },
+    };
     roots.set(schema, root);
   }
   return root;

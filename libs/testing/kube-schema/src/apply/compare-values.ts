@@ -71,7 +71,11 @@ function walkMap(place: Place, before: unknown, after: unknown): void {
       named: isNamedField(place.schema, name),
       result: place.result,
     };
-    walk(inner, Object.hasOwn(left, name) ? left[name] : undefined, Object.hasOwn(right, name) ? right[name] : undefined);
+    walk(
+      inner,
+      Object.hasOwn(left, name) ? left[name] : undefined,
+      Object.hasOwn(right, name) ? right[name] : undefined,
+    );
   }
 }
 
@@ -81,7 +85,12 @@ function walkList(place: Place, before: unknown, after: unknown): void {
   for (const key of new Set([...left.keys(), ...right.keys()])) {
     const [ours, theirs] = [left.get(key), right.get(key)];
     const element = (ours ?? theirs)!.element;
-    const inner: Place = { schema: place.schema?.items, path: [...place.path, element], named: false, result: place.result };
+    const inner: Place = {
+      schema: place.schema?.items,
+      path: [...place.path, element],
+      named: false,
+      result: place.result,
+    };
     const duplicates = (ours?.items.length ?? 0) > 1 || (theirs?.items.length ?? 0) > 1;
     if (duplicates) record(inner, ours?.items, theirs?.items);
     else walk(inner, ours?.items[0], theirs?.items[0]);

@@ -1,7 +1,13 @@
 import { isObject, setKey, type JsonObject } from '../json.js';
 import type { Schema } from '../schema.js';
 import { childSchema } from './atom.js';
-import { comparePathElements, describePathElement, parsePathElement, printPathElement, type PathElement } from './path-element.js';
+import {
+  comparePathElements,
+  describePathElement,
+  parsePathElement,
+  printPathElement,
+  type PathElement,
+} from './path-element.js';
 
 interface Node {
   readonly element: PathElement;
@@ -94,7 +100,11 @@ export class FieldSet {
       const merged =
         ours === undefined
           ? theirs
-          : { element: ours.element, member: ours.member || theirs.member, children: ours.children.union(theirs.children) };
+          : {
+              element: ours.element,
+              member: ours.member || theirs.member,
+              children: ours.children.union(theirs.children),
+            };
       nodes.set(key, merged);
     }
     return FieldSet.#of(nodes);

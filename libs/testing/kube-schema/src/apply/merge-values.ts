@@ -18,7 +18,11 @@ export function mergeValues(schema: Schema | undefined, live: unknown, applied: 
 function mergeMaps(schema: Schema | undefined, live: JsonObject, applied: JsonObject): JsonObject {
   const result: JsonObject = {};
   for (const [key, value] of Object.entries(live)) {
-    setKey(result, key, mergeValues(fieldSchema(schema, key), value, Object.hasOwn(applied, key) ? applied[key] : undefined));
+    setKey(
+      result,
+      key,
+      mergeValues(fieldSchema(schema, key), value, Object.hasOwn(applied, key) ? applied[key] : undefined),
+    );
   }
   for (const [key, value] of Object.entries(applied)) {
     if (!Object.hasOwn(live, key)) setKey(result, key, cloneJson(value));
@@ -48,7 +52,11 @@ function mergeLists(schema: Schema, live: readonly unknown[], applied: readonly 
       l++;
       continue;
     }
-    if (ours !== undefined && (done.has(ours.key) || (theirs !== undefined && ours.key !== theirs.key && s < shared.length && shared[s] !== ours.key))) {
+    if (
+      ours !== undefined &&
+      (done.has(ours.key) ||
+        (theirs !== undefined && ours.key !== theirs.key && s < shared.length && shared[s] !== ours.key))
+    ) {
       l++;
       continue;
     }

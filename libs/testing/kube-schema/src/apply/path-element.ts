@@ -10,7 +10,7 @@ export type PathElement =
 /** JSON with the keys of objects in order, so that equal elements have equal text. */
 function stableJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item: unknown) => stableJson(item)).join(',')}]`;
-  if (!isObject(value)) return JSON.stringify(value) ?? 'null';
+  if (!isObject(value)) return value === undefined ? 'null' : JSON.stringify(value);
   const keys = Object.keys(value).sort();
   return `{${keys.map((key) => `${JSON.stringify(key)}:${stableJson(value[key])}`).join(',')}}`;
 }

@@ -20,7 +20,11 @@ interface Step {
   readonly subresource?: string;
 }
 
-function apply(live: JsonObject | null, applied: JsonObject, { schema = CONFIG_MAP, manager, force = false, now = T1, subresource = '' }: Step): ApplyOutcome {
+function apply(
+  live: JsonObject | null,
+  applied: JsonObject,
+  { schema = CONFIG_MAP, manager, force = false, now = T1, subresource = '' }: Step,
+): ApplyOutcome {
   return serverSideApply({ schema, live, applied, manager, force, now, subresource });
 }
 
@@ -37,14 +41,22 @@ const configMap = (data: JsonObject, metadata: JsonObject = {}): JsonObject => (
   data,
 });
 
-const deployment = (spec: JsonObject): JsonObject => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'default' }, spec });
+const deployment = (spec: JsonObject): JsonObject => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'web', namespace: 'default' },
+  spec,
+});
 const containers = (...items: readonly JsonObject[]): JsonObject => ({ template: { spec: { containers: items } } });
 const owner = (object: JsonObject, manager: string) =>
-  asList(dig(object, 'metadata', 'managedFields')).find((entry) => dig(entry, 'manager') === manager) as JsonObject | undefined;
+  asList(dig(object, 'metadata', 'managedFields')).find((entry) => dig(entry, 'manager') === manager) as
+    JsonObject | undefined;
 
 describe('server-side apply', () => {
   it('records the applier as owner of what it applied', () => {
-    const object = applied(null, configMap({ key: 'some value' }, { labels: { 'test-label': 'test' } }), { manager: 'kubectl' });
+    const object = applied(null, configMap({ key: 'some value' }, { labels: { 'test-label': 'test' } }), {
+      manager: 'kubectl',
+    });
     expect(dig(object, 'metadata', 'managedFields')).toEqual([
       {
         manager: 'kubectl',
@@ -58,7 +70,10 @@ describe('server-side apply', () => {
   });
 
   it('the field sets of list elements are named by their keys', () => {
-    const object = applied(null, deployment(containers({ name: 'a', image: 'i', ports: [{ containerPort: 80 }] })), { schema: DEPLOYMENT, manager: 'm' });
+    const object = applied(null, deployment(containers({ name: 'a', image: 'i', ports: [{ containerPort: 80 }] })), {
+      schema: DEPLOYMENT,
+      manager: 'm',
+    });
     expect(owner(object, 'm')?.['fieldsV1']).toEqual({
       'f:spec': {
         'f:template': {
@@ -87,9 +102,18 @@ describe('server-side apply', () => {
   });
 
   it('names every conflict, by manager, with the version of updaters', () => {
-    const created = trackUpdate({ schema: DEPLOYMENT, before: null, after: deployment({ replicas: 1, paused: true }), manager: 'kubectl-create', now: T1 });
+    const created = trackUpdate({
+      schema: DEPLOYMENT,
+      before: null,
+      after: deployment({ replicas: 1, paused: true }),
+      manager: 'kubectl-create',
+      now: T1,
+    });
     const live = applied(created, deployment({ revisionHistoryLimit: 3 }), { schema: DEPLOYMENT, manager: 'ops' });
-    const outcome = apply(live, deployment({ replicas: 2, paused: false, revisionHistoryLimit: 4 }), { schema: DEPLOYMENT, manager: 'me' });
+    const outcome = apply(live, deployment({ replicas: 2, paused: false, revisionHistoryLimit: 4 }), {
+      schema: DEPLOYMENT,
+      manager: 'me',
+    });
     expect(outcome).toMatchObject({
       outcome: 'conflict',
       message:
@@ -126,9 +150,18 @@ describe('server-side apply', () => {
   });
 
   it('an element of an associative list is removed with its element, others stay in place', () => {
-    const live = applied(null, deployment(containers({ name: 'a', image: 'a' }, { name: 'b', image: 'b' })), { schema: DEPLOYMENT, manager: 'one' });
-    const injected = applied(live, deployment(containers({ name: 'proxy', image: 'p' })), { schema: DEPLOYMENT, manager: 'injector' });
-    const shrunk = applied(injected, deployment(containers({ name: 'b', image: 'b2' })), { schema: DEPLOYMENT, manager: 'one' });
+    const live = applied(null, deployment(containers({ name: 'a', image: 'a' }, { name: 'b', image: 'b' })), {
+      schema: DEPLOYMENT,
+      manager: 'one',
+    });
+    const injected = applied(live, deployment(containers({ name: 'proxy', image: 'p' })), {
+      schema: DEPLOYMENT,
+      manager: 'injector',
+    });
+    const shrunk = applied(injected, deployment(containers({ name: 'b', image: 'b2' })), {
+      schema: DEPLOYMENT,
+      manager: 'one',
+    });
     expect(dig(shrunk, 'spec', 'template', 'spec', 'containers')).toEqual([
       { name: 'b', image: 'b2' },
       { name: 'proxy', image: 'p' },
@@ -136,8 +169,16 @@ describe('server-side apply', () => {
   });
 
   it('ports with the same number and different protocol are different elements; protocol defaults to TCP', () => {
-    const service = (ports: readonly JsonObject[]): JsonObject => ({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'dns' }, spec: { ports } });
-    const live = applied(null, service([{ port: 53, protocol: 'UDP', name: 'udp' }]), { schema: SERVICE, manager: 'one' });
+    const service = (ports: readonly JsonObject[]): JsonObject => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'dns' },
+      spec: { ports },
+    });
+    const live = applied(null, service([{ port: 53, protocol: 'UDP', name: 'udp' }]), {
+      schema: SERVICE,
+      manager: 'one',
+    });
     const both = applied(live, service([{ port: 53, name: 'tcp' }]), { schema: SERVICE, manager: 'two' });
     expect(dig(both, 'spec', 'ports')).toEqual([
       { port: 53, protocol: 'UDP', name: 'udp' },
@@ -158,20 +199,37 @@ describe('server-side apply', () => {
     const live = applied(null, configMap({}, { finalizers: ['x/a'] }), { manager: 'one' });
     const both = applied(live, configMap({}, { finalizers: ['x/b'] }), { manager: 'two' });
     expect(dig(both, 'metadata', 'finalizers')).toEqual(['x/a', 'x/b']);
-    expect(owner(both, 'two')?.['fieldsV1']).toEqual({ 'f:data': {}, 'f:metadata': { 'f:finalizers': { 'v:"x/b"': {} } } });
+    expect(owner(both, 'two')?.['fieldsV1']).toEqual({
+      'f:data': {},
+      'f:metadata': { 'f:finalizers': { 'v:"x/b"': {} } },
+    });
     expect(dig(applied(both, configMap({}), { manager: 'one' }), 'metadata', 'finalizers')).toEqual(['x/b']);
   });
 
   it('applying the same again changes nothing, not even the time', () => {
     const document = configMap({ a: '1' }, { labels: { l: 'v' } });
     const live = applied(null, document, { manager: 'one' });
-    expect(apply(live, document, { manager: 'one', now: T2 })).toEqual({ outcome: 'applied', object: live, changed: false });
+    expect(apply(live, document, { manager: 'one', now: T2 })).toEqual({
+      outcome: 'applied',
+      object: live,
+      changed: false,
+    });
   });
 
   it('an update takes fields from appliers; the next apply of them conflicts', () => {
     const live = applied(null, configMap({ key: 'a' }), { manager: 'one' });
-    const updated = trackUpdate({ schema: CONFIG_MAP, before: live, after: { ...live, data: { key: 'z' } }, manager: 'editor', now: T2 });
-    expect(owner(updated, 'editor')).toMatchObject({ operation: 'Update', time: T2, fieldsV1: { 'f:data': { 'f:key': {} } } });
+    const updated = trackUpdate({
+      schema: CONFIG_MAP,
+      before: live,
+      after: { ...live, data: { key: 'z' } },
+      manager: 'editor',
+      now: T2,
+    });
+    expect(owner(updated, 'editor')).toMatchObject({
+      operation: 'Update',
+      time: T2,
+      fieldsV1: { 'f:data': { 'f:key': {} } },
+    });
     expect(owner(updated, 'one')).toBeUndefined();
     expect(apply(updated, configMap({ key: 'a' }), { manager: 'one' })).toMatchObject({
       outcome: 'conflict',
@@ -181,9 +239,21 @@ describe('server-side apply', () => {
 
   it('an update without managedFields of its own keeps the book; an empty entry wipes it', () => {
     const live = applied(null, configMap({ key: 'a' }), { manager: 'one' });
-    const plain = trackUpdate({ schema: CONFIG_MAP, before: live, after: configMap({ key: 'a', b: '1' }), manager: 'editor', now: T2 });
+    const plain = trackUpdate({
+      schema: CONFIG_MAP,
+      before: live,
+      after: configMap({ key: 'a', b: '1' }),
+      manager: 'editor',
+      now: T2,
+    });
     expect(owner(plain, 'one')).toBeDefined();
-    const wiped = trackUpdate({ schema: CONFIG_MAP, before: live, after: configMap({ key: 'a' }, { managedFields: [{}] }), manager: 'editor', now: T2 });
+    const wiped = trackUpdate({
+      schema: CONFIG_MAP,
+      before: live,
+      after: configMap({ key: 'a' }, { managedFields: [{}] }),
+      manager: 'editor',
+      now: T2,
+    });
     expect(dig(wiped, 'metadata', 'managedFields')).toBeUndefined();
   });
 
@@ -205,30 +275,48 @@ describe('server-side apply', () => {
     });
     const object = applied(live, configMap({ key: 'b' }), { manager: 'kubectl' });
     expect(object['data']).toEqual({ key: 'b' });
-    expect(JSON.parse(dig(object, 'metadata', 'annotations', 'kubectl.kubernetes.io/last-applied-configuration') as string)).toEqual(configMap({ key: 'b' }));
+    expect(
+      JSON.parse(dig(object, 'metadata', 'annotations', 'kubectl.kubernetes.io/last-applied-configuration') as string),
+    ).toEqual(configMap({ key: 'b' }));
     expect(apply(live, configMap({ key: 'b' }), { manager: 'other' }).outcome).toBe('conflict');
   });
 
   it('apply to status owns status only, under its subresource', () => {
     const live = applied(null, deployment({ replicas: 1 }), { schema: DEPLOYMENT, manager: 'one' });
-    const object = applied(live, { ...deployment({ replicas: 5 }), status: { readyReplicas: 1 } }, { schema: DEPLOYMENT, manager: 'controller', subresource: 'status' });
-    expect(owner(object, 'controller')).toMatchObject({ subresource: 'status', fieldsV1: { 'f:status': { 'f:readyReplicas': {} } } });
+    const object = applied(
+      live,
+      { ...deployment({ replicas: 5 }), status: { readyReplicas: 1 } },
+      { schema: DEPLOYMENT, manager: 'controller', subresource: 'status' },
+    );
+    expect(owner(object, 'controller')).toMatchObject({
+      subresource: 'status',
+      fieldsV1: { 'f:status': { 'f:readyReplicas': {} } },
+    });
   });
 
   it.each<[string, JsonObject, string]>([
     ['an undeclared field', { ...configMap({}), foo: 1 }, '.foo: field not declared in schema'],
     ['a wrong shape', { ...configMap({}), data: 'x' }, '.data: expected map, got &{"x"}'],
     ['managedFields', configMap({}, { managedFields: [] }), 'metadata.managedFields must be nil'],
-    ['a duplicate in a set', configMap({}, { finalizers: ['a', 'a'] }), '.metadata.finalizers: duplicate entries for key [="a"]'],
+    [
+      'a duplicate in a set',
+      configMap({}, { finalizers: ['a', 'a'] }),
+      '.metadata.finalizers: duplicate entries for key [="a"]',
+    ],
   ])('rejects %s', (_what, document, message) => {
-    expect(apply(null, document, { manager: 'm' })).toMatchObject({ outcome: 'rejected', message: expect.stringContaining(message) as string });
+    expect(apply(null, document, { manager: 'm' })).toMatchObject({
+      outcome: 'rejected',
+      message: expect.stringContaining(message) as string,
+    });
   });
 
   it('a list element without its key is rejected with the field', () => {
     const outcome = apply(null, deployment(containers({ image: 'x' })), { schema: DEPLOYMENT, manager: 'm' });
     expect(outcome).toMatchObject({
       outcome: 'rejected',
-      message: expect.stringContaining('.spec.template.spec.containers: element 0: associative list with keys has an element that omits key field "name"') as string,
+      message: expect.stringContaining(
+        '.spec.template.spec.containers: element 0: associative list with keys has an element that omits key field "name"',
+      ) as string,
     });
   });
 
@@ -244,7 +332,11 @@ describe('server-side apply', () => {
               type: 'array',
               'x-kubernetes-list-type': 'map',
               'x-kubernetes-list-map-keys': ['number'],
-              items: { type: 'object', required: ['number'], properties: { number: { type: 'integer' }, name: { type: 'string' } } },
+              items: {
+                type: 'object',
+                required: ['number'],
+                properties: { number: { type: 'integer' }, name: { type: 'string' } },
+              },
             },
             free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
           },
@@ -253,11 +345,34 @@ describe('server-side apply', () => {
     });
     if (!compiled.ok) throw new Error('schema');
     const schema = compiled.value;
-    const resource = (spec: JsonObject): JsonObject => ({ apiVersion: 'g/v1', kind: 'Gateway', metadata: { name: 'g' }, spec });
-    const first = applied(null, resource({ hosts: ['a'], ports: [{ number: 80, name: 'http' }], free: { x: [1], y: { z: 1 } } }), { schema, manager: 'one' });
-    const second = applied(first, resource({ hosts: ['b'], ports: [{ number: 443 }], free: { y: { w: 2 } } }), { schema, manager: 'two' });
-    expect(second['spec']).toEqual({ hosts: ['a', 'b'], ports: [{ number: 80, name: 'http' }, { number: 443 }], free: { x: [1], y: { z: 1, w: 2 } } });
-    const schemaless = serverSideApply({ schema: undefined, live: null, applied: resource({ list: [1] }), manager: 'm', force: false, now: T1 });
+    const resource = (spec: JsonObject): JsonObject => ({
+      apiVersion: 'g/v1',
+      kind: 'Gateway',
+      metadata: { name: 'g' },
+      spec,
+    });
+    const first = applied(
+      null,
+      resource({ hosts: ['a'], ports: [{ number: 80, name: 'http' }], free: { x: [1], y: { z: 1 } } }),
+      { schema, manager: 'one' },
+    );
+    const second = applied(first, resource({ hosts: ['b'], ports: [{ number: 443 }], free: { y: { w: 2 } } }), {
+      schema,
+      manager: 'two',
+    });
+    expect(second['spec']).toEqual({
+      hosts: ['a', 'b'],
+      ports: [{ number: 80, name: 'http' }, { number: 443 }],
+      free: { x: [1], y: { z: 1, w: 2 } },
+    });
+    const schemaless = serverSideApply({
+      schema: undefined,
+      live: null,
+      applied: resource({ list: [1] }),
+      manager: 'm',
+      force: false,
+      now: T1,
+    });
     expect(schemaless).toMatchObject({ outcome: 'applied', changed: true });
   });
 });
@@ -268,7 +383,13 @@ describe('managedFields of updates', () => {
     let before: JsonObject | null = null;
     for (let i = 0; i < 14; i++) {
       const after = { ...object, data: { ...(object['data'] as JsonObject), [`k${i}`]: 'v' } };
-      object = trackUpdate({ schema: CONFIG_MAP, before, after, manager: `m${i}`, now: `2026-01-01T00:00:${String(i).padStart(2, '0')}Z` });
+      object = trackUpdate({
+        schema: CONFIG_MAP,
+        before,
+        after,
+        manager: `m${i}`,
+        now: `2026-01-01T00:00:${String(i).padStart(2, '0')}Z`,
+      });
       before = object;
     }
     const managers = asList(dig(object, 'metadata', 'managedFields')).map((entry) => dig(entry, 'manager'));
@@ -281,16 +402,22 @@ describe('managedFields of updates', () => {
 describe('properties', () => {
   const key = fc.constantFrom('a', 'b', 'c');
   const data = fc.dictionary(key, fc.constantFrom('1', '2'));
-  const env = fc.uniqueArray(fc.record({ name: fc.constantFrom('X', 'Y'), value: fc.constantFrom('1', '2') }), { selector: (item) => item.name });
+  const env = fc.uniqueArray(fc.record({ name: fc.constantFrom('X', 'Y'), value: fc.constantFrom('1', '2') }), {
+    selector: (item) => item.name,
+  });
   const podSpec = fc
-    .uniqueArray(fc.record({ name: key, image: fc.constantFrom('i', 'j'), env }, { requiredKeys: ['name'] }), { selector: (item) => item.name })
+    .uniqueArray(fc.record({ name: key, image: fc.constantFrom('i', 'j'), env }, { requiredKeys: ['name'] }), {
+      selector: (item) => item.name,
+    })
     .map((items) => deployment(containers(...(items as readonly JsonObject[]))));
 
   it('field sets survive printing and parsing', () => {
     const name = fc.oneof(fc.string(), fc.constantFrom('.', '__proto__', 'f:x', 'a.b/c'));
     const element = fc.oneof(
       name.map((text) => ({ kind: 'field', name: text }) as const),
-      fc.dictionary(fc.string({ minLength: 1 }), fc.oneof(fc.string(), fc.integer())).map((keys) => ({ kind: 'key', keys }) as const),
+      fc
+        .dictionary(fc.string({ minLength: 1 }), fc.oneof(fc.string(), fc.integer()))
+        .map((keys) => ({ kind: 'key', keys }) as const),
       fc.oneof(fc.string(), fc.integer(), fc.boolean()).map((value) => ({ kind: 'value', value }) as const),
       fc.nat().map((index) => ({ kind: 'index', index }) as const),
     );
@@ -329,11 +456,15 @@ describe('properties', () => {
   it('two appliers of different keys never disturb each other', () => {
     fc.assert(
       fc.property(data, data, data, (mine, theirs, mineLater) => {
-        const prefixed = (values: JsonObject, prefix: string) => configMap(Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value])));
+        const prefixed = (values: JsonObject, prefix: string) =>
+          configMap(Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value])));
         const one = applied(null, prefixed(mine, 'm-'), { manager: 'me' });
         const two = applied(one, prefixed(theirs, 't-'), { manager: 'they' });
         const three = applied(two, prefixed(mineLater, 'm-'), { manager: 'me' });
-        expect(dig(three, 'data') ?? {}).toEqual({ ...(prefixed(mineLater, 'm-')['data'] as JsonObject), ...(prefixed(theirs, 't-')['data'] as JsonObject) });
+        expect(dig(three, 'data') ?? {}).toEqual({
+          ...(prefixed(mineLater, 'm-')['data'] as JsonObject),
+          ...(prefixed(theirs, 't-')['data'] as JsonObject),
+        });
       }),
     );
   });

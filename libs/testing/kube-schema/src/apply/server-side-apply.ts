@@ -5,7 +5,16 @@ import { rootSchema } from './atom.js';
 import { compareValues } from './compare-values.js';
 import { FieldSet } from './field-set.js';
 import { fieldSetOf } from './field-set-of.js';
-import { ownable, ownerKey, readOwners, withoutManagedFields, writable, writeOwners, type Owner, type Owners } from './managed-fields.js';
+import {
+  ownable,
+  ownerKey,
+  readOwners,
+  withoutManagedFields,
+  writable,
+  writeOwners,
+  type Owner,
+  type Owners,
+} from './managed-fields.js';
 import { mergeValues } from './merge-values.js';
 import { removeItems } from './remove-items.js';
 import { typedProblems } from './typed-problems.js';
@@ -53,7 +62,8 @@ export function serverSideApply(input: ApplyRequest): ApplyOutcome {
   const comparison = compareValues(schema, live, object);
   const touched = ownFields(request, comparison.modified.union(comparison.added));
   const conflicts = conflictsWith(owners, key, touched);
-  if (conflicts.length > 0 && !request.force && !coveredByLastApplied(request, conflicts)) return conflictOutcome(conflicts);
+  if (conflicts.length > 0 && !request.force && !coveredByLastApplied(request, conflicts))
+    return conflictOutcome(conflicts);
 
   for (const { key: other, fields } of conflicts) {
     const owner = owners.get(other)!;
@@ -149,9 +159,14 @@ function conflictsWith(owners: Owners, self: string, touched: FieldSet): readonl
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** kubectl may move from client-side to server-side apply: what it says itself to have applied is no conflict with itself. */
-function coveredByLastApplied({ schema, live, manager, subresource }: ApplyRequest, conflicts: readonly Conflict[]): boolean {
+function coveredByLastApplied(
+  { schema, live, manager, subresource }: ApplyRequest,
+  conflicts: readonly Conflict[],
+): boolean {
   if (manager !== 'kubectl' || (subresource ?? '') !== '') return false;
-  const appliedBefore = [...readOwners(live).values()].some((owner) => owner.manager === 'kubectl' && owner.operation === 'Apply');
+  const appliedBefore = [...readOwners(live).values()].some(
+    (owner) => owner.manager === 'kubectl' && owner.operation === 'Apply',
+  );
   const text = dig(live, 'metadata', 'annotations', LAST_APPLIED);
   if (appliedBefore || typeof text !== 'string') return false;
   const last = parsed(text);
@@ -163,10 +178,14 @@ function coveredByLastApplied({ schema, live, manager, subresource }: ApplyReque
 /** Keeps the annotation of client-side apply true, so that kubectl can go back to it. */
 function refreshLastApplied({ live, applied, manager, subresource }: ApplyRequest, object: JsonObject): JsonObject {
   const annotation = dig(live, 'metadata', 'annotations', LAST_APPLIED);
-  if (manager !== 'kubectl' || (subresource ?? '') !== '' || typeof annotation !== 'string' || annotation === '') return object;
+  if (manager !== 'kubectl' || (subresource ?? '') !== '' || typeof annotation !== 'string' || annotation === '')
+    return object;
   if (dig(object, 'metadata', 'annotations', LAST_APPLIED) === undefined) return object;
   const metadata = asObject(object['metadata']);
-  const annotations = { ...asObject(metadata['annotations']), [LAST_APPLIED]: `${JSON.stringify(withoutLastApplied(applied))}\n` };
+  const annotations = {
+    ...asObject(metadata['annotations']),
+    [LAST_APPLIED]: `${JSON.stringify(withoutLastApplied(applied))}\n`,
+  };
   return { ...object, metadata: { ...metadata, annotations } };
 }
 
@@ -188,7 +207,9 @@ function parsed(text: string): JsonObject | undefined {
 }
 
 function describeOwner(owner: Owner): string {
-  const name = JSON.stringify(owner.manager) + (owner.subresource === '' ? '' : ` with subresource ${JSON.stringify(owner.subresource)}`);
+  const name =
+    JSON.stringify(owner.manager) +
+    (owner.subresource === '' ? '' : ` with subresource ${JSON.stringify(owner.subresource)}`);
   return owner.operation === 'Update' ? `${name} using ${owner.apiVersion}` : name;
 }
 
@@ -223,6 +244,7 @@ function applyOutcome(request: ApplyRequest, { live, object, owners, key, last }
   const sameFields = last !== undefined && last.apiVersion === self.apiVersion && last.fields.equals(self.fields);
   if (sameObject && last !== undefined) owners.set(key, { ...self, time: sameFields ? last.time : self.time });
   const result = writeOwners(object, owners);
-  const changed = !sameObject || !equalJson(dig(result, 'metadata', 'managedFields'), dig(request.live, 'metadata', 'managedFields'));
+  const changed =
+    !sameObject || !equalJson(dig(result, 'metadata', 'managedFields'), dig(request.live, 'metadata', 'managedFields'));
   return { outcome: 'applied', object: result, changed };
 }

@@ -33,10 +33,12 @@ function walk(schema: Schema | undefined, value: unknown, path: string, problems
       return;
     case 'string':
     case 'boolean':
-      if (typeof value !== schema.type) problems.push(`${path}: expected ${schema.type}, got &{${JSON.stringify(value)}}`);
+      if (typeof value !== schema.type)
+        problems.push(`${path}: expected ${schema.type}, got &{${JSON.stringify(value)}}`);
       return;
     default:
-      if (typeof value !== 'number') problems.push(`${path}: expected numeric (int or float), got ${JSON.stringify(value)}`);
+      if (typeof value !== 'number')
+        problems.push(`${path}: expected numeric (int or float), got ${JSON.stringify(value)}`);
   }
 }
 

@@ -10,7 +10,12 @@ const SCALARS: Readonly<Record<string, Schema>> = {
   n: { type: 'number', format: 'double' },
   y: { type: 'string', format: 'byte' },
   t: { type: 'string', format: 'date-time', nullable: true, definition: 'io.k8s.apimachinery.pkg.apis.meta.v1.Time' },
-  u: { type: 'string', format: 'date-time', nullable: true, definition: 'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime' },
+  u: {
+    type: 'string',
+    format: 'date-time',
+    nullable: true,
+    definition: 'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime',
+  },
   q: { type: 'int-or-string', format: 'quantity', definition: 'io.k8s.apimachinery.pkg.api.resource.Quantity' },
   x: { type: 'int-or-string', definition: 'io.k8s.apimachinery.pkg.util.intstr.IntOrString' },
   o: { type: 'object', preserveUnknown: true, mapType: 'atomic' },
@@ -79,7 +84,8 @@ function fieldSchema(
   if (base.type === 'array') extra.listType = list === 'map' || list === 'set' ? list : 'atomic';
   else if (list === 'atomic' || list === 'granular') extra.mapType = list;
   if (parts['keys'] !== undefined) extra.listMapKeys = parts['keys'].split(',');
-  if (parts['patch'] !== undefined) extra.patchStrategy = parts['patch'].split(',') as NonNullable<Schema['patchStrategy']>;
+  if (parts['patch'] !== undefined)
+    extra.patchStrategy = parts['patch'].split(',') as NonNullable<Schema['patchStrategy']>;
   if (parts['mergeKey'] !== undefined) extra.patchMergeKey = parts['mergeKey'];
   return Object.keys(extra).length === 0 ? base : inherit(base, extra);
 }

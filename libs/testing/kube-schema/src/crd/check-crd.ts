@@ -4,6 +4,7 @@ import { asList, asObject, asString, isObject, type JsonObject } from '../json.j
 import { dns1035LabelProblems, dns1123SubdomainProblems } from '../names.js';
 import type { Schema } from '../schema.js';
 import type { ObjectProblems } from '../validate-object.js';
+import { unsupportedRules } from './cel-rules.js';
 import { compileSchema } from './compile-schema.js';
 import { validateValue } from './validate-value.js';
 
@@ -26,13 +27,14 @@ export function checkCrd(crd: JsonObject): ObjectProblems {
     causes.push(notSupported('spec.scope', spec['scope'], ['Cluster', 'Namespaced']));
   }
   checkNames(names, causes);
-  checkVersions(spec, causes);
+  const warnings: string[] = [];
+  checkVersions(spec, { causes, warnings });
   checkConversion(spec, causes);
   if (spec['preserveUnknownFields'] === true) {
     causes.push(invalid('spec.preserveUnknownFields', true, 'must be false in order to use defaults in the schema'));
   }
   checkProtectedGroup(crd, group, causes);
-  return { causes, warnings: [] };
+  return { causes, warnings };
 }
 
 function checkProtectedGroup(crd: JsonObject, group: string, causes: Cause[]): void {
@@ -73,7 +75,13 @@ function checkNames(names: JsonObject, causes: Cause[]): void {
   }
 }
 
-function checkVersions(spec: JsonObject, causes: Cause[]): void {
+interface Found {
+  readonly causes: Cause[];
+  readonly warnings: string[];
+}
+
+function checkVersions(spec: JsonObject, found: Found): void {
+  const { causes } = found;
   const versions = asList(spec['versions']).map((item) => asObject(item));
   const seen = new Set<string>();
   for (const [i, version] of versions.entries()) {
@@ -83,19 +91,23 @@ function checkVersions(spec: JsonObject, causes: Cause[]): void {
     if (problems.length > 0) causes.push(invalid(childPath(field, 'name'), name, problems.join(',')));
     if (seen.has(name)) causes.push(invalid('spec.versions', name, 'must contain unique version names'));
     seen.add(name);
-    checkSchema(version, field, causes);
+    checkSchema(version, field, found);
     checkSubresources(version, field, causes);
     checkColumns(version, field, causes);
   }
   const stored = versions.filter((version) => version['storage'] === true).length;
   if (stored !== 1) {
     causes.push(
-      invalid('spec.versions', versions.map((version) => asString(version['name'])), 'must have exactly one version marked as storage version'),
+      invalid(
+        'spec.versions',
+        versions.map((version) => asString(version['name'])),
+        'must have exactly one version marked as storage version',
+      ),
     );
   }
 }
 
-function checkSchema(version: JsonObject, field: string, causes: Cause[]): void {
+function checkSchema(version: JsonObject, field: string, { causes, warnings }: Found): void {
   const source = asObject(version['schema'])['openAPIV3Schema'];
   const at = childPath(field, 'schema.openAPIV3Schema');
   if (!isObject(source)) {
@@ -109,6 +121,7 @@ function checkSchema(version: JsonObject, field: string, causes: Cause[]): void 
   }
   checkMetadata(compiled.value, at, causes);
   checkDefaults(compiled.value, at, causes);
+  warnings.push(...unsupportedRules(compiled.value, at));
 }
 
 function checkMetadata(schema: Schema, field: string, causes: Cause[]): void {
@@ -117,23 +130,30 @@ function checkMetadata(schema: Schema, field: string, causes: Cause[]): void {
   const at = childPath(field, 'properties[metadata]');
   const extra = Object.keys(metadata.properties ?? {}).filter((key) => key !== 'name' && key !== 'generateName');
   if (extra.length > 0 || metadata.additional !== undefined) {
-    causes.push(forbidden(at, 'must not specify anything other than name and generateName, but metadata is implicitly specified'));
+    causes.push(
+      forbidden(at, 'must not specify anything other than name and generateName, but metadata is implicitly specified'),
+    );
   }
-  if (metadata.default !== undefined) causes.push(forbidden(childPath(at, 'default'), 'must not be set in top-level metadata'));
+  if (metadata.default !== undefined)
+    causes.push(forbidden(childPath(at, 'default'), 'must not be set in top-level metadata'));
 }
 
 /** A default has to be valid itself, else every object that relies on it would be refused later. */
 function checkDefaults(schema: Schema, field: string, causes: Cause[]): void {
   if (schema.default !== undefined) {
     for (const problem of validateValue(schema, schema.default)) {
-      causes.push({ ...problem, field: problem.field === '' ? childPath(field, 'default') : `${field}.default.${problem.field}` });
+      causes.push({
+        ...problem,
+        field: problem.field === '' ? childPath(field, 'default') : `${field}.default.${problem.field}`,
+      });
     }
   }
   for (const [key, child] of Object.entries(schema.properties ?? {})) {
     checkDefaults(child, keyPath(childPath(field, 'properties'), key), causes);
   }
   if (schema.items !== undefined) checkDefaults(schema.items, childPath(field, 'items'), causes);
-  if (schema.additional !== undefined) checkDefaults(schema.additional, childPath(field, 'additionalProperties'), causes);
+  if (schema.additional !== undefined)
+    checkDefaults(schema.additional, childPath(field, 'additionalProperties'), causes);
 }
 
 const SIMPLE_PATH = /^(\.[a-zA-Z_][\w-]*|\['[^']+'\])+$/;
@@ -150,8 +170,10 @@ function checkSubresources(version: JsonObject, field: string, causes: Cause[]):
     const value = asString(scale[key]);
     if (value === '') {
       if (needed) causes.push(required(childPath(at, key)));
-    } else if (!SIMPLE_PATH.test(value)) causes.push(invalid(childPath(at, key), value, 'should be a simple json path'));
-    else if (!value.startsWith(prefix)) causes.push(invalid(childPath(at, key), value, `should be a json path under ${prefix.slice(0, -1)}`));
+    } else if (!SIMPLE_PATH.test(value))
+      causes.push(invalid(childPath(at, key), value, 'should be a simple json path'));
+    else if (!value.startsWith(prefix))
+      causes.push(invalid(childPath(at, key), value, `should be a json path under ${prefix.slice(0, -1)}`));
   }
 }
 
@@ -164,7 +186,8 @@ function checkColumns(version: JsonObject, field: string, causes: Cause[]): void
     if (asString(column['name']) === '') causes.push(required(childPath(at, 'name')));
     const type = asString(column['type']);
     if (type === '') causes.push(required(childPath(at, 'type'), `must be one of ${COLUMN_TYPES.join(',')}`));
-    else if (!COLUMN_TYPES.includes(type)) causes.push(invalid(childPath(at, 'type'), type, `must be one of ${COLUMN_TYPES.join(',')}`));
+    else if (!COLUMN_TYPES.includes(type))
+      causes.push(invalid(childPath(at, 'type'), type, `must be one of ${COLUMN_TYPES.join(',')}`));
     if (asString(column['jsonPath']) === '') causes.push(required(childPath(at, 'jsonPath')));
   }
   const paths = new Set<string>();

@@ -8,9 +8,25 @@ import { compilePattern } from './pattern.js';
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
-const FORBIDDEN_KEYS = ['$ref', 'definitions', 'dependencies', 'deprecated', 'discriminator', 'id', 'patternProperties'];
+const FORBIDDEN_KEYS = [
+  '$ref',
+  'definitions',
+  'dependencies',
+  'deprecated',
+  'discriminator',
+  'id',
+  'patternProperties',
+];
 /** What a schema inside allOf, anyOf, oneOf or not may not say: structure is given outside, where pruning can see it. */
-const NOT_IN_JUNCTOR = ['additionalProperties', 'default', 'description', 'nullable', 'title', 'type', 'x-kubernetes-preserve-unknown-fields'];
+const NOT_IN_JUNCTOR = [
+  'additionalProperties',
+  'default',
+  'description',
+  'nullable',
+  'title',
+  'type',
+  'x-kubernetes-preserve-unknown-fields',
+];
 const MAX_DEPTH = 200;
 
 interface Place {
@@ -52,7 +68,9 @@ function typeOf(source: JsonObject, place: Place): SchemaType {
   const type = source['type'];
   if (source['x-kubernetes-int-or-string'] === true) {
     if (type !== undefined && type !== '') {
-      place.causes.push(forbidden(childPath(place.field, 'type'), 'must be empty if x-kubernetes-int-or-string is true'));
+      place.causes.push(
+        forbidden(childPath(place.field, 'type'), 'must be empty if x-kubernetes-int-or-string is true'),
+      );
     }
     return 'int-or-string';
   }
@@ -124,7 +142,10 @@ function copyChecks(source: JsonObject, schema: Mutable<Schema>, place: Place): 
   if (source['exclusiveMinimum'] === true) schema.exclusiveMinimum = true;
   if (source['uniqueItems'] === true) {
     place.causes.push(
-      forbidden(childPath(place.field, 'uniqueItems'), 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic'),
+      forbidden(
+        childPath(place.field, 'uniqueItems'),
+        'uniqueItems cannot be set to true since the runtime complexity becomes quadratic',
+      ),
     );
   }
   if (Array.isArray(source['enum'])) schema.enum = source['enum'] as readonly unknown[];
@@ -136,7 +157,11 @@ function copyChecks(source: JsonObject, schema: Mutable<Schema>, place: Place): 
     if (compiled.ok) schema.pattern = pattern;
     else {
       place.causes.push(
-        invalid(childPath(place.field, 'pattern'), pattern, `must be a valid regular expression, but isn't: ${compiled.error}`),
+        invalid(
+          childPath(place.field, 'pattern'),
+          pattern,
+          `must be a valid regular expression, but isn't: ${compiled.error}`,
+        ),
       );
     }
   }
@@ -171,13 +196,22 @@ function compileChildren(source: JsonObject, schema: Mutable<Schema>, place: Pla
   if (isObject(source['properties'])) {
     const properties: JsonObject = {};
     for (const [key, child] of Object.entries(source['properties'])) {
-      setKey(properties, key, compile(asObject(child), inner(keyPath(childPath(place.field, 'properties'), key), 'field')));
+      setKey(
+        properties,
+        key,
+        compile(asObject(child), inner(keyPath(childPath(place.field, 'properties'), key), 'field')),
+      );
     }
     schema.properties = properties as Record<string, Schema>;
   }
   const additional = source['additionalProperties'];
   if (additional !== undefined && additional !== false && isObject(source['properties']) && place.level !== 'junctor') {
-    place.causes.push(forbidden(childPath(place.field, 'additionalProperties'), 'additionalProperties and properties are mutual exclusive'));
+    place.causes.push(
+      forbidden(
+        childPath(place.field, 'additionalProperties'),
+        'additionalProperties and properties are mutual exclusive',
+      ),
+    );
   }
   if (isObject(additional)) {
     schema.additional = compile(additional, inner(childPath(place.field, 'additionalProperties'), 'field'));
@@ -212,7 +246,10 @@ function checkExtensions(schema: Schema, place: Place): void {
   }
   if (schema.embeddedResource === true && schema.properties === undefined && schema.preserveUnknown !== true) {
     place.causes.push(
-      required(at('properties'), 'must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields'),
+      required(
+        at('properties'),
+        'must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields',
+      ),
     );
   }
   if (schema.listType !== undefined && schema.type !== 'array') {
@@ -220,7 +257,9 @@ function checkExtensions(schema: Schema, place: Place): void {
   }
   if (schema.listType !== 'map') {
     if (schema.listMapKeys !== undefined) {
-      place.causes.push(forbidden(at('x-kubernetes-list-map-keys'), 'may only be set if x-kubernetes-list-type is map'));
+      place.causes.push(
+        forbidden(at('x-kubernetes-list-map-keys'), 'may only be set if x-kubernetes-list-type is map'),
+      );
     }
     return;
   }
@@ -233,7 +272,10 @@ function checkExtensions(schema: Schema, place: Place): void {
     if (property === undefined) place.causes.push(invalid(field, key, `entry isn't a property of items`));
     else if (property.default === undefined && schema.items?.required?.includes(key) !== true) {
       place.causes.push(
-        required(keyPath(at('items.properties'), key) + '.default', 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'),
+        required(
+          keyPath(at('items.properties'), key) + '.default',
+          'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property',
+        ),
       );
     }
   }

@@ -3,14 +3,17 @@ import { parseIp } from '@weft/ip';
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
 const DURATION = /^[-+]?(\d+(\.\d*)?(ns|us|µs|ms|s|m|h|d|w)\s*)+$|^0$/;
 const DATE_TIME = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[-+]\d{2}:\d{2})$/;
-const HOSTNAME = /^[a-zA-Z0-9_]([-a-zA-Z0-9_]{0,61}[a-zA-Z0-9_])?(\.[a-zA-Z0-9_]([-a-zA-Z0-9_]{0,61}[a-zA-Z0-9_])?)*\.?$/;
+const HOSTNAME =
+  /^[a-zA-Z0-9_]([-a-zA-Z0-9_]{0,61}[a-zA-Z0-9_])?(\.[a-zA-Z0-9_]([-a-zA-Z0-9_]{0,61}[a-zA-Z0-9_])?)*\.?$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** Host bits may be set, as in Go. */
 function isCidr(value: string): boolean {
   const [address = '', length = '', ...rest] = value.split('/');
   const ip = parseIp(address);
-  return ip !== null && rest.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= (address.includes(':') ? 128 : 32);
+  return (
+    ip !== null && rest.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= (address.includes(':') ? 128 : 32)
+  );
 }
 
 const isTime = (value: string): boolean => DATE_TIME.test(value) && !Number.isNaN(Date.parse(value));

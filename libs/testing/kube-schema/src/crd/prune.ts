@@ -6,7 +6,10 @@ import type { Schema } from '../schema.js';
 const MAX_DEPTH = 500;
 
 /** Drops the fields that the schema does not know; apiVersion, kind and metadata of the object itself stay. The input is not changed. */
-export function prune(schema: Schema, object: JsonObject): { readonly object: JsonObject; readonly pruned: readonly string[] } {
+export function prune(
+  schema: Schema,
+  object: JsonObject,
+): { readonly object: JsonObject; readonly pruned: readonly string[] } {
   const pruned: string[] = [];
   const result = pruneObject({ ...schema, embeddedResource: true }, object, '', { pruned, depth: 0 });
   return { object: result, pruned };
@@ -42,7 +45,8 @@ function pruneObject(schema: Schema, value: JsonObject, path: string, walk: Walk
 }
 
 function knownField(schema: Schema, key: string): Schema | 'keep' | undefined {
-  const property = schema.properties !== undefined && Object.hasOwn(schema.properties, key) ? schema.properties[key] : undefined;
+  const property =
+    schema.properties !== undefined && Object.hasOwn(schema.properties, key) ? schema.properties[key] : undefined;
   if (schema.embeddedResource === true) {
     if (key === 'apiVersion' || key === 'kind') return 'keep';
     if (key === 'metadata') return objectMetaSchema();

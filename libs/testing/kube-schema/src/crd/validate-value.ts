@@ -1,13 +1,4 @@
-import {
-  duplicate,
-  invalid,
-  notSupported,
-  required,
-  tooLong,
-  tooMany,
-  typeInvalid,
-  type Cause,
-} from '../cause.js';
+import { duplicate, invalid, notSupported, required, tooLong, tooMany, typeInvalid, type Cause } from '../cause.js';
 import { childPath, indexPath, keyPath } from '../field-path.js';
 import { equalJson, isObject, type JsonObject } from '../json.js';
 import type { Schema } from '../schema.js';
@@ -85,7 +76,7 @@ function wrongType(schema: Schema, value: unknown, field: string): Cause {
 }
 
 function checkString(schema: Schema, value: string, field: string, causes: Cause[]): void {
-  const length = [...value].length;
+  const length = Array.from(value).length;
   if (schema.maxLength !== undefined && length > schema.maxLength) causes.push(tooLong(field, schema.maxLength));
   if (schema.minLength !== undefined && length < schema.minLength) {
     causes.push(invalid(field, value, `${bodyPath(field)} in body should be at least ${schema.minLength} chars long`));
@@ -97,7 +88,13 @@ function checkString(schema: Schema, value: string, field: string, causes: Cause
     }
   }
   if (schema.format !== undefined && schema.type === 'string' && !matchesFormat(schema.format, value)) {
-    causes.push(typeInvalid(field, value, `${bodyPath(field)} in body must be of type ${schema.format}: ${JSON.stringify(value)}`));
+    causes.push(
+      typeInvalid(
+        field,
+        value,
+        `${bodyPath(field)} in body must be of type ${schema.format}: ${JSON.stringify(value)}`,
+      ),
+    );
   }
 }
 
@@ -110,7 +107,8 @@ function checkNumber(schema: Schema, value: number, field: string, causes: Cause
   if (maximum !== undefined && (schema.exclusiveMaximum === true ? value >= maximum : value > maximum)) {
     fail(`should be less than ${schema.exclusiveMaximum === true ? '' : 'or equal to '}${maximum}`);
   }
-  if (multipleOf !== undefined && multipleOf > 0 && !isMultiple(value, multipleOf)) fail(`should be a multiple of ${multipleOf}`);
+  if (multipleOf !== undefined && multipleOf > 0 && !isMultiple(value, multipleOf))
+    fail(`should be a multiple of ${multipleOf}`);
   if (schema.format !== undefined && !inFormatRange(schema.format, value)) {
     fail(`should be a valid ${schema.format}`);
   }
@@ -123,7 +121,9 @@ function isMultiple(value: number, of: number): boolean {
 
 function checkArray(schema: Schema, value: readonly unknown[], field: string, causes: Cause[], depth: number): void {
   if (schema.minItems !== undefined && value.length < schema.minItems) {
-    causes.push(invalid(field, value.length, `${bodyPath(field)} in body should have at least ${schema.minItems} items`));
+    causes.push(
+      invalid(field, value.length, `${bodyPath(field)} in body should have at least ${schema.minItems} items`),
+    );
   }
   if (schema.maxItems !== undefined && value.length > schema.maxItems) {
     causes.push(tooMany(field, value.length, schema.maxItems));
@@ -155,7 +155,7 @@ function mapKeysOf(schema: Schema, item: unknown): JsonObject {
 
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item: unknown) => canonical(item)).join(',')}]`;
-  if (!isObject(value)) return JSON.stringify(value) ?? 'null';
+  if (!isObject(value)) return value === undefined ? 'null' : JSON.stringify(value);
   const fields = Object.keys(value).sort();
   return `{${fields.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(',')}}`;
 }
@@ -163,7 +163,9 @@ function canonical(value: unknown): string {
 function checkObject(schema: Schema, value: JsonObject, field: string, causes: Cause[], depth: number): void {
   const size = Object.keys(value).length;
   if (schema.minProperties !== undefined && size < schema.minProperties) {
-    causes.push(invalid(field, size, `${bodyPath(field)} in body should have at least ${schema.minProperties} properties`));
+    causes.push(
+      invalid(field, size, `${bodyPath(field)} in body should have at least ${schema.minProperties} properties`),
+    );
   }
   if (schema.maxProperties !== undefined && size > schema.maxProperties) {
     causes.push(tooMany(field, size, schema.maxProperties));
@@ -186,7 +188,8 @@ function mapPath(field: string, key: string): string {
 
 function checkEmbedded(value: JsonObject, field: string, causes: Cause[]): void {
   for (const key of ['apiVersion', 'kind'] as const) {
-    if (typeof value[key] !== 'string' || value[key] === '') causes.push(required(childPath(field, key), 'must not be empty'));
+    if (typeof value[key] !== 'string' || value[key] === '')
+      causes.push(required(childPath(field, key), 'must not be empty'));
   }
 }
 

@@ -10,5 +10,10 @@ export function openApiV2(resources: readonly ResourceInfo[]): JsonObject {
   for (const resource of resources) {
     Object.assign(paths, resourcePaths(resource, document.reference(document.addResource(resource)), 'v2'));
   }
-  return { swagger: '2.0', info: { title: 'Kubernetes', version: 'v1.32.0' }, paths, definitions: document.definitions };
+  return {
+    swagger: '2.0',
+    info: { title: 'Kubernetes', version: 'v1.32.0' },
+    paths,
+    definitions: document.definitions,
+  };
 }

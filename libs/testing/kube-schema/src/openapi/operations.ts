@@ -14,7 +14,9 @@ export function groupVersionPath(type: { readonly group: string; readonly versio
 /** The paths of one resource with the operations that clients look for: which kind, which content types, which query parameters. */
 export function resourcePaths(resource: ResourceInfo, body: JsonObject, version: OpenApiVersion): JsonObject {
   const root = groupVersionPath(resource);
-  const collection = resource.namespaced ? `${root}/namespaces/{namespace}/${resource.plural}` : `${root}/${resource.plural}`;
+  const collection = resource.namespaced
+    ? `${root}/namespaces/{namespace}/${resource.plural}`
+    : `${root}/${resource.plural}`;
   const operations = new Operations(resource, body, version);
   const paths: JsonObject = { [collection]: operations.collection() };
   if (resource.namespaced && !resource.virtual) paths[`${root}/${resource.plural}`] = operations.listAll();
@@ -61,8 +63,17 @@ class Operations {
     for (const verb of subresource.verbs) {
       const method = METHODS[verb];
       if (method === undefined) continue;
-      const base = method === 'patch' ? this.#patch() : method === 'get' ? this.#operation('get', []) : this.#write(method, WRITE_PARAMETERS);
-      operations[method] = { ...base, 'x-kubernetes-group-version-kind': kind, operationId: this.#id(`${verb}${titled(subresource.name)}`) };
+      const base =
+        method === 'patch'
+          ? this.#patch()
+          : method === 'get'
+            ? this.#operation('get', [])
+            : this.#write(method, WRITE_PARAMETERS);
+      operations[method] = {
+        ...base,
+        'x-kubernetes-group-version-kind': kind,
+        operationId: this.#id(`${verb}${titled(subresource.name)}`),
+      };
     }
     return operations;
   }
@@ -93,7 +104,8 @@ class Operations {
 
   #write(action: string, query: readonly (readonly [string, string])[]): JsonObject {
     const operation = this.#operation(action, query);
-    if (this.version === 'v3') return { ...operation, requestBody: { required: true, content: { '*/*': { schema: this.body } } } };
+    if (this.version === 'v3')
+      return { ...operation, requestBody: { required: true, content: { '*/*': { schema: this.body } } } };
     const body = { name: 'body', in: 'body', required: true, schema: this.body };
     return { ...operation, consumes: ['*/*'], parameters: [body, ...(operation['parameters'] as JsonObject[])] };
   }
@@ -103,7 +115,10 @@ class Operations {
     const operation = this.#operation('patch', [...WRITE_PARAMETERS, ['force', 'boolean']]);
     const schema: JsonObject = { type: 'object' };
     if (this.version === 'v3') {
-      return { ...operation, requestBody: { required: true, content: Object.fromEntries(types.map((type) => [type, { schema }])) } };
+      return {
+        ...operation,
+        requestBody: { required: true, content: Object.fromEntries(types.map((type) => [type, { schema }])) },
+      };
     }
     const body = { name: 'body', in: 'body', required: true, schema };
     return { ...operation, consumes: types, parameters: [body, ...(operation['parameters'] as JsonObject[])] };
@@ -111,7 +126,9 @@ class Operations {
 
   #parameter(name: string, type: string, place: 'query' | 'path'): JsonObject {
     const base: JsonObject = { name, in: place, ...(place === 'path' ? { required: true } : {}) };
-    return this.version === 'v2' ? { ...base, type, uniqueItems: true } : { ...base, schema: { type, uniqueItems: true } };
+    return this.version === 'v2'
+      ? { ...base, type, uniqueItems: true }
+      : { ...base, schema: { type, uniqueItems: true } };
   }
 
   #parameters(named: boolean): JsonObject {
@@ -120,7 +137,12 @@ class Operations {
   }
 }
 
-const METHODS: Readonly<Record<string, 'get' | 'post' | 'put' | 'patch'>> = { get: 'get', create: 'post', update: 'put', patch: 'patch' };
+const METHODS: Readonly<Record<string, 'get' | 'post' | 'put' | 'patch'>> = {
+  get: 'get',
+  create: 'post',
+  update: 'put',
+  patch: 'patch',
+};
 
 const titled = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 

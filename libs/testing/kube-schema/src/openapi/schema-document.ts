@@ -52,9 +52,13 @@ export class SchemaDocument {
   #addList(resource: ResourceInfo, item: string): void {
     this.definitions[LIST_META] ??= {
       type: 'object',
-      properties: Object.fromEntries(['continue', 'resourceVersion', 'selfLink'].map((key) => [key, { type: 'string' }])),
+      properties: Object.fromEntries(
+        ['continue', 'resourceVersion', 'selfLink'].map((key) => [key, { type: 'string' }]),
+      ),
     };
-    const name = item.endsWith(`.${resource.kind}`) ? item.slice(0, -resource.kind.length) + resource.listKind : `${item}List`;
+    const name = item.endsWith(`.${resource.kind}`)
+      ? item.slice(0, -resource.kind.length) + resource.listKind
+      : `${item}List`;
     setKey(this.definitions, name, {
       type: 'object',
       required: ['items'],
@@ -103,7 +107,8 @@ export class SchemaDocument {
   #body(schema: Schema): JsonObject {
     const body: JsonObject = this.#type(schema);
     for (const key of COPIED) {
-      if (schema[key] === undefined || (this.version === 'v2' && V3_ONLY.has(key)) || Object.hasOwn(body, key)) continue;
+      if (schema[key] === undefined || (this.version === 'v2' && V3_ONLY.has(key)) || Object.hasOwn(body, key))
+        continue;
       body[key] = schema[key];
     }
     if (schema.properties !== undefined && Object.keys(schema.properties).length > 0) {
@@ -138,7 +143,8 @@ export class SchemaDocument {
 
   #intOrString(schema: Schema): JsonObject {
     const quantity = schema.format === 'quantity';
-    if (this.version === 'v2') return quantity ? { type: 'string', format: '' } : { type: 'string', format: 'int-or-string' };
+    if (this.version === 'v2')
+      return quantity ? { type: 'string', format: '' } : { type: 'string', format: 'int-or-string' };
     if (schema.definition === undefined) return { 'x-kubernetes-int-or-string': true };
     return {
       format: quantity ? '' : 'int-or-string',
@@ -155,7 +161,8 @@ export class SchemaDocument {
     }
     if (schema.patchStrategy !== undefined) extras['x-kubernetes-patch-strategy'] = schema.patchStrategy.join(',');
     if (schema.patchMergeKey !== undefined) extras['x-kubernetes-patch-merge-key'] = schema.patchMergeKey;
-    if (schema.preserveUnknown === true && schema.definition === undefined) extras['x-kubernetes-preserve-unknown-fields'] = true;
+    if (schema.preserveUnknown === true && schema.definition === undefined)
+      extras['x-kubernetes-preserve-unknown-fields'] = true;
     if (schema.embeddedResource === true) extras['x-kubernetes-embedded-resource'] = true;
     if (schema.rules !== undefined) extras['x-kubernetes-validations'] = schema.rules;
     return extras;

@@ -31,7 +31,10 @@ export function jsonPatch(document: JsonObject, patch: unknown): Result<JsonObje
 function asServerReads(document: unknown, operation: Operation): Operation {
   if (operation.op !== 'replace' || operation.path === '') return operation;
   const slash = operation.path.lastIndexOf('/');
-  const key = operation.path.slice(slash + 1).replaceAll('~1', '/').replaceAll('~0', '~');
+  const key = operation.path
+    .slice(slash + 1)
+    .replaceAll('~1', '/')
+    .replaceAll('~0', '~');
   const parent = resolve(document, operation.path.slice(0, slash));
   return isObject(parent) && !Object.hasOwn(parent, key) ? { ...operation, op: 'add' } : operation;
 }
@@ -51,11 +54,13 @@ function shapeProblem(patch: unknown): string | undefined {
   }
   for (const item of patch as readonly unknown[]) {
     if (!isObject(item) || !OPERATIONS.has(item['op'])) {
-      return `Unexpected kind: ${isObject(item) ? String(item['op'] as string) : 'unknown'}`;
+      return `Unexpected kind: ${isObject(item) ? String(item['op']) : 'unknown'}`;
     }
-    if (typeof item['path'] !== 'string') return `operation ${String(item['op'] as string)} has no path`;
-    if (item['path'] !== '' && !item['path'].startsWith('/')) return `path ${JSON.stringify(item['path'])} must start with "/"`;
-    if (!hasValue(item)) return `operation ${String(item['op'] as string)} at ${JSON.stringify(item['path'])} misses "value" or "from"`;
+    if (typeof item['path'] !== 'string') return `operation ${String(item['op'])} has no path`;
+    if (item['path'] !== '' && !item['path'].startsWith('/'))
+      return `path ${JSON.stringify(item['path'])} must start with "/"`;
+    if (!hasValue(item))
+      return `operation ${String(item['op'])} at ${JSON.stringify(item['path'])} misses "value" or "from"`;
   }
   return undefined;
 }
@@ -71,7 +76,6 @@ function hasValue(operation: JsonObject): boolean {
       return operation['value'] !== undefined;
   }
 }
-
 
 function describe(error: JsonPatchError, operations: readonly Operation[]): string {
   const failed: Operation | undefined = error.index === undefined ? undefined : operations[error.index];

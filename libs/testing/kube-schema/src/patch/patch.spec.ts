@@ -30,7 +30,12 @@ function withoutEmpty(value: unknown): unknown {
   if (!isObject(value)) return value;
   const entries = Object.entries(value)
     .map(([key, item]) => [key, withoutEmpty(item)] as const)
-    .filter(([, item]) => item !== null && !(isObject(item) && Object.keys(item).length === 0) && !(Array.isArray(item) && item.length === 0));
+    .filter(
+      ([, item]) =>
+        item !== null &&
+        !(isObject(item) && Object.keys(item).length === 0) &&
+        !(Array.isArray(item) && item.length === 0),
+    );
   return Object.fromEntries(entries);
 }
 
@@ -44,11 +49,15 @@ describe('against kubectl patch --local', () => {
     const patchFile = join(folder, 'patch.json');
     writeFileSync(file, JSON.stringify(original));
     writeFileSync(patchFile, JSON.stringify(patch));
-    const run = spawnSync('kubectl', ['patch', '--local', '-f', file, '--type', type, '--patch-file', patchFile, '-o', 'json'], {
-      encoding: 'utf8',
-      env: { ...process.env, KUBECONFIG: '/dev/null' },
-      timeout: 20_000,
-    });
+    const run = spawnSync(
+      'kubectl',
+      ['patch', '--local', '-f', file, '--type', type, '--patch-file', patchFile, '-o', 'json'],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, KUBECONFIG: '/dev/null' },
+        timeout: 20_000,
+      },
+    );
     return run.status === 0 ? (JSON.parse(run.stdout) as JsonObject) : null;
   }
 
@@ -80,7 +89,10 @@ describe('against kubectl patch --local', () => {
     ['$patch: replace replaces the list', podPatch({ containers: [{ name: 'z', image: 'z' }, { $patch: 'replace' }] })],
     ['$patch: replace replaces a map', podPatch({ nodeSelector: { $patch: 'replace', zone: 'a' } })],
     ['$patch: delete empties a map', { metadata: { labels: { $patch: 'delete' } } }],
-    ['$retainKeys clears the other union members', podPatch({ volumes: [{ name: 'data', $retainKeys: ['name', 'hostPath'], hostPath: { path: '/x' } }] })],
+    [
+      '$retainKeys clears the other union members',
+      podPatch({ volumes: [{ name: 'data', $retainKeys: ['name', 'hostPath'], hostPath: { path: '/x' } }] }),
+    ],
     ['$setElementOrder reorders', podPatch({ '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }] })],
     [
       '$setElementOrder places an added element',
@@ -91,9 +103,23 @@ describe('against kubectl patch --local', () => {
     ],
     ['a list element without its merge key is refused', podPatch({ containers: [{ image: 'x' }] })],
     ['an unknown directive is refused', podPatch({ containers: [{ name: 'a', $patch: 'explode' }] })],
-    ['a wrong $setElementOrder is refused', podPatch({ '$setElementOrder/containers': [{ name: 'b' }], containers: [{ name: 'n', image: 'n' }] })],
-    ['hostAliases merge by ip', podPatch({ hostAliases: [{ ip: '1.2.3.4', hostnames: ['y'] }, { ip: '5.6.7.8', hostnames: ['z'] }] })],
-    ['nulls in a new map are dropped', podPatch({ affinity: { nodeAffinity: null, podAffinity: {} }, securityContext: { runAsUser: null, fsGroup: 1 } })],
+    [
+      'a wrong $setElementOrder is refused',
+      podPatch({ '$setElementOrder/containers': [{ name: 'b' }], containers: [{ name: 'n', image: 'n' }] }),
+    ],
+    [
+      'hostAliases merge by ip',
+      podPatch({
+        hostAliases: [
+          { ip: '1.2.3.4', hostnames: ['y'] },
+          { ip: '5.6.7.8', hostnames: ['z'] },
+        ],
+      }),
+    ],
+    [
+      'nulls in a new map are dropped',
+      podPatch({ affinity: { nodeAffinity: null, podAffinity: {} }, securityContext: { runAsUser: null, fsGroup: 1 } }),
+    ],
   ])('%s', (_rule, patch) => {
     expectStrategicAgrees(base, patch);
   });
@@ -116,7 +142,10 @@ describe('against kubectl patch --local', () => {
     const env = fc.uniqueArray(fc.record({ name: fc.constantFrom('X', 'Y', 'Z'), value: fc.constantFrom('1', '2') }), {
       selector: (item) => item.name,
     });
-    const containers = fc.uniqueArray(fc.record({ name, image: fc.constantFrom('i:1', 'i:2'), env }), { minLength: 1, selector: (item) => item.name });
+    const containers = fc.uniqueArray(fc.record({ name, image: fc.constantFrom('i:1', 'i:2'), env }), {
+      minLength: 1,
+      selector: (item) => item.name,
+    });
     const patched = fc.uniqueArray(
       fc.oneof(
         { weight: 3, arbitrary: fc.record({ name, env }, { requiredKeys: ['name'] }) },
@@ -125,22 +154,49 @@ describe('against kubectl patch --local', () => {
       { selector: (item) => item.name },
     );
     fc.assert(
-      fc.property(containers, patched, fc.shuffledSubarray(['a', 'b', 'c', 'd']), fc.boolean(), (before, after, order, ordered) => {
-        const patch = ordered && order.length > 0 ? { containers: after, '$setElementOrder/containers': order.map((item) => ({ name: item })) } : { containers: after };
-        expectStrategicAgrees(deployment({ containers: before }), podPatch(patch));
-      }),
+      fc.property(
+        containers,
+        patched,
+        fc.shuffledSubarray(['a', 'b', 'c', 'd']),
+        fc.boolean(),
+        (before, after, order, ordered) => {
+          const patch =
+            ordered && order.length > 0
+              ? { containers: after, '$setElementOrder/containers': order.map((item) => ({ name: item })) }
+              : { containers: after };
+          expectStrategicAgrees(deployment({ containers: before }), podPatch(patch));
+        },
+      ),
       { numRuns: Number(process.env['WEFT_ORACLE_RUNS'] ?? 15) },
     );
   });
 
   it.each<[string, unknown]>([
-    ['add at the end of a list', [{ op: 'add', path: '/spec/template/spec/containers/-', value: { name: 'z', image: 'z' } }]],
+    [
+      'add at the end of a list',
+      [{ op: 'add', path: '/spec/template/spec/containers/-', value: { name: 'z', image: 'z' } }],
+    ],
     ['replace', [{ op: 'replace', path: '/spec/replicas', value: 5 }]],
     ['remove', [{ op: 'remove', path: '/spec/template/spec/nodeSelector' }]],
-    ['test that holds, then replace', [{ op: 'test', path: '/spec/replicas', value: 2 }, { op: 'replace', path: '/spec/replicas', value: 3 }]],
-    ['test that fails', [{ op: 'test', path: '/spec/replicas', value: 9 }, { op: 'replace', path: '/spec/replicas', value: 3 }]],
+    [
+      'test that holds, then replace',
+      [
+        { op: 'test', path: '/spec/replicas', value: 2 },
+        { op: 'replace', path: '/spec/replicas', value: 3 },
+      ],
+    ],
+    [
+      'test that fails',
+      [
+        { op: 'test', path: '/spec/replicas', value: 9 },
+        { op: 'replace', path: '/spec/replicas', value: 3 },
+      ],
+    ],
     ['copy', [{ op: 'copy', from: '/spec/template/metadata/labels', path: '/metadata/labels' }]],
-    ['move', [{ op: 'move', from: '/spec/template/metadata/labels/app', path: '/spec/template/metadata/labels/ap~1p' }]],
+    [
+      'move',
+      [{ op: 'move', from: '/spec/template/metadata/labels/app', path: '/spec/template/metadata/labels/ap~1p' }],
+    ],
     ['remove of a missing field', [{ op: 'remove', path: '/spec/paused' }]],
     ['replace of a missing field', [{ op: 'replace', path: '/metadata/labels', value: {} }]],
     ['add below a missing parent', [{ op: 'add', path: '/metadata/labels/a', value: 'b' }]],
@@ -156,16 +212,26 @@ describe('against kubectl patch --local', () => {
 });
 
 describe('JSON patch', () => {
-  it.each([{}, 'x', [1], [{ op: 'explode', path: '/a' }], [{ op: 'add', path: '/a' }], [{ op: 'add', path: 'a', value: 1 }], [{ op: 'move', path: '/a' }]])(
-    'refuses %j as malformed (400)',
-    (patch) => {
-      expect(jsonPatch({}, patch)).toMatchObject({ ok: false, error: { status: 400 } });
-    },
-  );
+  it.each([
+    {},
+    'x',
+    [1],
+    [{ op: 'explode', path: '/a' }],
+    [{ op: 'add', path: '/a' }],
+    [{ op: 'add', path: 'a', value: 1 }],
+    [{ op: 'move', path: '/a' }],
+  ])('refuses %j as malformed (400)', (patch) => {
+    expect(jsonPatch({}, patch)).toMatchObject({ ok: false, error: { status: 400 } });
+  });
 
   it('is all or nothing and leaves its input alone', () => {
     const document = { a: 1 };
-    expect(jsonPatch(document, [{ op: 'replace', path: '/a', value: 2 }, { op: 'test', path: '/a', value: 3 }])).toMatchObject({
+    expect(
+      jsonPatch(document, [
+        { op: 'replace', path: '/a', value: 2 },
+        { op: 'test', path: '/a', value: 3 },
+      ]),
+    ).toMatchObject({
       ok: false,
       error: { status: 422 },
     });
@@ -232,8 +298,11 @@ describe('properties', () => {
   });
 
   it('an empty strategic patch changes nothing', () => {
-    fc.assert(fc.property(fc.object(), (original) => equalJson(original, jsonOf(strategicMerge(DEPLOYMENT, original, {})))));
+    fc.assert(
+      fc.property(fc.object(), (original) => equalJson(original, jsonOf(strategicMerge(DEPLOYMENT, original, {})))),
+    );
   });
 
-  const jsonOf = (result: { readonly ok: boolean; readonly value?: JsonObject }) => (result.ok ? result.value : undefined);
+  const jsonOf = (result: { readonly ok: boolean; readonly value?: JsonObject }) =>
+    result.ok ? result.value : undefined;
 });

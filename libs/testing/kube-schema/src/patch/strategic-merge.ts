@@ -18,7 +18,11 @@ class StrategicPatchError extends Error {
 const badPatch = (message: string) => new StrategicPatchError(malformedPatch(message));
 
 /** Kubernetes' strategic merge patch. Built-in types only: for a custom resource the server answers 415. The inputs are not changed. */
-export function strategicMerge(schema: Schema, original: JsonObject, patch: JsonObject): Result<JsonObject, PatchError> {
+export function strategicMerge(
+  schema: Schema,
+  original: JsonObject,
+  patch: JsonObject,
+): Result<JsonObject, PatchError> {
   try {
     return ok(mergeObject(cloneJson(original), cloneJson(patch), schema));
   } catch (thrown) {
@@ -81,7 +85,8 @@ function retainKeys(original: JsonObject, patch: JsonObject): void {
   if (!Array.isArray(keys)) throw badPatch('invalid patch format of retainKeys');
   const retained = new Set<unknown>(keys as readonly unknown[]);
   for (const [key, value] of Object.entries(patch)) {
-    if (value === null || key.startsWith(DELETE_PRIMITIVES) || key.startsWith(ELEMENT_ORDER) || retained.has(key)) continue;
+    if (value === null || key.startsWith(DELETE_PRIMITIVES) || key.startsWith(ELEMENT_ORDER) || retained.has(key))
+      continue;
     throw badPatch('invalid patch format of retainKeys');
   }
   for (const key of Object.keys(original)) {
@@ -107,11 +112,17 @@ function mergeField(original: JsonObject, key: string, value: unknown, { rule, d
   if (!deletes) setKey(original, key, cleaned(value));
 }
 
-function mergeList(before: readonly unknown[], patch: readonly unknown[], { rule, deletes }: FieldMerge): readonly unknown[] {
+function mergeList(
+  before: readonly unknown[],
+  patch: readonly unknown[],
+  { rule, deletes }: FieldMerge,
+): readonly unknown[] {
   if (!rule.merge && !deletes) return cleaned(patch) as readonly unknown[];
   if (before.length === 0 && patch.length === 0) return before;
   if (deletes) return before.filter((item) => !patch.some((gone) => equalJson(gone, item)));
-  const kinds = new Set([...before, ...patch].map((item) => (isObject(item) ? 'map' : Array.isArray(item) ? 'list' : 'scalar')));
+  const kinds = new Set(
+    [...before, ...patch].map((item) => (isObject(item) ? 'map' : Array.isArray(item) ? 'list' : 'scalar')),
+  );
   if (kinds.has('list')) throw badPatch('merging lists of lists is not supported');
   if (kinds.size > 1) throw new StrategicPatchError(unfitPatch('lists of different types cannot be merged'));
   if (kinds.has('scalar')) {
@@ -125,7 +136,11 @@ function uniqueItems(items: readonly unknown[]): readonly unknown[] {
   return items.filter((item, i) => items.findIndex((other) => equalJson(other, item)) === i);
 }
 
-function mergeMapList(before: readonly JsonObject[], patch: readonly JsonObject[], rule: FieldRule): readonly unknown[] {
+function mergeMapList(
+  before: readonly JsonObject[],
+  patch: readonly JsonObject[],
+  rule: FieldRule,
+): readonly unknown[] {
   const key = rule.mergeKey;
   if (key === '') throw badPatch('cannot merge lists without merge key');
   const special = applySpecialElements(before, patch, key);
@@ -153,7 +168,11 @@ interface SpecialElements {
 }
 
 /** `{$patch: delete, <key>: ...}` removes an element, `{$patch: replace}` makes the rest of the patch the whole list. */
-function applySpecialElements(before: readonly JsonObject[], patch: readonly JsonObject[], key: string): SpecialElements {
+function applySpecialElements(
+  before: readonly JsonObject[],
+  patch: readonly JsonObject[],
+  key: string,
+): SpecialElements {
   let items = before;
   let replaced = false;
   const rest: JsonObject[] = [];
@@ -168,7 +187,9 @@ function applySpecialElements(before: readonly JsonObject[], patch: readonly Jso
     } else if (element[DIRECTIVE] === 'merge') {
       throw badPatch('merging lists cannot yet be specified in the patch');
     } else {
-      throw badPatch(`unknown patch type [${JSON.stringify(element[DIRECTIVE])}] found in patch: ${JSON.stringify(element)}`);
+      throw badPatch(
+        `unknown patch type [${JSON.stringify(element[DIRECTIVE])}] found in patch: ${JSON.stringify(element)}`,
+      );
     }
   }
   return replaced ? { items: rest, rest: [], replaced } : { items, rest, replaced };
@@ -203,7 +224,9 @@ function mergedForOrder(
   rule: FieldRule,
 ): readonly unknown[] | undefined {
   if (value === undefined) return before;
-  return before === undefined ? (cleaned(value) as readonly unknown[]) : mergeList(before, value, { rule, deletes: false });
+  return before === undefined
+    ? (cleaned(value) as readonly unknown[])
+    : mergeList(before, value, { rule, deletes: false });
 }
 
 /** The elements of the patch must come in the order that the directive gives. */

@@ -19,13 +19,19 @@ describe('builtinResources', () => {
 
   it('knows the merge keys and list keys of container ports', () => {
     const ports = builtinTypes().get('core.v1.Container')?.properties?.['ports'];
-    expect(ports).toMatchObject({ listType: 'map', listMapKeys: ['containerPort', 'protocol'], patchMergeKey: 'containerPort' });
+    expect(ports).toMatchObject({
+      listType: 'map',
+      listMapKeys: ['containerPort', 'protocol'],
+      patchMergeKey: 'containerPort',
+    });
     expect(ports?.items?.properties?.['protocol']).toMatchObject({ default: 'TCP' });
   });
 
   it('keeps the properties of a shared type that a field marks further', () => {
     const podSpec = builtinTypes().get('core.v1.PodSpec')!;
     expect(podSpec.properties?.['containers']?.items?.properties?.['image']).toEqual({ type: 'string' });
-    expect(builtinTypes().get('core.v1.PersistentVolumeSpec')?.properties?.['claimRef']).toMatchObject({ mapType: 'granular' });
+    expect(builtinTypes().get('core.v1.PersistentVolumeSpec')?.properties?.['claimRef']).toMatchObject({
+      mapType: 'granular',
+    });
   });
 });

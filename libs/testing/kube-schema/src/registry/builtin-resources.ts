@@ -11,20 +11,21 @@ const REPLICAS_SCALE: ScalePaths = {
   labelSelectorPath: '.spec.selector',
 };
 
-const SUBRESOURCES: Readonly<Record<string, { readonly kind?: GroupVersionKind; readonly verbs: readonly string[] }>> = {
-  status: { verbs: ['get', 'patch', 'update'] },
-  scale: { kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' }, verbs: ['get', 'patch', 'update'] },
-  binding: { kind: { group: '', version: 'v1', kind: 'Binding' }, verbs: ['create'] },
-  eviction: { kind: { group: 'policy', version: 'v1', kind: 'Eviction' }, verbs: ['create'] },
-  log: { verbs: ['get'] },
-  exec: { kind: { group: '', version: 'v1', kind: 'PodExecOptions' }, verbs: ['create', 'get'] },
-  attach: { kind: { group: '', version: 'v1', kind: 'PodAttachOptions' }, verbs: ['create', 'get'] },
-  portforward: { kind: { group: '', version: 'v1', kind: 'PodPortForwardOptions' }, verbs: ['create', 'get'] },
-  ephemeralcontainers: { verbs: ['get', 'patch', 'update'] },
-  token: { kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }, verbs: ['create'] },
-  finalize: { verbs: ['update'] },
-  approval: { verbs: ['get', 'patch', 'update'] },
-};
+const SUBRESOURCES: Readonly<Record<string, { readonly kind?: GroupVersionKind; readonly verbs: readonly string[] }>> =
+  {
+    status: { verbs: ['get', 'patch', 'update'] },
+    scale: { kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' }, verbs: ['get', 'patch', 'update'] },
+    binding: { kind: { group: '', version: 'v1', kind: 'Binding' }, verbs: ['create'] },
+    eviction: { kind: { group: 'policy', version: 'v1', kind: 'Eviction' }, verbs: ['create'] },
+    log: { verbs: ['get'] },
+    exec: { kind: { group: '', version: 'v1', kind: 'PodExecOptions' }, verbs: ['create', 'get'] },
+    attach: { kind: { group: '', version: 'v1', kind: 'PodAttachOptions' }, verbs: ['create', 'get'] },
+    portforward: { kind: { group: '', version: 'v1', kind: 'PodPortForwardOptions' }, verbs: ['create', 'get'] },
+    ephemeralcontainers: { verbs: ['get', 'patch', 'update'] },
+    token: { kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }, verbs: ['create'] },
+    finalize: { verbs: ['update'] },
+    approval: { verbs: ['get', 'patch', 'update'] },
+  };
 
 let built: readonly ResourceInfo[] | undefined;
 

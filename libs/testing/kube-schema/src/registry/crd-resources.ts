@@ -47,7 +47,9 @@ function resourceOf(crd: JsonObject, version: JsonObject): ResourceInfo {
     custom: true,
     virtual: false,
     ...(columns.length === 0 ? {} : { printerColumns: columns.map((column) => printerColumn(column)) }),
-    selectableFields: asList(version['selectableFields']).map((item) => asString(dig(item, 'jsonPath')).replace(/^\./, '')),
+    selectableFields: asList(version['selectableFields']).map((item) =>
+      asString(dig(item, 'jsonPath')).replace(/^\./, ''),
+    ),
     hasGeneration: true,
   };
 }

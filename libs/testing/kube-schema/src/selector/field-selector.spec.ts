@@ -25,7 +25,10 @@ describe('field selector', () => {
   });
 
   it('refuses a field that the resource does not offer', () => {
-    expect(parseFieldSelector(resource('configmaps'), 'data.a=b')).toEqual({ ok: false, error: 'field label not supported: data.a' });
+    expect(parseFieldSelector(resource('configmaps'), 'data.a=b')).toEqual({
+      ok: false,
+      error: 'field label not supported: data.a',
+    });
   });
 
   it('refuses a term without an operator', () => {

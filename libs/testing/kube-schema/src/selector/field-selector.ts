@@ -69,14 +69,16 @@ function fieldText(resource: ResourceInfo, field: string, object: JsonObject): s
   if (resource.kind === 'Event' && field === 'reportingComponent' && dig(object, 'reportingComponent') === undefined) {
     return asString(object['reportingController']);
   }
-  if (resource.kind === 'Job' && field === 'status.successful') return String(dig(object, 'status', 'succeeded') ?? 0);
+  if (resource.kind === 'Job' && field === 'status.successful')
+    return JSON.stringify(dig(object, 'status', 'succeeded') ?? 0);
   if (field === 'status.podIPs') {
     return asList(dig(object, 'status', 'podIPs'))
       .map((item) => asString(dig(item, 'ip')))
       .join(',');
   }
   const value = dig(object, ...field.split('.'));
-  if (value === undefined || value === null) return BOOLEAN_FIELDS.has(field) ? 'false' : field === 'status.replicas' ? '0' : '';
+  if (value === undefined || value === null)
+    return BOOLEAN_FIELDS.has(field) ? 'false' : field === 'status.replicas' ? '0' : '';
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 

@@ -32,11 +32,14 @@ describe('label selector text', () => {
     expect(selects(text, labels)).toBe(expected);
   });
 
-  it.each(['=a', 'a in b', 'a in (b', 'a b', 'a,', ',', 'a==b==c', 'x=-', 'a/b/c', 'n>abc', '!'])('refuses %s', (text) => {
-    const parsed = parseLabelSelector(text);
-    expect(parsed.ok).toBe(false);
-    expect(!parsed.ok && parsed.error).toContain('unable to parse requirement: ');
-  });
+  it.each(['=a', 'a in b', 'a in (b', 'a b', 'a,', ',', 'a==b==c', 'x=-', 'a/b/c', 'n>abc', '!'])(
+    'refuses %s',
+    (text) => {
+      const parsed = parseLabelSelector(text);
+      expect(parsed.ok).toBe(false);
+      expect(!parsed.ok && parsed.error).toContain('unable to parse requirement: ');
+    },
+  );
 
   it('does not take inherited properties for labels', () => {
     expect(selects('constructor', {})).toBe(false);
@@ -58,7 +61,9 @@ describe('LabelSelector object', () => {
 
   it('refuses an unknown operator and an empty In', () => {
     expect(labelSelectorOf({ matchExpressions: [{ key: 'a', operator: 'Like' }] })).toMatchObject({ ok: false });
-    expect(labelSelectorOf({ matchExpressions: [{ key: 'a', operator: 'In', values: [] }] })).toMatchObject({ ok: false });
+    expect(labelSelectorOf({ matchExpressions: [{ key: 'a', operator: 'In', values: [] }] })).toMatchObject({
+      ok: false,
+    });
   });
 });
 

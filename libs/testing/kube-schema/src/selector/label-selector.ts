@@ -32,7 +32,7 @@ class Tokens {
     return token;
   }
 
-  get atEnd(): boolean {
+  isAtEnd(): boolean {
     return this.#next >= this.#items.length;
   }
 }
@@ -46,12 +46,12 @@ export function parseLabelSelector(text: string): Result<LabelSelector, string> 
   const tokens = new Tokens(text);
   const requirements: LabelRequirement[] = [];
   try {
-    while (!tokens.atEnd) {
+    while (!tokens.isAtEnd()) {
       requirements.push(readRequirement(tokens));
-      if (tokens.atEnd) break;
+      if (tokens.isAtEnd()) break;
       const separator = tokens.take();
       if (separator !== ',') throw new SelectorSyntaxError(`found '${separator}', expected: ',' or 'end of string'`);
-      if (tokens.atEnd) throw new SelectorSyntaxError(`found '', expected: identifier after ','`);
+      if (tokens.isAtEnd()) throw new SelectorSyntaxError(`found '', expected: identifier after ','`);
     }
   } catch (thrown) {
     if (thrown instanceof SelectorSyntaxError) return err(`unable to parse requirement: ${thrown.message}`);
@@ -151,7 +151,8 @@ function expressionOf(item: unknown): Result<LabelRequirement, string> {
   switch (expression['operator']) {
     case 'In':
     case 'NotIn':
-      if (values.length === 0) return err(`values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty`);
+      if (values.length === 0)
+        return err(`values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty`);
       return ok({ key, operator: expression['operator'] === 'In' ? 'in' : 'notin', values });
     case 'Exists':
       return ok({ key, operator: 'exists', values: [] });

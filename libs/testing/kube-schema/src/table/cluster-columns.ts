@@ -1,5 +1,20 @@
 import { asString, dig, isObject, type JsonObject } from '../json.js';
-import { AGE, CREATED_AT, count, joined, NAME, NONE, objectsAt, size, stringsAt, text, UNKNOWN, UNSET, wide, type Column } from './column.js';
+import {
+  AGE,
+  CREATED_AT,
+  count,
+  joined,
+  NAME,
+  NONE,
+  objectsAt,
+  size,
+  stringsAt,
+  text,
+  UNKNOWN,
+  UNSET,
+  wide,
+  type Column,
+} from './column.js';
 import { ageOf } from './human-duration.js';
 
 export const GENERIC_COLUMNS: readonly Column[] = [NAME, AGE];
@@ -63,7 +78,10 @@ function lastSeen(event: JsonObject): unknown {
 
 function eventSource(event: JsonObject): string {
   const source = event['source'] ?? event['deprecatedSource'];
-  const component = asString(dig(source, 'component')) || asString(event['reportingComponent']) || asString(event['reportingController']);
+  const component =
+    asString(dig(source, 'component')) ||
+    asString(event['reportingComponent']) ||
+    asString(event['reportingController']);
   const host = asString(dig(source, 'host')) || asString(event['reportingInstance']);
   return host === '' ? component : `${component}, ${host}`;
 }
@@ -147,7 +165,8 @@ export const STORAGE_CLASS_COLUMNS: readonly Column[] = [
   {
     ...NAME,
     cell: (object) => {
-      const isDefault = dig(object, 'metadata', 'annotations', 'storageclass.kubernetes.io/is-default-class') === 'true';
+      const isDefault =
+        dig(object, 'metadata', 'annotations', 'storageclass.kubernetes.io/is-default-class') === 'true';
       return `${asString(dig(object, 'metadata', 'name'))}${isDefault ? ' (default)' : ''}`;
     },
   },
@@ -161,12 +180,19 @@ export const STORAGE_CLASS_COLUMNS: readonly Column[] = [
 const subjectsOf = (kind: string) => (binding: JsonObject) =>
   objectsAt(binding, 'subjects')
     .filter((subject) => subject['kind'] === kind)
-    .map((subject) => (kind === 'ServiceAccount' ? `${asString(subject['namespace'])}/${asString(subject['name'])}` : asString(subject['name'])))
+    .map((subject) =>
+      kind === 'ServiceAccount'
+        ? `${asString(subject['namespace'])}/${asString(subject['name'])}`
+        : asString(subject['name']),
+    )
     .join(', ');
 
 export const ROLE_BINDING_COLUMNS: readonly Column[] = [
   NAME,
-  { name: 'Role', cell: (binding) => `${asString(dig(binding, 'roleRef', 'kind'))}/${asString(dig(binding, 'roleRef', 'name'))}` },
+  {
+    name: 'Role',
+    cell: (binding) => `${asString(dig(binding, 'roleRef', 'kind'))}/${asString(dig(binding, 'roleRef', 'name'))}`,
+  },
   AGE,
   wide({ name: 'Users', cell: subjectsOf('User') }),
   wide({ name: 'Groups', cell: subjectsOf('Group') }),
@@ -212,7 +238,10 @@ export const INGRESS_CLASS_COLUMNS: readonly Column[] = [
 function csrCondition(csr: JsonObject): string {
   const types = objectsAt(csr, 'status', 'conditions').map((item) => asString(item['type']));
   const verdict = types.includes('Denied') ? 'Denied' : types.includes('Approved') ? 'Approved' : 'Pending';
-  const extra = [...(types.includes('Failed') ? ['Failed'] : []), ...(asString(dig(csr, 'status', 'certificate')) === '' ? [] : ['Issued'])];
+  const extra = [
+    ...(types.includes('Failed') ? ['Failed'] : []),
+    ...(asString(dig(csr, 'status', 'certificate')) === '' ? [] : ['Issued']),
+  ];
   return [verdict, ...extra].join(',');
 }
 

@@ -16,8 +16,15 @@ export const NONE = '<none>';
 export const UNKNOWN = '<unknown>';
 export const UNSET = '<unset>';
 
-export const NAME: Column = { name: 'Name', format: 'name', cell: (object) => asString(dig(object, 'metadata', 'name')) };
-export const AGE: Column = { name: 'Age', cell: (object, now) => ageOf(dig(object, 'metadata', 'creationTimestamp'), now) };
+export const NAME: Column = {
+  name: 'Name',
+  format: 'name',
+  cell: (object) => asString(dig(object, 'metadata', 'name')),
+};
+export const AGE: Column = {
+  name: 'Age',
+  cell: (object, now) => ageOf(dig(object, 'metadata', 'creationTimestamp'), now),
+};
 export const CREATED_AT: Column = {
   name: 'Created At',
   type: 'date',

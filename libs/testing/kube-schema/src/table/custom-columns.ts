@@ -10,7 +10,8 @@ export function customColumns(resource: ResourceInfo): readonly Column[] {
 }
 
 function customColumn(column: PrinterColumn): Column {
-  const type = (['string', 'integer', 'number', 'boolean', 'date'] as const).find((item) => item === column.type) ?? 'string';
+  const type =
+    (['string', 'integer', 'number', 'boolean', 'date'] as const).find((item) => item === column.type) ?? 'string';
   return {
     name: column.name,
     type,

@@ -19,7 +19,10 @@ const TOKEN =
   /\.(?<name>[\w$-]+(?:\\\.[\w$-]+)*|\*)|\[(?<quote>['"])(?<quoted>[^'"]*)\k<quote>\]|\[(?<index>-?\d+)\]|\[(?<star>\*)\]|\[\?\(@(?<filter>[^=!<>)]*)\s*(?<operator>==|!=)\s*(?<literal>"[^"]*"|'[^']*'|[\w.-]+)\s*\)\]/y;
 
 function parsePath(path: string): readonly Step[] | undefined {
-  const text = path.trim().replace(/^\{|\}$/g, '').replace(/^\$/, '');
+  const text = path
+    .trim()
+    .replace(/^\{|\}$/g, '')
+    .replace(/^\$/, '');
   const steps: Step[] = [];
   TOKEN.lastIndex = 0;
   while (TOKEN.lastIndex < text.length) {

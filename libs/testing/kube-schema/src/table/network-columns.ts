@@ -1,6 +1,19 @@
 import { asString, dig, type JsonObject } from '../json.js';
 import { labelSelectorText } from '../selector/label-selector.js';
-import { AGE, joined, labelsText, NAME, NONE, numberAt, objectsAt, stringsAt, text, UNSET, wide, type Column } from './column.js';
+import {
+  AGE,
+  joined,
+  labelsText,
+  NAME,
+  NONE,
+  numberAt,
+  objectsAt,
+  stringsAt,
+  text,
+  UNSET,
+  wide,
+  type Column,
+} from './column.js';
 
 function externalIp(service: JsonObject): string {
   const own = stringsAt(service, 'spec', 'externalIPs');
@@ -8,7 +21,9 @@ function externalIp(service: JsonObject): string {
     case 'ExternalName':
       return asString(dig(service, 'spec', 'externalName')) || NONE;
     case 'LoadBalancer': {
-      const ingress = objectsAt(service, 'status', 'loadBalancer', 'ingress').map((item) => asString(item['ip']) || asString(item['hostname']));
+      const ingress = objectsAt(service, 'status', 'loadBalancer', 'ingress').map(
+        (item) => asString(item['ip']) || asString(item['hostname']),
+      );
       return joined([...ingress, ...own], '<pending>');
     }
     default:
@@ -28,7 +43,11 @@ function servicePorts(service: JsonObject): string {
 export const SERVICE_COLUMNS: readonly Column[] = [
   NAME,
   text('Type', ['spec', 'type']),
-  { name: 'Cluster-IP', cell: (service) => stringsAt(service, 'spec', 'clusterIPs')[0] ?? (asString(dig(service, 'spec', 'clusterIP')) || NONE) },
+  {
+    name: 'Cluster-IP',
+    cell: (service) =>
+      stringsAt(service, 'spec', 'clusterIPs')[0] ?? (asString(dig(service, 'spec', 'clusterIP')) || NONE),
+  },
   { name: 'External-IP', cell: externalIp },
   { name: 'Port(s)', cell: servicePorts },
   AGE,
@@ -50,7 +69,11 @@ function endpointsText(endpoints: JsonObject): string {
     const ports = objectsAt(subset, 'ports');
     if (ports.length === 0) all.push(...addresses);
     for (const port of ports) {
-      all.push(...addresses.map((ip) => (ip.includes(':') ? `[${ip}]:${numberAt(port, 'port')}` : `${ip}:${numberAt(port, 'port')}`)));
+      all.push(
+        ...addresses.map((ip) =>
+          ip.includes(':') ? `[${ip}]:${numberAt(port, 'port')}` : `${ip}:${numberAt(port, 'port')}`,
+        ),
+      );
     }
   }
   return firstFew(all, MAX_ENDPOINTS);
@@ -60,7 +83,11 @@ export const ENDPOINTS_COLUMNS: readonly Column[] = [NAME, { name: 'Endpoints', 
 
 function slicePorts(slice: JsonObject): string {
   const ports = objectsAt(slice, 'ports').map((port) =>
-    typeof port['port'] === 'number' ? String(port['port']) : port['name'] !== undefined && port['name'] !== '' ? asString(port['name']) : '*',
+    typeof port['port'] === 'number'
+      ? String(port['port'])
+      : port['name'] !== undefined && port['name'] !== ''
+        ? asString(port['name'])
+        : '*',
   );
   return ports.length === 0 ? UNSET : firstFew(ports, MAX_ENDPOINTS);
 }
@@ -90,7 +117,10 @@ export const INGRESS_COLUMNS: readonly Column[] = [
   },
   {
     name: 'Address',
-    cell: (ingress) => objectsAt(ingress, 'status', 'loadBalancer', 'ingress').map((item) => asString(item['ip']) || asString(item['hostname'])).join(','),
+    cell: (ingress) =>
+      objectsAt(ingress, 'status', 'loadBalancer', 'ingress')
+        .map((item) => asString(item['ip']) || asString(item['hostname']))
+        .join(','),
   },
   { name: 'Ports', cell: (ingress) => (objectsAt(ingress, 'spec', 'tls').length > 0 ? '80, 443' : '80') },
   AGE,

@@ -28,7 +28,9 @@ function terminationText(terminated: unknown, prefix: string): string {
   const reason = asString(dig(terminated, 'reason'));
   if (reason !== '') return prefix + reason;
   const signal = dig(terminated, 'signal');
-  return typeof signal === 'number' && signal !== 0 ? `${prefix}Signal:${signal}` : `${prefix}ExitCode:${Number(dig(terminated, 'exitCode') ?? 0)}`;
+  return typeof signal === 'number' && signal !== 0
+    ? `${prefix}Signal:${signal}`
+    : `${prefix}ExitCode:${Number(dig(terminated, 'exitCode') ?? 0)}`;
 }
 
 function condition(pod: JsonObject, type: string): JsonObject | undefined {
@@ -115,7 +117,11 @@ export const POD_COLUMNS: readonly Column[] = [
   { name: 'Status', cell: (pod) => summarize(pod).reason },
   { name: 'Restarts', cell: restartsText },
   AGE,
-  wide({ name: 'IP', cell: (pod) => asString(objectsAt(pod, 'status', 'podIPs')[0]?.['ip']) || asString(dig(pod, 'status', 'podIP')) || NONE }),
+  wide({
+    name: 'IP',
+    cell: (pod) =>
+      asString(objectsAt(pod, 'status', 'podIPs')[0]?.['ip']) || asString(dig(pod, 'status', 'podIP')) || NONE,
+  }),
   wide({ name: 'Node', cell: (pod) => asString(dig(pod, 'spec', 'nodeName')) || NONE }),
   wide({ name: 'Nominated Node', cell: (pod) => asString(dig(pod, 'status', 'nominatedNodeName')) || NONE }),
   wide({ name: 'Readiness Gates', cell: readinessGates }),

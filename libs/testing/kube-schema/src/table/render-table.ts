@@ -96,6 +96,8 @@ function rowObject(object: JsonObject, include: 'None' | 'Metadata' | 'Object'):
     case 'Object':
       return { object };
     case 'Metadata':
-      return { object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: asObject(object['metadata']) } };
+      return {
+        object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: asObject(object['metadata']) },
+      };
   }
 }

@@ -7,8 +7,20 @@ const POD_SPEC = ['spec', 'template', 'spec'];
 const CRON_POD_SPEC = ['spec', 'jobTemplate', 'spec', 'template', 'spec'];
 
 const containerColumns = (podSpec: readonly string[]): readonly Column[] => [
-  wide({ name: 'Containers', cell: (object) => objectsAt(object, ...podSpec, 'containers').map((item) => asString(item['name'])).join(',') }),
-  wide({ name: 'Images', cell: (object) => objectsAt(object, ...podSpec, 'containers').map((item) => asString(item['image'])).join(',') }),
+  wide({
+    name: 'Containers',
+    cell: (object) =>
+      objectsAt(object, ...podSpec, 'containers')
+        .map((item) => asString(item['name']))
+        .join(','),
+  }),
+  wide({
+    name: 'Images',
+    cell: (object) =>
+      objectsAt(object, ...podSpec, 'containers')
+        .map((item) => asString(item['image']))
+        .join(','),
+  }),
 ];
 
 const selectorColumn = (path: readonly string[] = ['spec', 'selector']): Column =>
@@ -58,7 +70,12 @@ export const DAEMON_SET_COLUMNS: readonly Column[] = [
   selectorColumn(),
 ];
 
-export const STATEFUL_SET_COLUMNS: readonly Column[] = [NAME, ready(['spec', 'replicas']), AGE, ...containerColumns(POD_SPEC)];
+export const STATEFUL_SET_COLUMNS: readonly Column[] = [
+  NAME,
+  ready(['spec', 'replicas']),
+  AGE,
+  ...containerColumns(POD_SPEC),
+];
 
 function completions(job: JsonObject): string {
   const succeeded = numberAt(job, 'status', 'succeeded');
@@ -69,7 +86,8 @@ function completions(job: JsonObject): string {
 }
 
 function jobStatus(job: JsonObject): string {
-  const holds = (type: string) => objectsAt(job, 'status', 'conditions').some((item) => item['type'] === type && item['status'] === 'True');
+  const holds = (type: string) =>
+    objectsAt(job, 'status', 'conditions').some((item) => item['type'] === type && item['status'] === 'True');
   if (holds('Complete')) return 'Complete';
   if (holds('Failed')) return 'Failed';
   if (dig(job, 'metadata', 'deletionTimestamp') !== undefined) return 'Terminating';
@@ -81,7 +99,9 @@ function jobStatus(job: JsonObject): string {
 function duration(job: JsonObject, now: Date): string {
   const start = Date.parse(asString(dig(job, 'status', 'startTime')));
   if (Number.isNaN(start)) return '';
-  const failed = objectsAt(job, 'status', 'conditions').find((item) => item['type'] === 'Failed' && item['status'] === 'True');
+  const failed = objectsAt(job, 'status', 'conditions').find(
+    (item) => item['type'] === 'Failed' && item['status'] === 'True',
+  );
   const end = asString(dig(job, 'status', 'completionTime')) || asString(failed?.['lastTransitionTime']);
   return humanDuration((end === '' ? now.getTime() : Date.parse(end)) - start);
 }
@@ -104,7 +124,10 @@ export const CRON_JOB_COLUMNS: readonly Column[] = [
   { name: 'Active', type: 'integer', cell: (object) => objectsAt(object, 'status', 'active').length },
   {
     name: 'Last Schedule',
-    cell: (object, now) => (dig(object, 'status', 'lastScheduleTime') === undefined ? NONE : ageOf(dig(object, 'status', 'lastScheduleTime'), now)),
+    cell: (object, now) =>
+      dig(object, 'status', 'lastScheduleTime') === undefined
+        ? NONE
+        : ageOf(dig(object, 'status', 'lastScheduleTime'), now),
   },
   AGE,
   ...containerColumns(CRON_POD_SPEC),
@@ -126,7 +149,8 @@ export const DISRUPTION_BUDGET_COLUMNS: readonly Column[] = [
 function metricTargets(object: JsonObject): string {
   const current = objectsAt(object, 'status', 'currentMetrics');
   const targets = objectsAt(object, 'spec', 'metrics').map((metric, i) => {
-    const source = metric['type'] === 'ContainerResource' ? 'containerResource' : asString(metric['type']).toLowerCase();
+    const source =
+      metric['type'] === 'ContainerResource' ? 'containerResource' : asString(metric['type']).toLowerCase();
     const target = dig(metric, source, 'target');
     const now = dig(current[i], source, 'current');
     const utilization = dig(target, 'averageUtilization');
@@ -135,7 +159,8 @@ function metricTargets(object: JsonObject): string {
       const used = dig(now, 'averageUtilization');
       return `${name}: ${typeof used === 'number' ? `${used}%` : '<unknown>'}/${utilization}%`;
     }
-    const value = (part: unknown) => (isObject(part) ? intOrString(part['averageValue'] ?? part['value']) : '') || '<unknown>';
+    const value = (part: unknown) =>
+      (isObject(part) ? intOrString(part['averageValue'] ?? part['value']) : '') || '<unknown>';
     return `${name}: ${value(now)}/${value(target)}`;
   });
   return joined(targets.slice(0, 2)) + (targets.length > 2 ? ` + ${targets.length - 2} more...` : '');
@@ -145,12 +170,16 @@ export const AUTOSCALER_COLUMNS: readonly Column[] = [
   NAME,
   {
     name: 'Reference',
-    cell: (object) => `${asString(dig(object, 'spec', 'scaleTargetRef', 'kind'))}/${asString(dig(object, 'spec', 'scaleTargetRef', 'name'))}`,
+    cell: (object) =>
+      `${asString(dig(object, 'spec', 'scaleTargetRef', 'kind'))}/${asString(dig(object, 'spec', 'scaleTargetRef', 'name'))}`,
   },
   { name: 'Targets', cell: metricTargets },
   {
     name: 'MinPods',
-    cell: (object) => (typeof dig(object, 'spec', 'minReplicas') === 'number' ? String(numberAt(object, 'spec', 'minReplicas')) : '<unset>'),
+    cell: (object) =>
+      typeof dig(object, 'spec', 'minReplicas') === 'number'
+        ? String(numberAt(object, 'spec', 'minReplicas'))
+        : '<unset>',
   },
   count('MaxPods', ['spec', 'maxReplicas']),
   count('Replicas', ['status', 'currentReplicas']),

@@ -78,7 +78,8 @@ export function defaultRoleBinding(binding: JsonObject): void {
   const roleRef = child(binding, 'roleRef');
   if (roleRef !== undefined) fill(roleRef, { apiGroup: 'rbac.authorization.k8s.io' });
   for (const subject of childObjects(binding, 'subjects')) {
-    if (subject['kind'] === 'User' || subject['kind'] === 'Group') fill(subject, { apiGroup: 'rbac.authorization.k8s.io' });
+    if (subject['kind'] === 'User' || subject['kind'] === 'Group')
+      fill(subject, { apiGroup: 'rbac.authorization.k8s.io' });
   }
 }
 
@@ -104,5 +105,6 @@ export function defaultPriorityClass(priorityClass: JsonObject): void {
 export function defaultNode(node: JsonObject): void {
   const capacity = dig(node, 'status', 'capacity');
   const status = child(node, 'status');
-  if (status !== undefined && status['allocatable'] === undefined && capacity !== undefined) status['allocatable'] = capacity;
+  if (status !== undefined && status['allocatable'] === undefined && capacity !== undefined)
+    status['allocatable'] = capacity;
 }

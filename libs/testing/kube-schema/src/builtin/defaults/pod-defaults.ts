@@ -83,7 +83,12 @@ function imagePullPolicy(image: string): string {
 
 /** A value of zero is as good as none here: the field is an integer without a pointer. */
 function defaultProbe(probe: JsonObject): void {
-  for (const [key, value] of Object.entries({ timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 })) {
+  for (const [key, value] of Object.entries({
+    timeoutSeconds: 1,
+    periodSeconds: 10,
+    successThreshold: 1,
+    failureThreshold: 3,
+  })) {
     if (probe[key] === undefined || probe[key] === 0) probe[key] = value;
   }
   defaultHttpGet(child(probe, 'httpGet'));

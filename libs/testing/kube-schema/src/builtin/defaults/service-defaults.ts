@@ -20,7 +20,8 @@ export function defaultService(service: JsonObject): void {
     fill(spec, { internalTrafficPolicy: 'Cluster' });
     if (spec['ipFamilyPolicy'] === undefined && !isSelectorlessHeadless(spec)) spec['ipFamilyPolicy'] = 'SingleStack';
   }
-  const external = type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && asList(spec['externalIPs']).length > 0);
+  const external =
+    type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && asList(spec['externalIPs']).length > 0);
   if (external) fill(spec, { externalTrafficPolicy: 'Cluster' });
   if (type === 'LoadBalancer') fill(spec, { allocateLoadBalancerNodePorts: true });
 }

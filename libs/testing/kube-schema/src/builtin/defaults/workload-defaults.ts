@@ -1,4 +1,4 @@
-import { type JsonObject } from '../../json.js';
+import type { JsonObject } from '../../json.js';
 import { child, childOrNew, fill } from './fill.js';
 import { defaultPodSpec } from './pod-defaults.js';
 
@@ -12,7 +12,8 @@ export function defaultDeployment(object: JsonObject): void {
   fill(spec, { replicas: 1, revisionHistoryLimit: 10, progressDeadlineSeconds: 600 });
   const strategy = childOrNew(spec, 'strategy');
   fill(strategy, { type: 'RollingUpdate' });
-  if (strategy['type'] === 'RollingUpdate') fill(childOrNew(strategy, 'rollingUpdate'), { maxUnavailable: '25%', maxSurge: '25%' });
+  if (strategy['type'] === 'RollingUpdate')
+    fill(childOrNew(strategy, 'rollingUpdate'), { maxUnavailable: '25%', maxSurge: '25%' });
   defaultTemplate(spec);
 }
 
@@ -39,7 +40,8 @@ export function defaultDaemonSet(object: JsonObject): void {
   fill(spec, { revisionHistoryLimit: 10 });
   const strategy = childOrNew(spec, 'updateStrategy');
   fill(strategy, { type: 'RollingUpdate' });
-  if (strategy['type'] === 'RollingUpdate') fill(childOrNew(strategy, 'rollingUpdate'), { maxUnavailable: 1, maxSurge: 0 });
+  if (strategy['type'] === 'RollingUpdate')
+    fill(childOrNew(strategy, 'rollingUpdate'), { maxUnavailable: 1, maxSurge: 0 });
   defaultTemplate(spec);
 }
 
@@ -55,7 +57,8 @@ export function defaultStatefulSet(object: JsonObject): void {
 
 export function defaultJobSpec(spec: JsonObject): void {
   // A work queue job leaves completions open and only says how many pods work at once.
-  if (spec['completions'] === undefined && spec['parallelism'] === undefined) fill(spec, { completions: 1, parallelism: 1 });
+  if (spec['completions'] === undefined && spec['parallelism'] === undefined)
+    fill(spec, { completions: 1, parallelism: 1 });
   fill(spec, {
     parallelism: 1,
     backoffLimit: spec['backoffLimitPerIndex'] === undefined ? 6 : 2_147_483_647,
@@ -80,6 +83,8 @@ export function defaultAutoscaler(object: JsonObject): void {
   const spec = childOrNew(object, 'spec');
   fill(spec, { minReplicas: 1 });
   if (spec['metrics'] === undefined) {
-    spec['metrics'] = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }];
+    spec['metrics'] = [
+      { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } },
+    ];
   }
 }

@@ -41,6 +41,11 @@ const BY_KIND: Readonly<Record<string, Validate>> = {
 };
 
 /** The rules of one built-in type, beyond those of metadata. */
-export function validateBuiltin(type: GroupVersionKind, object: JsonObject, old: JsonObject | undefined, problems: Problems): void {
+export function validateBuiltin(
+  type: GroupVersionKind,
+  object: JsonObject,
+  old: JsonObject | undefined,
+  problems: Problems,
+): void {
   BY_KIND[`${type.group}/${type.kind}`]?.(object, old, problems);
 }

@@ -2,7 +2,13 @@ import { asList, asString, isObject, type JsonObject } from '../../json.js';
 import type { GroupVersionKind } from '../../group-version-kind.js';
 import { indexPath } from '../../field-path.js';
 import { tooLong } from '../../cause.js';
-import { dns1035LabelProblems, dns1123LabelProblems, dns1123SubdomainProblems, pathSegmentProblems, qualifiedNameProblems } from '../../names.js';
+import {
+  dns1035LabelProblems,
+  dns1123LabelProblems,
+  dns1123SubdomainProblems,
+  pathSegmentProblems,
+  qualifiedNameProblems,
+} from '../../names.js';
 import type { Problems } from './problems.js';
 
 const MAX_ANNOTATIONS_BYTES = 256 * 1024;
@@ -38,7 +44,11 @@ export function validateMetadata(type: GroupVersionKind, object: JsonObject, pro
     const finalizer = asString(item);
     problems.check(indexPath('metadata.finalizers', i), finalizer, qualifiedNameProblems(finalizer));
     if (!finalizer.includes('/') && !PLAIN_FINALIZERS.has(finalizer)) {
-      problems.invalid(indexPath('metadata.finalizers', i), finalizer, 'name is neither a standard finalizer name nor is it fully qualified');
+      problems.invalid(
+        indexPath('metadata.finalizers', i),
+        finalizer,
+        'name is neither a standard finalizer name nor is it fully qualified',
+      );
     }
   }
   validateOwners(asList(metadata['ownerReferences']), problems);
@@ -60,7 +70,12 @@ function validateOwners(owners: readonly unknown[], problems: Problems): void {
     if (!isObject(owner)) continue;
     const field = indexPath('metadata.ownerReferences', i);
     for (const key of ['apiVersion', 'kind', 'name', 'uid']) {
-      if (asString(owner[key]) === '') problems.invalid(`${field}.${key}`, owner[key] ?? '', `${key === 'apiVersion' ? 'version' : key} must not be empty`);
+      if (asString(owner[key]) === '')
+        problems.invalid(
+          `${field}.${key}`,
+          owner[key] ?? '',
+          `${key === 'apiVersion' ? 'version' : key} must not be empty`,
+        );
     }
     if (owner['controller'] === true) controllers.push(asString(owner['name']));
   }
@@ -78,12 +93,16 @@ export function validateMetadataUpdate(object: JsonObject, old: JsonObject, prob
   const [metadata, before] = [object['metadata'], old['metadata']];
   if (!isObject(metadata) || !isObject(before)) return;
   for (const key of ['name', 'namespace', 'uid', 'creationTimestamp']) {
-    if (metadata[key] !== undefined && before[key] !== undefined) problems.immutable(`metadata.${key}`, metadata[key], before[key]);
+    if (metadata[key] !== undefined && before[key] !== undefined)
+      problems.immutable(`metadata.${key}`, metadata[key], before[key]);
   }
   if (before['deletionTimestamp'] === undefined) return;
   const known = new Set(asList(before['finalizers']));
   const added = asList(metadata['finalizers']).filter((item) => !known.has(item));
   if (added.length > 0) {
-    problems.forbidden('metadata.finalizers', `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`);
+    problems.forbidden(
+      'metadata.finalizers',
+      `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
+    );
   }
 }

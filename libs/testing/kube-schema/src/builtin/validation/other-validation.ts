@@ -22,7 +22,12 @@ function validateKeys(object: JsonObject, parts: readonly string[], problems: Pr
   if (bytes > MAX_DATA_BYTES) problems.add(tooLong(parts.length > 1 ? '' : 'data', MAX_DATA_BYTES));
 }
 
-function validateFrozen(object: JsonObject, old: JsonObject | undefined, parts: readonly string[], problems: Problems): void {
+function validateFrozen(
+  object: JsonObject,
+  old: JsonObject | undefined,
+  parts: readonly string[],
+  problems: Problems,
+): void {
   if (old?.['immutable'] !== true) return;
   if (object['immutable'] !== true) problems.forbidden('immutable', 'field is immutable when `immutable` is set');
   for (const part of parts) {
@@ -59,21 +64,29 @@ export function validateSecret(object: JsonObject, old: JsonObject | undefined, 
 export function validateRole(object: JsonObject, _old: JsonObject | undefined, problems: Problems): void {
   for (const [i, rule] of childObjects(object, 'rules').entries()) {
     const at = indexPath('rules', i);
-    if (asList(rule['verbs']).length === 0) problems.required(childPath(at, 'verbs'), 'verbs must contain at least one value');
+    if (asList(rule['verbs']).length === 0)
+      problems.required(childPath(at, 'verbs'), 'verbs must contain at least one value');
     if (asList(rule['nonResourceURLs']).length > 0) continue;
-    if (asList(rule['apiGroups']).length === 0) problems.required(childPath(at, 'apiGroups'), 'resource rules must supply at least one api group');
-    if (asList(rule['resources']).length === 0) problems.required(childPath(at, 'resources'), 'resource rules must supply at least one resource');
+    if (asList(rule['apiGroups']).length === 0)
+      problems.required(childPath(at, 'apiGroups'), 'resource rules must supply at least one api group');
+    if (asList(rule['resources']).length === 0)
+      problems.required(childPath(at, 'resources'), 'resource rules must supply at least one resource');
   }
 }
 
 export function validateRoleBinding(object: JsonObject, old: JsonObject | undefined, problems: Problems): void {
-  problems.oneOf('roleRef.kind', dig(object, 'roleRef', 'kind'), object['kind'] === 'ClusterRoleBinding' ? ['ClusterRole'] : ['ClusterRole', 'Role']);
+  problems.oneOf(
+    'roleRef.kind',
+    dig(object, 'roleRef', 'kind'),
+    object['kind'] === 'ClusterRoleBinding' ? ['ClusterRole'] : ['ClusterRole', 'Role'],
+  );
   if (asString(dig(object, 'roleRef', 'name')) === '') problems.required('roleRef.name');
   for (const [i, subject] of childObjects(object, 'subjects').entries()) {
     const at = indexPath('subjects', i);
     if (asString(subject['name']) === '') problems.required(childPath(at, 'name'));
     problems.oneOf(childPath(at, 'kind'), subject['kind'], ['ServiceAccount', 'User', 'Group']);
-    if (subject['kind'] === 'ServiceAccount' && asString(subject['namespace']) === '') problems.required(childPath(at, 'namespace'));
+    if (subject['kind'] === 'ServiceAccount' && asString(subject['namespace']) === '')
+      problems.required(childPath(at, 'namespace'));
   }
   if (old !== undefined && !equalJson(object['roleRef'], old['roleRef'])) {
     problems.invalid('roleRef', object['roleRef'], 'cannot change roleRef');
@@ -82,9 +95,11 @@ export function validateRoleBinding(object: JsonObject, old: JsonObject | undefi
 
 export function validateLease(object: JsonObject, _old: JsonObject | undefined, problems: Problems): void {
   const seconds = dig(object, 'spec', 'leaseDurationSeconds');
-  if (typeof seconds === 'number' && seconds <= 0) problems.invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0');
+  if (typeof seconds === 'number' && seconds <= 0)
+    problems.invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0');
   const transitions = dig(object, 'spec', 'leaseTransitions');
-  if (typeof transitions === 'number' && transitions < 0) problems.invalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0');
+  if (typeof transitions === 'number' && transitions < 0)
+    problems.invalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0');
 }
 
 export function validateWebhooks(object: JsonObject, _old: JsonObject | undefined, problems: Problems): void {
@@ -93,9 +108,19 @@ export function validateWebhooks(object: JsonObject, _old: JsonObject | undefine
     const at = indexPath('webhooks', i);
     const name = asString(webhook['name']);
     if (name === '') problems.required(childPath(at, 'name'));
-    else if (name.split('.').length < 3) problems.invalid(childPath(at, 'name'), name, 'should be a domain with at least three segments separated by dots');
+    else if (name.split('.').length < 3)
+      problems.invalid(
+        childPath(at, 'name'),
+        name,
+        'should be a domain with at least three segments separated by dots',
+      );
     else problems.check(childPath(at, 'name'), name, dns1123SubdomainProblems(name));
-    if (names.has(name)) problems.add({ reason: 'FieldValueDuplicate', message: `Duplicate value: ${JSON.stringify(name)}`, field: childPath(at, 'name') });
+    if (names.has(name))
+      problems.add({
+        reason: 'FieldValueDuplicate',
+        message: `Duplicate value: ${JSON.stringify(name)}`,
+        field: childPath(at, 'name'),
+      });
     names.add(name);
     const target = isObject(webhook['clientConfig']) ? webhook['clientConfig'] : {};
     if ((target['url'] === undefined) === (target['service'] === undefined)) {
@@ -111,19 +136,25 @@ export function validateWebhooks(object: JsonObject, _old: JsonObject | undefine
     if (typeof timeout === 'number' && (timeout < 1 || timeout > 30)) {
       problems.invalid(childPath(at, 'timeoutSeconds'), timeout, 'the timeout value must be between 1 and 30 seconds');
     }
-    for (const selector of ['namespaceSelector', 'objectSelector']) problems.labelSelector(childPath(at, selector), webhook[selector]);
+    for (const selector of ['namespaceSelector', 'objectSelector'])
+      problems.labelSelector(childPath(at, selector), webhook[selector]);
   }
 }
 
 export function validateCrd(object: JsonObject, old: JsonObject | undefined, problems: Problems): void {
-  problems.add(...checkCrd(object).causes);
+  const found = checkCrd(object);
+  problems.add(...found.causes);
+  problems.warnings.push(...found.warnings);
   if (old === undefined) return;
   for (const path of [['group'], ['scope'], ['names', 'plural'], ['names', 'kind']]) {
     problems.immutable(`spec.${path.join('.')}`, dig(object, 'spec', ...path), dig(old, 'spec', ...path));
   }
-  const names = new Set(childObjects(isObject(object['spec']) ? object['spec'] : {}, 'versions').map((version) => version['name']));
+  const names = new Set(
+    childObjects(isObject(object['spec']) ? object['spec'] : {}, 'versions').map((version) => version['name']),
+  );
   for (const [i, stored] of asList(dig(object, 'status', 'storedVersions')).entries()) {
-    if (!names.has(stored)) problems.invalid(indexPath('status.storedVersions', i), stored, 'must appear in spec.versions');
+    if (!names.has(stored))
+      problems.invalid(indexPath('status.storedVersions', i), stored, 'must appear in spec.versions');
   }
 }
 

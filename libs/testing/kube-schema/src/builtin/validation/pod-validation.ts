@@ -1,7 +1,14 @@
 import { duplicate, notFound } from '../../cause.js';
 import { childPath, indexPath, keyPath } from '../../field-path.js';
 import { asList, asString, cloneJson, dig, equalJson, isObject, type JsonObject } from '../../json.js';
-import { dns1123LabelProblems, dns1123SubdomainProblems, envNameProblems, portNameProblems, portNumberProblems, qualifiedNameProblems } from '../../names.js';
+import {
+  dns1123LabelProblems,
+  dns1123SubdomainProblems,
+  envNameProblems,
+  portNameProblems,
+  portNumberProblems,
+  qualifiedNameProblems,
+} from '../../names.js';
 import { parseQuantity } from '../quantity.js';
 import { childObjects } from '../defaults/fill.js';
 import type { Problems } from './problems.js';
@@ -16,16 +23,23 @@ export function validatePodSpec(spec: JsonObject, field: string, problems: Probl
   const names = new Set<string>();
   for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
     for (const [i, container] of childObjects(spec, list).entries()) {
-      validateContainer(container, indexPath(at(list), i), { names, volumes, init: list === 'initContainers' }, problems);
+      validateContainer(
+        container,
+        indexPath(at(list), i),
+        { names, volumes, init: list === 'initContainers' },
+        problems,
+      );
     }
   }
   problems.oneOf(at('restartPolicy'), spec['restartPolicy'], ['Always', 'OnFailure', 'Never']);
   problems.oneOf(at('dnsPolicy'), spec['dnsPolicy'], ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']);
   problems.nonNegative(at('terminationGracePeriodSeconds'), spec['terminationGracePeriodSeconds']);
   const deadline = spec['activeDeadlineSeconds'];
-  if (typeof deadline === 'number' && deadline < 1) problems.invalid(at('activeDeadlineSeconds'), deadline, 'must be between 1 and 2147483647, inclusive');
+  if (typeof deadline === 'number' && deadline < 1)
+    problems.invalid(at('activeDeadlineSeconds'), deadline, 'must be between 1 and 2147483647, inclusive');
   problems.labels(at('nodeSelector'), spec['nodeSelector']);
-  for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName']) optionalName(spec, key, field, problems);
+  for (const key of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'])
+    optionalName(spec, key, field, problems);
   for (const key of ['hostname', 'subdomain']) {
     const value = asString(spec[key]);
     if (value !== '') problems.check(at(key), value, dns1123LabelProblems(value));
@@ -50,10 +64,14 @@ function volumeNames(spec: JsonObject, field: string, problems: Problems): Reado
     if (names.has(name)) problems.add(duplicate(childPath(at, 'name'), name));
     names.add(name);
     const sources = Object.keys(volume).filter((key) => key !== 'name' && volume[key] !== undefined);
-    for (const extra of sources.slice(1)) problems.forbidden(childPath(at, extra), 'may not specify more than 1 volume type');
-    if (asString(dig(volume, 'hostPath', 'path')) === '' && volume['hostPath'] !== undefined) problems.required(childPath(at, 'hostPath.path'));
-    if (volume['secret'] !== undefined && asString(dig(volume, 'secret', 'secretName')) === '') problems.required(childPath(at, 'secret.secretName'));
-    if (volume['configMap'] !== undefined && asString(dig(volume, 'configMap', 'name')) === '') problems.required(childPath(at, 'configMap.name'));
+    for (const extra of sources.slice(1))
+      problems.forbidden(childPath(at, extra), 'may not specify more than 1 volume type');
+    if (asString(dig(volume, 'hostPath', 'path')) === '' && volume['hostPath'] !== undefined)
+      problems.required(childPath(at, 'hostPath.path'));
+    if (volume['secret'] !== undefined && asString(dig(volume, 'secret', 'secretName')) === '')
+      problems.required(childPath(at, 'secret.secretName'));
+    if (volume['configMap'] !== undefined && asString(dig(volume, 'configMap', 'name')) === '')
+      problems.required(childPath(at, 'configMap.name'));
   }
   return names;
 }
@@ -74,7 +92,10 @@ function validateContainer(container: JsonObject, field: string, scope: Containe
   if (image === '') problems.required(at('image'));
   else if (image !== image.trim()) problems.invalid(at('image'), image, 'must not have leading or trailing whitespace');
   problems.oneOf(at('imagePullPolicy'), container['imagePullPolicy'], ['Always', 'IfNotPresent', 'Never']);
-  problems.oneOf(at('terminationMessagePolicy'), container['terminationMessagePolicy'], ['FallbackToLogsOnError', 'File']);
+  problems.oneOf(at('terminationMessagePolicy'), container['terminationMessagePolicy'], [
+    'FallbackToLogsOnError',
+    'File',
+  ]);
   validatePorts(container, field, problems);
   validateEnv(container, field, problems);
   validateMounts(container, field, scope.volumes, problems);
@@ -82,12 +103,14 @@ function validateContainer(container: JsonObject, field: string, scope: Containe
   const sidecar = scope.init && container['restartPolicy'] === 'Always';
   for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe']) {
     if (!isObject(container[probe])) continue;
-    if (scope.init && !sidecar) problems.forbidden(at(probe), 'may not be set for init containers without restartPolicy=Always');
+    if (scope.init && !sidecar)
+      problems.forbidden(at(probe), 'may not be set for init containers without restartPolicy=Always');
     else validateProbe(container[probe], at(probe), probe, problems);
   }
   for (const hook of ['postStart', 'preStop']) {
     const handler = dig(container, 'lifecycle', hook);
-    if (isObject(handler)) validateHandler(handler, at(`lifecycle.${hook}`), ['exec', 'httpGet', 'tcpSocket', 'sleep'], problems);
+    if (isObject(handler))
+      validateHandler(handler, at(`lifecycle.${hook}`), ['exec', 'httpGet', 'tcpSocket', 'sleep'], problems);
   }
 }
 
@@ -101,8 +124,10 @@ function validatePorts(container: JsonObject, field: string, problems: Problems)
       if (names.has(name)) problems.add(duplicate(childPath(at, 'name'), name));
       names.add(name);
     }
-    if (port['containerPort'] === undefined || port['containerPort'] === 0) problems.required(childPath(at, 'containerPort'));
-    else problems.check(childPath(at, 'containerPort'), port['containerPort'], portNumberProblems(port['containerPort']));
+    if (port['containerPort'] === undefined || port['containerPort'] === 0)
+      problems.required(childPath(at, 'containerPort'));
+    else
+      problems.check(childPath(at, 'containerPort'), port['containerPort'], portNumberProblems(port['containerPort']));
     if (port['hostPort'] !== undefined && port['hostPort'] !== 0) {
       problems.check(childPath(at, 'hostPort'), port['hostPort'], portNumberProblems(port['hostPort']));
     }
@@ -115,10 +140,15 @@ function validateEnv(container: JsonObject, field: string, problems: Problems): 
     const at = indexPath(childPath(field, 'env'), i);
     problems.name(childPath(at, 'name'), env['name'], envNameProblems);
     if (env['valueFrom'] === undefined) continue;
-    if (asString(env['value']) !== '') problems.invalid(childPath(at, 'valueFrom'), '', 'may not be specified when `value` is not empty');
+    if (asString(env['value']) !== '')
+      problems.invalid(childPath(at, 'valueFrom'), '', 'may not be specified when `value` is not empty');
     const sources = isObject(env['valueFrom']) ? Object.keys(env['valueFrom']).length : 0;
     if (sources === 0) {
-      problems.invalid(childPath(at, 'valueFrom'), '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`');
+      problems.invalid(
+        childPath(at, 'valueFrom'),
+        '',
+        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`',
+      );
     } else if (sources > 1) {
       problems.invalid(childPath(at, 'valueFrom'), '', 'may not have more than one field specified at a time');
     }
@@ -153,7 +183,11 @@ function validateResources(resources: unknown, field: string, problems: Problems
       if (number !== undefined && number < 0) problems.invalid(at, amount, 'must be greater than or equal to 0');
       const limit = list === 'requests' && isObject(limits) ? quantityOf(limits[name]) : undefined;
       if (number !== undefined && limit !== undefined && number > limit) {
-        problems.invalid(childPath(field, 'requests'), amount, `must be less than or equal to ${name} limit of ${String(dig(limits, name))}`);
+        problems.invalid(
+          childPath(field, 'requests'),
+          amount,
+          `must be less than or equal to ${name} limit of ${String(dig(limits, name))}`,
+        );
       }
     }
   }
@@ -166,7 +200,13 @@ function quantityOf(amount: unknown): number | undefined {
 
 function validateProbe(probe: JsonObject, field: string, kind: string, problems: Problems): void {
   validateHandler(probe, field, ['exec', 'httpGet', 'tcpSocket', 'grpc'], problems);
-  for (const key of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold']) {
+  for (const key of [
+    'initialDelaySeconds',
+    'timeoutSeconds',
+    'periodSeconds',
+    'successThreshold',
+    'failureThreshold',
+  ]) {
     problems.nonNegative(childPath(field, key), probe[key]);
   }
   if (kind !== 'readinessProbe' && typeof probe['successThreshold'] === 'number' && probe['successThreshold'] > 1) {
@@ -177,16 +217,19 @@ function validateProbe(probe: JsonObject, field: string, kind: string, problems:
 function validateHandler(handler: JsonObject, field: string, kinds: readonly string[], problems: Problems): void {
   const given = kinds.filter((kind) => handler[kind] !== undefined);
   if (given.length === 0) problems.required(field, 'must specify a handler type');
-  for (const extra of given.slice(1)) problems.forbidden(childPath(field, extra), 'may not specify more than 1 handler type');
+  for (const extra of given.slice(1))
+    problems.forbidden(childPath(field, extra), 'may not specify more than 1 handler type');
   const [kind] = given;
-  if (kind === 'exec' && asList(dig(handler, 'exec', 'command')).length === 0) problems.required(childPath(field, 'exec.command'));
+  if (kind === 'exec' && asList(dig(handler, 'exec', 'command')).length === 0)
+    problems.required(childPath(field, 'exec.command'));
   if (kind === 'httpGet' || kind === 'tcpSocket' || kind === 'grpc') {
     const port = dig(handler, kind, 'port');
     const at = childPath(field, `${kind}.port`);
     if (typeof port === 'string' && kind !== 'grpc') problems.check(at, port, portNameProblems(port));
     else problems.check(at, port ?? 0, portNumberProblems(port));
   }
-  if (kind === 'httpGet') problems.oneOf(childPath(field, 'httpGet.scheme'), dig(handler, 'httpGet', 'scheme'), ['HTTP', 'HTTPS']);
+  if (kind === 'httpGet')
+    problems.oneOf(childPath(field, 'httpGet.scheme'), dig(handler, 'httpGet', 'scheme'), ['HTTP', 'HTTPS']);
 }
 
 function validateTolerations(spec: JsonObject, field: string, problems: Problems): void {
@@ -196,14 +239,24 @@ function validateTolerations(spec: JsonObject, field: string, problems: Problems
     if (key !== '') problems.check(childPath(at, 'key'), key, qualifiedNameProblems(key));
     const operator = asString(toleration['operator']) || 'Equal';
     if (key === '' && operator !== 'Exists') {
-      problems.invalid(childPath(at, 'operator'), operator, `operator must be Exists when \`key\` is empty, which means "match all values and all keys"`);
+      problems.invalid(
+        childPath(at, 'operator'),
+        operator,
+        `operator must be Exists when \`key\` is empty, which means "match all values and all keys"`,
+      );
     }
-    if (operator !== 'Exists' && operator !== 'Equal') problems.oneOf(childPath(at, 'operator'), operator, ['Equal', 'Exists']);
+    if (operator !== 'Exists' && operator !== 'Equal')
+      problems.oneOf(childPath(at, 'operator'), operator, ['Equal', 'Exists']);
     if (operator === 'Exists' && asString(toleration['value']) !== '') {
-      problems.invalid(childPath(at, 'operator'), toleration['value'], 'value must be empty when `operator` is \'Exists\'');
+      problems.invalid(
+        childPath(at, 'operator'),
+        toleration['value'],
+        "value must be empty when `operator` is 'Exists'",
+      );
     }
     const effect = toleration['effect'];
-    if (effect !== undefined && effect !== '') problems.oneOf(childPath(at, 'effect'), effect, ['NoSchedule', 'PreferNoSchedule', 'NoExecute']);
+    if (effect !== undefined && effect !== '')
+      problems.oneOf(childPath(at, 'effect'), effect, ['NoSchedule', 'PreferNoSchedule', 'NoExecute']);
   }
 }
 
@@ -217,8 +270,11 @@ export function validatePodUpdate(pod: JsonObject, old: JsonObject, problems: Pr
     return;
   }
   const tolerations = asList(dig(pod, 'spec', 'tolerations'));
-  const lost = asList(dig(old, 'spec', 'tolerations')).some((item) => !tolerations.some((other) => equalJson(withoutSeconds(other), withoutSeconds(item))));
-  if (lost) problems.forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds');
+  const lost = asList(dig(old, 'spec', 'tolerations')).some(
+    (item) => !tolerations.some((other) => equalJson(withoutSeconds(other), withoutSeconds(item))),
+  );
+  if (lost)
+    problems.forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds');
 }
 
 function withoutSeconds(toleration: unknown): unknown {

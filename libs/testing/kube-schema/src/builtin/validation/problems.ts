@@ -6,6 +6,8 @@ import { labelValueProblems, qualifiedNameProblems } from '../../names.js';
 /** Collects causes while a validation walks through an object. */
 export class Problems {
   readonly causes: Cause[] = [];
+  /** What is accepted, but should be known. */
+  readonly warnings: string[] = [];
 
   add(...causes: readonly Cause[]): void {
     this.causes.push(...causes);
@@ -59,7 +61,9 @@ export class Problems {
   labelSelector(field: string, selector: unknown): void {
     if (!isObject(selector)) return;
     this.labels(childPath(field, 'matchLabels'), selector['matchLabels']);
-    const expressions = Array.isArray(selector['matchExpressions']) ? (selector['matchExpressions'] as readonly unknown[]) : [];
+    const expressions = Array.isArray(selector['matchExpressions'])
+      ? (selector['matchExpressions'] as readonly unknown[])
+      : [];
     for (const [i, item] of expressions.entries()) {
       if (isObject(item)) this.#expression(indexPath(childPath(field, 'matchExpressions'), i), item);
     }
@@ -70,11 +74,16 @@ export class Problems {
     switch (expression['operator']) {
       case 'In':
       case 'NotIn':
-        if (values.length === 0) this.required(childPath(field, 'values'), `must be specified when \`operator\` is 'In' or 'NotIn'`);
+        if (values.length === 0)
+          this.required(childPath(field, 'values'), `must be specified when \`operator\` is 'In' or 'NotIn'`);
         break;
       case 'Exists':
       case 'DoesNotExist':
-        if (values.length > 0) this.forbidden(childPath(field, 'values'), `may not be specified when \`operator\` is 'Exists' or 'DoesNotExist'`);
+        if (values.length > 0)
+          this.forbidden(
+            childPath(field, 'values'),
+            `may not be specified when \`operator\` is 'Exists' or 'DoesNotExist'`,
+          );
         break;
       default:
         this.invalid(childPath(field, 'operator'), expression['operator'], 'not a valid selector operator');
@@ -82,4 +91,3 @@ export class Problems {
     this.check(childPath(field, 'key'), expression['key'], qualifiedNameProblems(asString(expression['key'])));
   }
 }
-

@@ -28,11 +28,19 @@ export function validateService(service: JsonObject, old: JsonObject | undefined
   }
   if (spec['externalTrafficPolicy'] !== undefined && spec['externalTrafficPolicy'] !== '') {
     if (type === 'ExternalName' || (type === 'ClusterIP' && asList(spec['externalIPs']).length === 0)) {
-      problems.invalid('spec.externalTrafficPolicy', spec['externalTrafficPolicy'], 'may only be set for externally-accessible services');
+      problems.invalid(
+        'spec.externalTrafficPolicy',
+        spec['externalTrafficPolicy'],
+        'may only be set for externally-accessible services',
+      );
     } else problems.oneOf('spec.externalTrafficPolicy', spec['externalTrafficPolicy'], ['Cluster', 'Local']);
   }
   if (spec['ipFamilyPolicy'] !== undefined) {
-    problems.oneOf('spec.ipFamilyPolicy', spec['ipFamilyPolicy'], ['SingleStack', 'PreferDualStack', 'RequireDualStack']);
+    problems.oneOf('spec.ipFamilyPolicy', spec['ipFamilyPolicy'], [
+      'SingleStack',
+      'PreferDualStack',
+      'RequireDualStack',
+    ]);
   }
   for (const [i, family] of asList(spec['ipFamilies']).entries()) {
     problems.oneOf(indexPath('spec.ipFamilies', i), family, ['IPv4', 'IPv6']);
@@ -62,7 +70,7 @@ function validatePorts(spec: JsonObject, type: string, problems: Problems): void
     if (type === 'ClusterIP' && typeof port['nodePort'] === 'number' && port['nodePort'] !== 0) {
       problems.forbidden(childPath(at, 'nodePort'), "may not be used when `type` is 'ClusterIP'");
     }
-    const key = `${String(port['port'] as number)}/${asString(port['protocol'])}`;
+    const key = `${String(port['port'])}/${asString(port['protocol'])}`;
     if (seen.has(key)) problems.add(duplicate(at, { protocol: port['protocol'], port: port['port'] }));
     seen.add(key);
   }
@@ -74,14 +82,16 @@ function validateAddresses(spec: JsonObject, type: string, problems: Problems): 
   const clusterIp = asString(spec['clusterIP']);
   const addresses = asList(spec['clusterIPs']);
   if (type === 'ExternalName') {
-    if (addresses.length > 0 || clusterIp !== '') problems.forbidden('spec.clusterIPs', 'may not be set for ExternalName services');
+    if (addresses.length > 0 || clusterIp !== '')
+      problems.forbidden('spec.clusterIPs', 'may not be set for ExternalName services');
     return;
   }
   if (addresses.length > 0 && clusterIp !== '' && addresses[0] !== clusterIp) {
     problems.invalid('spec.clusterIPs', addresses, 'first value must match `clusterIP`');
   }
   for (const [i, address] of addresses.entries()) {
-    if (address !== 'None' && isIP(asString(address)) === 0) problems.invalid(indexPath('spec.clusterIPs', i), address, IP_PROBLEM);
+    if (address !== 'None' && isIP(asString(address)) === 0)
+      problems.invalid(indexPath('spec.clusterIPs', i), address, IP_PROBLEM);
   }
   if (addresses.length === 0 && clusterIp !== '' && clusterIp !== 'None' && isIP(clusterIp) === 0) {
     problems.invalid('spec.clusterIPs[0]', clusterIp, IP_PROBLEM);
@@ -102,7 +112,11 @@ function validateServiceUpdate(spec: JsonObject, old: JsonObject, problems: Prob
   const [first, firstBefore] = [addresses[0] ?? spec['clusterIP'], earlier[0] ?? before['clusterIP']];
   if (first !== firstBefore) {
     const shown = `[]string{${(addresses.length > 0 ? addresses : [first ?? '']).map((item) => JSON.stringify(item)).join(', ')}}`;
-    problems.add({ reason: 'FieldValueInvalid', message: `Invalid value: ${shown}: may not change once set`, field: 'spec.clusterIPs[0]' });
+    problems.add({
+      reason: 'FieldValueInvalid',
+      message: `Invalid value: ${shown}: may not change once set`,
+      field: 'spec.clusterIPs[0]',
+    });
   }
 }
 
@@ -115,7 +129,12 @@ export function validateEndpointSlice(slice: JsonObject, old: JsonObject | undef
     const at = indexPath('endpoints', i);
     const addresses = asList(endpoint['addresses']);
     if (addresses.length === 0) problems.required(childPath(at, 'addresses'), 'must contain at least 1 address');
-    if (addresses.length > 100) problems.add({ reason: 'FieldValueTooMany', message: `Too many: ${addresses.length}: must have at most 100 items`, field: childPath(at, 'addresses') });
+    if (addresses.length > 100)
+      problems.add({
+        reason: 'FieldValueTooMany',
+        message: `Too many: ${addresses.length}: must have at most 100 items`,
+        field: childPath(at, 'addresses'),
+      });
     for (const [j, address] of addresses.entries()) {
       const family = isIP(asString(address));
       const field = indexPath(childPath(at, 'addresses'), j);
@@ -135,7 +154,8 @@ function validateEndpointPorts(ports: readonly JsonObject[], field: string, prob
     if (names.has(name)) problems.add(duplicate(childPath(at, 'name'), name));
     names.add(name);
     if (name !== '') problems.check(childPath(at, 'name'), name, dns1123LabelProblems(name));
-    if (port['port'] !== undefined) problems.check(childPath(at, 'port'), port['port'], portNumberProblems(port['port']));
+    if (port['port'] !== undefined)
+      problems.check(childPath(at, 'port'), port['port'], portNumberProblems(port['port']));
     problems.oneOf(childPath(at, 'protocol'), port['protocol'], PROTOCOLS);
   }
 }
@@ -150,8 +170,11 @@ export function validateEndpoints(endpoints: JsonObject, _old: JsonObject | unde
       if (isIP(asString(ip)) === 0) problems.invalid(`${indexPath(childPath(at, 'addresses'), j)}.ip`, ip, IP_PROBLEM);
     }
     for (const [j, port] of childObjects(subset, 'ports').entries()) {
-      problems.check(`${indexPath(childPath(at, 'ports'), j)}.port`, port['port'] ?? 0, portNumberProblems(port['port']));
+      problems.check(
+        `${indexPath(childPath(at, 'ports'), j)}.port`,
+        port['port'] ?? 0,
+        portNumberProblems(port['port']),
+      );
     }
   }
 }
-

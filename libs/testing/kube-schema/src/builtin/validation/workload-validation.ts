@@ -10,7 +10,10 @@ function shownSelector(selector: unknown): string {
   const labels =
     map === undefined
       ? 'map[string]string(nil)'
-      : `map[string]string{${Object.keys(map).sort().map((key) => `${JSON.stringify(key)}:${JSON.stringify(map[key])}`).join(', ')}}`;
+      : `map[string]string{${Object.keys(map)
+          .sort()
+          .map((key) => `${JSON.stringify(key)}:${JSON.stringify(map[key])}`)
+          .join(', ')}}`;
   return `v1.LabelSelector{MatchLabels:${labels}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}`;
 }
 
@@ -25,12 +28,14 @@ function validateTemplated(object: JsonObject, kind: string, problems: Problems)
   const spec = isObject(object['spec']) ? object['spec'] : {};
   const selector = spec['selector'];
   if (!isObject(selector)) problems.required('spec.selector');
-  else if (equalJson(selector, {})) selectorProblem('spec.selector', shownSelector(selector), `empty selector is invalid for ${kind}`, problems);
+  else if (equalJson(selector, {}))
+    selectorProblem('spec.selector', shownSelector(selector), `empty selector is invalid for ${kind}`, problems);
   else problems.labelSelector('spec.selector', selector);
   validateTemplate(spec, problems);
   validateMatch(selector, spec, problems);
   const restart = dig(spec, 'template', 'spec', 'restartPolicy');
-  if (restart !== 'Always' && restart !== undefined) problems.oneOf('spec.template.spec.restartPolicy', restart, AS_LONG_AS_IT_LIVES);
+  if (restart !== 'Always' && restart !== undefined)
+    problems.oneOf('spec.template.spec.restartPolicy', restart, AS_LONG_AS_IT_LIVES);
 }
 
 function validateTemplate(spec: JsonObject, problems: Problems): void {
@@ -49,7 +54,11 @@ function validateMatch(selector: unknown, spec: JsonObject, problems: Problems):
   if (!isObject(selector) || equalJson(selector, {}) || !read.ok) return;
   const labels = dig(spec, 'template', 'metadata', 'labels');
   if (!matchesLabels(read.value, labels)) {
-    problems.invalid('spec.template.metadata.labels', isObject(labels) ? labels : null, '`selector` does not match template `labels`');
+    problems.invalid(
+      'spec.template.metadata.labels',
+      isObject(labels) ? labels : null,
+      '`selector` does not match template `labels`',
+    );
   }
 }
 
@@ -63,7 +72,11 @@ function validateSelectorUpdate(object: JsonObject, old: JsonObject, problems: P
 function intOrPercent(field: string, value: unknown, problems: Problems): void {
   if (typeof value === 'number') problems.nonNegative(field, value);
   else if (typeof value === 'string' && !/^\d+%$/.test(value)) {
-    problems.invalid(field, value, `a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%', or '93%', regex used for validation is '[0-9]+%')`);
+    problems.invalid(
+      field,
+      value,
+      `a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%', or '93%', regex used for validation is '[0-9]+%')`,
+    );
   }
 }
 
@@ -84,7 +97,11 @@ export function validateDeployment(object: JsonObject, old: JsonObject | undefin
     intOrPercent('spec.strategy.rollingUpdate.maxUnavailable', rolling['maxUnavailable'], problems);
     intOrPercent('spec.strategy.rollingUpdate.maxSurge', rolling['maxSurge'], problems);
     if (isZero(rolling['maxUnavailable']) && isZero(rolling['maxSurge'])) {
-      problems.invalid('spec.strategy.rollingUpdate.maxUnavailable', rolling['maxUnavailable'], 'may not be 0 when `maxSurge` is 0');
+      problems.invalid(
+        'spec.strategy.rollingUpdate.maxUnavailable',
+        rolling['maxUnavailable'],
+        'may not be 0 when `maxSurge` is 0',
+      );
     }
   }
   const [deadline, ready] = [spec['progressDeadlineSeconds'], spec['minReadySeconds'] ?? 0];
@@ -102,7 +119,10 @@ export function validateReplicaSet(object: JsonObject, old: JsonObject | undefin
 
 export function validateDaemonSet(object: JsonObject, old: JsonObject | undefined, problems: Problems): void {
   validateTemplated(object, 'daemonset', problems);
-  problems.oneOf('spec.updateStrategy.type', dig(object, 'spec', 'updateStrategy', 'type'), ['RollingUpdate', 'OnDelete']);
+  problems.oneOf('spec.updateStrategy.type', dig(object, 'spec', 'updateStrategy', 'type'), [
+    'RollingUpdate',
+    'OnDelete',
+  ]);
   const rolling = dig(object, 'spec', 'updateStrategy', 'rollingUpdate');
   if (isObject(rolling)) {
     intOrPercent('spec.updateStrategy.rollingUpdate.maxUnavailable', rolling['maxUnavailable'], problems);
@@ -113,14 +133,24 @@ export function validateDaemonSet(object: JsonObject, old: JsonObject | undefine
   if (old !== undefined) validateSelectorUpdate(object, old, problems);
 }
 
-const STATEFUL_SET_CHANGEABLE = ['replicas', 'ordinals', 'template', 'updateStrategy', 'persistentVolumeClaimRetentionPolicy', 'minReadySeconds', 'revisionHistoryLimit'];
+const STATEFUL_SET_CHANGEABLE = [
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
+  'revisionHistoryLimit',
+];
 
 export function validateStatefulSet(object: JsonObject, old: JsonObject | undefined, problems: Problems): void {
   validateTemplated(object, 'statefulset', problems);
   problems.nonNegative('spec.replicas', dig(object, 'spec', 'replicas'));
   if (old === undefined) return;
   const fixed = (value: unknown) =>
-    Object.fromEntries(Object.entries(isObject(value) ? value : {}).filter(([key]) => !STATEFUL_SET_CHANGEABLE.includes(key)));
+    Object.fromEntries(
+      Object.entries(isObject(value) ? value : {}).filter(([key]) => !STATEFUL_SET_CHANGEABLE.includes(key)),
+    );
   if (!equalJson(fixed(object['spec']), fixed(old['spec']))) {
     problems.forbidden(
       'spec',
@@ -131,7 +161,13 @@ export function validateStatefulSet(object: JsonObject, old: JsonObject | undefi
 
 export function validateJob(object: JsonObject, old: JsonObject | undefined, problems: Problems): void {
   const spec = isObject(object['spec']) ? object['spec'] : {};
-  for (const key of ['parallelism', 'completions', 'backoffLimit', 'activeDeadlineSeconds', 'ttlSecondsAfterFinished']) {
+  for (const key of [
+    'parallelism',
+    'completions',
+    'backoffLimit',
+    'activeDeadlineSeconds',
+    'ttlSecondsAfterFinished',
+  ]) {
     problems.nonNegative(childPath('spec', key), spec[key]);
   }
   problems.oneOf('spec.completionMode', spec['completionMode'], ['NonIndexed', 'Indexed']);
@@ -147,7 +183,8 @@ export function validateJob(object: JsonObject, old: JsonObject | undefined, pro
   if (old === undefined) return;
   validateSelectorUpdate(object, old, problems);
   problems.immutable('spec.completionMode', spec['completionMode'], dig(old, 'spec', 'completionMode'));
-  if (dig(old, 'spec', 'suspend') !== true) problems.immutable('spec.template', spec['template'], dig(old, 'spec', 'template'));
+  if (dig(old, 'spec', 'suspend') !== true)
+    problems.immutable('spec.template', spec['template'], dig(old, 'spec', 'template'));
 }
 
 /** `Always` is what defaulting puts there, so it is told as missing. */
@@ -161,7 +198,11 @@ export function validateCronJob(object: JsonObject, _old: JsonObject | undefined
   const schedule = asString(spec['schedule']);
   if (schedule === '') problems.required('spec.schedule');
   else if (!/^@\w+( .+)?$|^\S+(\s+\S+){4}$/.test(schedule)) {
-    problems.invalid('spec.schedule', schedule, `expected exactly 5 fields, found ${schedule.trim().split(/\s+/).length}: [${schedule}]`);
+    problems.invalid(
+      'spec.schedule',
+      schedule,
+      `expected exactly 5 fields, found ${schedule.trim().split(/\s+/).length}: [${schedule}]`,
+    );
   }
   problems.oneOf('spec.concurrencyPolicy', spec['concurrencyPolicy'], ['Allow', 'Forbid', 'Replace']);
   const template = dig(spec, 'jobTemplate', 'spec', 'template', 'spec');
