@@ -48,8 +48,27 @@ export function compileMatch(match: Match): Result<ConnectionPredicate, string> 
   add('service_accounts', match.serviceAccounts, false, anyServiceAccount);
   add('not_service_accounts', match.notServiceAccounts, true, anyServiceAccount);
   if (problems.length > 0) return err(problems.join(', '));
-  if (fields.length === 0) return ok(() => false);
-  return ok((connection) => fields.every((field) => field(connection)));
+  return ok(fields.length === 0 ? () => false : allOf(fields));
+}
+
+/** All hold; a single one is taken as it is, since thousands of policies are evaluated for a connection. */
+export function allOf(predicates: readonly ConnectionPredicate[]): ConnectionPredicate {
+  const [only, ...more] = predicates;
+  if (only !== undefined && more.length === 0) return only;
+  return (connection) => {
+    for (const predicate of predicates) if (!predicate(connection)) return false;
+    return true;
+  };
+}
+
+/** At least one holds. */
+export function anyOf(predicates: readonly ConnectionPredicate[]): ConnectionPredicate {
+  const [only, ...more] = predicates;
+  if (only !== undefined && more.length === 0) return only;
+  return (connection) => {
+    for (const predicate of predicates) if (predicate(connection)) return true;
+    return false;
+  };
 }
 
 function anyNamespace(matches: readonly StringMatch[]): Result<ConnectionPredicate, string> {

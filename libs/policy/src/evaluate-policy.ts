@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '@weft/result';
 import { Action, Scope, type Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
-import { compileMatch, type ConnectionPredicate, type PolicyConnection } from './evaluate-match.js';
+import { allOf, anyOf, compileMatch, type ConnectionPredicate, type PolicyConnection } from './evaluate-match.js';
 
 export type PolicyScope = 'global' | 'namespace' | 'workload-selector';
 
@@ -42,12 +42,12 @@ export function compilePolicy(source: Authorization): Result<CompiledPolicy, str
       if (!compiled.ok) return err(`rule ${index}: ${compiled.error}`);
       clauses.push(compiled.value);
     }
-    rules.push((connection) => clauses.every((clause) => clause(connection)));
+    rules.push(allOf(clauses));
   }
   const { name, namespace, dryRun } = source;
   const matches = (connection: PolicyConnection) => {
-    const index = rules.findIndex((rule) => rule(connection));
-    return index < 0 ? null : index;
+    for (let index = 0; index < rules.length; index++) if (rules[index]!(connection)) return index;
+    return null;
   };
   return ok({ key: `${namespace}/${name}`, name, namespace, scope, action, dryRun, matches, source });
 }
@@ -62,5 +62,5 @@ function compileClause(
     if (!compiled.ok) return compiled;
     alternatives.push(compiled.value);
   }
-  return ok((connection) => alternatives.some((match) => match(connection)));
+  return ok(anyOf(alternatives));
 }
