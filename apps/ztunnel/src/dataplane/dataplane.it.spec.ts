@@ -165,6 +165,63 @@ describe('HBONE between two pods', () => {
   });
 });
 
+describe('IPv6', () => {
+  const app6 = (): string => `[${rig.server.address6}]:${APP_PORT}`;
+
+  async function serve6(): Promise<(string | undefined)[]> {
+    const seen: (string | undefined)[] = [];
+    const server = await rig.server.serve(
+      APP_PORT,
+      (socket) => {
+        seen.push(socket.remoteAddress);
+        socket.pipe(socket);
+      },
+      rig.server.address6,
+    );
+    disposers.push(() => server.close());
+    return seen;
+  }
+
+  it('goes by HBONE with the source address kept', async () => {
+    await start();
+    const seen = await serve6();
+    rig.plan = (destination) => rig.hbonePlan(destination, { dial: `[${rig.server.address6}]:15008` });
+    rig.verdict = ({ authority }) => ({ kind: 'allow', dial: authority!, preserveSource: true });
+    const socket = connect(app6());
+    socket.end('six');
+    expect((await readAll(socket)).toString()).toBe('six');
+    expect(seen).toEqual([rig.client.address6]);
+    expect(rig.of('outboundPlanNeeded')[0]?.destination).toBe(app6());
+    const forwarded = rig.of('inboundVerdictNeeded')[0]?.context.forwarded;
+    expect(forwarded).toMatch(/^for="\[fd00:213::2\]:\d+"$/);
+  });
+
+  it('passes in plaintext with the source address kept', async () => {
+    await start();
+    const seen = await serve6();
+    rig.plan = (destination) => ({ kind: 'plain', targets: [{ dial: destination, weight: 1, targetId: 1 }] });
+    rig.verdict = ({ destination }) => ({ kind: 'allow', dial: destination, preserveSource: true });
+    const socket = connect(app6());
+    socket.end('six');
+    expect((await readAll(socket)).toString()).toBe('six');
+    expect(seen).toEqual([rig.client.address6]);
+  });
+
+  it('an IPv4 service may be reached over an IPv6 tunnel; the application then sees the pod itself', async () => {
+    await start();
+    const seen: (string | undefined)[] = [];
+    await serve((socket) => {
+      seen.push(socket.remoteAddress);
+      socket.pipe(socket);
+    });
+    rig.plan = (destination) => rig.hbonePlan(destination, { dial: `[${rig.server.address6}]:15008` });
+    const socket = connect();
+    socket.end('mixed');
+    expect((await readAll(socket)).toString()).toBe('mixed');
+    expect(seen).toEqual([rig.server.address]);
+  });
+});
+
 describe('refusals', () => {
   it('a policy denial (401) resets the client and is reported by both ends', async () => {
     await start();

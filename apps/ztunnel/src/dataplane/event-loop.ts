@@ -145,6 +145,11 @@ export class EventLoop {
   run(): void {
     this.#running = true;
     while (this.#running) this.turn(LONGEST_WAIT_MS);
+    this.dispose();
+  }
+
+  /** Closes what was closed in the last turn, and the epoll set. Nothing may be called afterwards. */
+  dispose(): void {
     this.#closeDescriptors();
     this.owned[this.#epoll.fd] = 0;
     this.#epoll.close();
