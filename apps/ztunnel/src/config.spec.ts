@@ -19,8 +19,8 @@ describe('parseConfig', () => {
       trustDomain: 'cluster.local',
       xds: {
         address: 'https://localhost:15012',
-        root: './var/run/secrets/istio/root-cert.pem',
-        token: './var/run/secrets/tokens/istio-token',
+        root: '/var/run/secrets/istio/root-cert.pem',
+        token: '/var/run/secrets/tokens/istio-token',
       },
       secretTtlSeconds: 86_400,
       zdsPath: '/var/run/ztunnel/ztunnel.sock',
@@ -68,6 +68,16 @@ describe('parseConfig', () => {
     [{}, 32, 8],
     [{}, 1, 1],
   ])('%j on %i cores runs %i threads', (env, cores, want) => expect(parse(env, cores).workers).toBe(want));
+
+  it('takes what Kubernetes says of a Service named weft-ca for no setting of ours', () => {
+    const links = {
+      WEFT_CA_SERVICE_HOST: '10.96.0.2',
+      WEFT_CA_PORT: 'tcp://10.96.0.2:15012',
+      WEFT_CA_PORT_15012_TCP_ADDR: '10.96.0.2',
+    };
+    expect(problems(links)).toEqual([]);
+    expect(problems({ ...links, WEFT_CB_PORT: '1' })).toEqual(['WEFT_CB_PORT is not a known setting; see --help']);
+  });
 
   it('names all problems at once, with the cure', () => {
     expect(

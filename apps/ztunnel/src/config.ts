@@ -34,8 +34,8 @@ export interface ZtunnelConfig {
   readonly ports: { readonly admin: number; readonly metrics: number; readonly readiness: number };
 }
 
-const DEFAULT_ROOT = './var/run/secrets/istio/root-cert.pem';
-const DEFAULT_TOKEN = './var/run/secrets/tokens/istio-token';
+const DEFAULT_ROOT = '/var/run/secrets/istio/root-cert.pem';
+const DEFAULT_TOKEN = '/var/run/secrets/tokens/istio-token';
 const DEFAULT_ZDS = '/var/run/ztunnel/ztunnel.sock';
 /** Each of these changes what is enforced or where traffic goes, so asking for it must not be ignored. */
 const UNSUPPORTED: readonly (readonly [key: string, refused: string, instead: string])[] = [

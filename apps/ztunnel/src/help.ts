@@ -6,9 +6,9 @@ Usage: ztunnel [--help | --version]
 Everything is configured by environment variables:
 
   XDS_ADDRESS, CA_ADDRESS        where the control plane and the CA are (https://host:port); empty: disabled
-  XDS_ROOT_CA, CA_ROOT_CA        roots to trust there: file, PEM or SYSTEM [./var/run/secrets/istio/root-cert.pem]
+  XDS_ROOT_CA, CA_ROOT_CA        roots to trust there: file, PEM or SYSTEM [/var/run/secrets/istio/root-cert.pem]
   ALT_XDS_HOSTNAME, ALT_CA_HOSTNAME  name to check in their certificates
-  AUTH_TOKEN                     token file or literal [./var/run/secrets/tokens/istio-token]
+  AUTH_TOKEN                     token file or literal [/var/run/secrets/tokens/istio-token]
   XDS_HEADER_<name>, CA_HEADER_<name>  extra request headers
   LOCAL_XDS_PATH, LOCAL_XDS      workloads, services and policies from YAML (file, inline)
   NODE_NAME, POD_NAME, POD_NAMESPACE, INSTANCE_IP  from the downward API

@@ -75,8 +75,18 @@ export class EnvReader {
   problems(ownPrefixes: readonly string[] = ['WEFT_']): readonly ConfigProblem[] {
     const unknown = Object.keys(this.env)
       .filter((key) => ownPrefixes.some((prefix) => key.startsWith(prefix)) && !this.#known.has(key))
+      .filter((key) => !this.#isServiceLink(key))
       .map((key) => ({ key, problem: 'is not a known setting; see --help' }));
     return [...this.#problems, ...unknown];
+  }
+
+  /** Kubernetes tells every container of the Services of its namespace; one named `weft-ca` gives `WEFT_CA_PORT` and more. */
+  #isServiceLink(key: string): boolean {
+    return Object.keys(this.env).some((other) => {
+      if (!other.endsWith('_SERVICE_HOST')) return false;
+      const service = other.slice(0, -'_SERVICE_HOST'.length);
+      return key.startsWith(`${service}_SERVICE_`) || key === `${service}_PORT` || key.startsWith(`${service}_PORT_`);
+    });
   }
 
   #report(key: string, problem: string): void {
