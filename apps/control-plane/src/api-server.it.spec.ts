@@ -1,6 +1,7 @@
 import { ServerCredentials } from '@grpc/grpc-js';
 import {
   CUSTOM_RESOURCE_DEFINITIONS,
+  EVENTS,
   KubeClient,
   NAMESPACES,
   SERVICE_ACCOUNTS,
@@ -125,6 +126,12 @@ describe('on a Kubernetes API server', () => {
       status: 'False',
       reason: 'InvalidValue',
     });
+    await kube.eventsWritten();
+    const events = (await kube.list(EVENTS, { namespace: 'shop' })).filter(
+      ({ involvedObject }) => involvedObject.kind === 'ServiceEntry',
+    );
+    expect(events).toMatchObject([{ type: 'Warning', reason: 'InvalidValue', involvedObject: { name: 'ext' } }]);
+    expect(events[0]?.message).toContain('spec.endpoints[1].address');
     const managers = (await kube.get(SERVICE_ENTRIES, 'shop', 'ext'))?.metadata?.managedFields?.map(
       ({ manager, subresource }) => `${manager} ${subresource ?? ''}`,
     );

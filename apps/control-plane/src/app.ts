@@ -78,6 +78,10 @@ export function createControlPlane(
   const sync: Service = {
     name: 'first state of the mesh',
     start: () => {
+      for (const { plural, synced: listed } of feed.kinds) {
+        readiness.pend(`${plural} listed`);
+        void listed.then(() => readiness.done(`${plural} listed`));
+      }
       void feed.synced.then(() => {
         flush(0);
         synced = true;

@@ -14,6 +14,7 @@ import {
 import type { MeshModel } from '@weft/mesh-model';
 import type { Service } from '@weft/runtime';
 import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, SERVICE_ENTRIES, WORKLOAD_ENTRIES } from './kube-resources.js';
+import { trimPod, withoutManagedFields } from './trim-object.js';
 
 interface Feed {
   readonly plural: string;
@@ -49,7 +50,7 @@ export class KubeFeed implements Service {
       this.#feed(PEER_AUTHENTICATIONS, sources.peerAuthentications),
       this.#feed(SERVICE_ENTRIES, sources.serviceEntries),
       this.#feed(WORKLOAD_ENTRIES, sources.workloadEntries),
-      this.#feed(PODS, sources.pods),
+      this.#feed(PODS, sources.pods, trimPod),
     ];
   }
 
@@ -66,9 +67,9 @@ export class KubeFeed implements Service {
     return Promise.all(this.#feeds.map(({ informer }) => informer.synced));
   }
 
-  /** Kinds that were not listed yet. */
-  unsynced(): readonly string[] {
-    return this.#feeds.filter(({ informer }) => !informer.hasSynced).map(({ plural }) => plural);
+  /** The same by kind, to say what is missing. */
+  get kinds(): readonly { readonly plural: string; readonly synced: Promise<void> }[] {
+    return this.#feeds.map(({ plural, informer }) => ({ plural, synced: informer.synced }));
   }
 
   flush(): void {
@@ -78,9 +79,13 @@ export class KubeFeed implements Service {
   }
 
   /** The objects are those of the API; the model reads them structurally and tolerates anything. */
-  #feed<T extends KubeObject, S>(type: ResourceType<T>, source: SourceCollection<S>): Feed {
+  #feed<T extends KubeObject, S>(
+    type: ResourceType<T>,
+    source: SourceCollection<S>,
+    transform: (object: T) => T = withoutManagedFields,
+  ): Feed {
     const { kube, onPending, onChange } = this.options;
-    const informer = kube.informer(type, { transform: withoutManagedFields });
+    const informer = kube.informer(type, { transform });
     const pending = new Map<string, T | undefined>();
     const change = (event: 'add' | 'update' | 'delete') => (object: T) => {
       pending.set(objectKey(object), event === 'delete' ? undefined : object);
@@ -97,12 +102,4 @@ export class KubeFeed implements Service {
     };
     return { plural: type.plural, informer: informer as unknown as Informer<KubeObject>, flush };
   }
-}
-
-/** They are larger than all that is read of an object. */
-function withoutManagedFields<T extends KubeObject>(object: T): T {
-  if (object.metadata?.managedFields === undefined) return object;
-  const metadata = { ...object.metadata };
-  delete metadata.managedFields;
-  return { ...object, metadata };
 }

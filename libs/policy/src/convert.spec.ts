@@ -378,4 +378,46 @@ describe('properties', () => {
       { numRuns: 500 },
     );
   });
+
+  it('conversion never throws, and what it sends ztunnel can read', () => {
+    const names = [
+      'rules',
+      'from',
+      'to',
+      'when',
+      'source',
+      'operation',
+      'ports',
+      'ipBlocks',
+      'principals',
+      'key',
+      'values',
+      'selector',
+      'matchLabels',
+      'action',
+      'serviceAccounts',
+    ];
+    const leaf = fc.oneof(
+      fc.string(),
+      fc.integer(),
+      fc.constant(null),
+      fc.constantFrom('10.0.0.0/8', '80', 'DENY', 'source.ip', 'a/b', '*'),
+    );
+    const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 6 },
+        leaf,
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(fc.constantFrom(...names), tie('value')),
+      ),
+    }));
+    fc.assert(
+      fc.property(value, (spec) => {
+        const { authorization, verdict } = convert(spec);
+        expect(verdict.message).not.toBe('');
+        if (authorization !== null) expect(compilePolicy(authorization).ok).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
 });

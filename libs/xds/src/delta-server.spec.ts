@@ -263,4 +263,30 @@ describe('properties', () => {
       { numRuns: 200 },
     );
   });
+
+  it('no request makes a session throw', () => {
+    const keys = fc.array(fc.constantFrom('*', 'a', 'b', '', 'net/10.0.0.1', '__proto__'), { maxLength: 4 });
+    const requests = fc.array(
+      fc.record({
+        typeUrl: fc.constantFrom(ADDRESS, AUTHORIZATION, '', 'x'),
+        resourceNamesSubscribe: keys,
+        resourceNamesUnsubscribe: keys,
+        initialResourceVersions: fc.dictionary(fc.constantFrom('a', 'b', '__proto__', ''), fc.string()),
+        responseNonce: fc.constantFrom('', '1', '2', 'x'),
+        errorDetail: fc.option(fc.record({ code: fc.integer(), message: fc.string() }), { nil: undefined }),
+      }),
+      { maxLength: 20 },
+    );
+    fc.assert(
+      fc.property(requests, (all) => {
+        const server = new DeltaServer([ADDRESS, AUTHORIZATION]);
+        server.apply(ADDRESS, { upserts: [resource('a', '1', { aliases: ['net/10.0.0.1'] })], removals: [] });
+        const session = server.open(() => undefined);
+        for (const fields of all)
+          for (const push of session.receive(DeltaDiscoveryRequest.fromPartial(fields), 0)) encodeDeltaPush(push);
+        session.poll(0);
+      }),
+      { numRuns: 200 },
+    );
+  });
 });
