@@ -88,6 +88,7 @@ function matchArguments(match: Match): readonly string[] {
   if (match.sourcePort !== undefined) add(false, '--sport', String(match.sourcePort));
   if (match.destinationPort !== undefined)
     add(match.destinationPort.negate, '--dport', String(match.destinationPort.port));
+  if (match.opening) add(false, '-m', 'tcp', '--syn');
   if (match.packetMark !== undefined) {
     const mark = match.packetMark === 'connection' ? CONNECTION_MARK : PACKET_MARK;
     args.push('-m', 'mark');

@@ -78,6 +78,7 @@ function matchWords(match: Match, family: Family): readonly string[] {
   if (match.sourcePort !== undefined) words.push(`${port} sport ${match.sourcePort}`);
   if (match.destinationPort !== undefined)
     words.push(`${port} dport ${is(match.destinationPort.negate)}${match.destinationPort.port}`);
+  if (match.opening) words.push('tcp flags & (fin | syn | rst | ack) == syn');
   if (match.packetMark !== undefined) {
     const mark = match.packetMark === 'connection' ? CONNECTION_MARK : PACKET_MARK;
     words.push(`meta mark & ${hex(MARK_MASK)} ${match.packetMark === 'not-ztunnel' ? '!=' : '=='} ${hex(mark)}`);

@@ -22,6 +22,11 @@ export interface Match {
   readonly destinationPort?: { readonly port: number; readonly negate: boolean };
   /** The packet carries ztunnel's packet mark, or (negated) does not. */
   readonly packetMark?: 'ztunnel' | 'not-ztunnel' | 'connection';
+  /**
+   * Only the first packet of a TCP connection. Differs from Istio: tracking begins when the rules come, in the middle of
+   * connections that are older, and the kernel then offers their next packet to the nat table; redirected, they would break.
+   */
+  readonly opening?: true;
   /** The connection carries ztunnel's connection mark. */
   readonly connectionMark?: true;
 }
@@ -83,6 +88,7 @@ export function podRules(options: PodRuleOptions): readonly PodRule[] {
         destination: notLoopback,
         protocol: 'tcp',
         destinationPort: not({ port: INBOUND_HBONE_PORT }),
+        opening: true,
         packetMark: 'not-ztunnel',
       },
       { kind: 'redirect', port: INBOUND_PLAINTEXT_PORT },
@@ -182,7 +188,7 @@ export function podRules(options: PodRuleOptions): readonly PodRule[] {
     rule(
       'nat',
       'output',
-      { destination: notLoopback, protocol: 'tcp', packetMark: 'not-ztunnel' },
+      { destination: notLoopback, protocol: 'tcp', opening: true, packetMark: 'not-ztunnel' },
       { kind: 'redirect', port: OUTBOUND_PORT },
       'outbound',
     ),
