@@ -68,9 +68,9 @@ export class WorkQueue implements Service {
     this.#pump();
   }
 
-  /** Not earlier than in `delayMs`; an earlier date for the same key wins. */
+  /** In `delayMs`; an earlier date for the same key wins, and a key that waits already is handled soon enough. */
   addAfter(key: string, delayMs: number): void {
-    if (this.#abort.signal.aborted) return;
+    if (this.#abort.signal.aborted || this.#waiting.has(key)) return;
     const atMs = Date.now() + delayMs;
     const pending = this.#timers.get(key);
     if (pending !== undefined && pending.atMs <= atMs) return;

@@ -10,9 +10,8 @@ import {
   type KubeObject,
   type ResourceType,
 } from '@weft/kube';
-import { matchesLabels } from '@weft/testing-kube-schema';
+import { equalJson, matchesLabels } from '@weft/testing-kube-schema';
 import type { Cluster } from './cluster.js';
-import { canonicalJson } from './model/canonical-json.js';
 import { controllerOf, workloadSelector } from './model/ownership.js';
 
 export interface ControllerContext {
@@ -76,7 +75,7 @@ export async function writeStatus<T extends KubeObject & { status?: object }>(
   object: T,
   status: NonNullable<T['status']>,
 ): Promise<void> {
-  if (canonicalJson(object.status ?? {}) === canonicalJson(status)) return;
+  if (equalJson(object.status ?? {}, status)) return;
   try {
     await kube.replaceStatus(type, { ...object, status });
   } catch (failure) {

@@ -11,7 +11,7 @@ import {
   type Outcome,
 } from '../controller.js';
 import { resolveBound } from '../deployment/rollout.js';
-import { canonicalJson } from '../model/canonical-json.js';
+import { equalJson } from '@weft/testing-kube-schema';
 import { claim, workloadSelector } from '../model/ownership.js';
 import { isActive, isAvailable, isReady, nextAvailabilityMs } from '../model/pod-state.js';
 import { podFrom, PodWriter } from '../model/pod-writer.js';
@@ -42,11 +42,7 @@ export class DaemonSetController implements Service {
       added: all,
       deleted: all,
       updated: (node, old) => {
-        if (
-          canonicalJson([node.metadata?.labels, node.spec?.taints]) !==
-          canonicalJson([old.metadata?.labels, old.spec?.taints])
-        )
-          all();
+        if (!equalJson([node.metadata?.labels, node.spec?.taints], [old.metadata?.labels, old.spec?.taints])) all();
       },
     });
   }

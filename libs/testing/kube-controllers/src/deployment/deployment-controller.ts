@@ -20,7 +20,7 @@ import {
   type ControllerContext,
   type Outcome,
 } from '../controller.js';
-import { canonicalJson } from '../model/canonical-json.js';
+import { equalJson } from '@weft/testing-kube-schema';
 import { claim, controllerOf, controllerRef, isControlledBy, workloadSelector } from '../model/ownership.js';
 import { deploymentStatus, isComplete, progressDeadlineMs } from './deployment-status.js';
 import {
@@ -196,7 +196,7 @@ export class DeploymentController implements Service {
   async #annotate({ deployment, bounds }: Rollout, fresh: ReplicaSet, old: readonly ReplicaSet[]): Promise<ReplicaSet> {
     const annotations = { ...revisionAnnotations(deployment, fresh, old), ...scaleAnnotations(bounds) };
     const minReadySeconds = deployment.spec?.minReadySeconds ?? 0;
-    const same = canonicalJson(annotations) === canonicalJson(fresh.metadata?.annotations ?? {});
+    const same = equalJson(annotations, fresh.metadata?.annotations ?? {});
     if (same && (fresh.spec?.minReadySeconds ?? 0) === minReadySeconds) return fresh;
     const changed = {
       ...fresh,
@@ -235,7 +235,7 @@ export class DeploymentController implements Service {
   async #scale(deployment: Deployment, set: ReplicaSet, replicas: number, bounds: RolloutBounds): Promise<boolean> {
     const annotations = { ...set.metadata?.annotations, ...scaleAnnotations(bounds) };
     const before = set.spec?.replicas ?? 1;
-    const sameNotes = canonicalJson(annotations) === canonicalJson(set.metadata?.annotations ?? {});
+    const sameNotes = equalJson(annotations, set.metadata?.annotations ?? {});
     if (before === replicas && sameNotes) return false;
     await this.context.cluster.kube.replace(REPLICA_SETS, {
       ...set,

@@ -1,5 +1,6 @@
 import type { Deployment, ReplicaSet } from '@weft/kube';
-import { canonicalJson, nameHash } from '../model/canonical-json.js';
+import { equalJson } from '@weft/testing-kube-schema';
+import { nameHash } from '../model/canonical-json.js';
 
 export const REVISION = 'deployment.kubernetes.io/revision';
 export const REVISION_HISTORY = 'deployment.kubernetes.io/revision-history';
@@ -23,7 +24,7 @@ export const revisionOf = (object: ReplicaSet | Deployment): number =>
 
 /** The same pods would come from both templates. The hash label is the ReplicaSet's own. */
 export function sameTemplate(a: Template | undefined, b: Template | undefined): boolean {
-  return canonicalJson(withoutHash(a)) === canonicalJson(withoutHash(b));
+  return equalJson(withoutHash(a), withoutHash(b));
 }
 
 function withoutHash(template: Template | undefined): unknown {

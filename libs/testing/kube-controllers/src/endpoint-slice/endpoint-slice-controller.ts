@@ -9,8 +9,8 @@ import {
   type Pod,
   type WorkQueue,
 } from '@weft/kube';
+import { equalJson } from '@weft/testing-kube-schema';
 import { controllerQueue, queueSelf, requeueAfter, type ControllerContext, type Outcome } from '../controller.js';
-import { canonicalJson } from '../model/canonical-json.js';
 import { controllerRef } from '../model/ownership.js';
 import { PendingWrites } from '../model/pending-writes.js';
 import { addressTypes, endpointGroups, type EndpointGroup } from './endpoints.js';
@@ -20,6 +20,9 @@ const SERVICE_NAME = 'kubernetes.io/service-name';
 const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 const MANAGER = 'endpointslice-controller.k8s.io';
 const HEADLESS = 'service.kubernetes.io/headless';
+
+/** Pods come and go in bursts; one write for a burst. */
+const BATCH_MS = 20;
 
 /** Keeps the EndpointSlices of Services with a selector. Slices that others made, and Services without selector, stay alone. */
 export class EndpointSliceController implements Service {
@@ -34,20 +37,22 @@ export class EndpointSliceController implements Service {
     queueSelf(cluster.services, this.#queue);
     const addOf = (pod: Pod): void => {
       for (const service of cluster.services.list())
-        if (selects(service, pod)) this.#queue.add(keyOf(pod.metadata?.namespace, service.metadata?.name ?? ''));
+        if (selects(service, pod))
+          this.#queue.addAfter(keyOf(pod.metadata?.namespace, service.metadata?.name ?? ''), BATCH_MS);
     };
     cluster.pods.on({
       added: addOf,
       deleted: addOf,
       updated: (pod, old) => {
-        if (canonicalJson(relevant(pod)) === canonicalJson(relevant(old))) return;
+        if (equalJson(relevant(pod), relevant(old))) return;
         addOf(old);
         addOf(pod);
       },
     });
     const addServiceOf = (slice: EndpointSlice): void => {
       const service = slice.metadata?.labels?.[SERVICE_NAME];
-      if (service !== undefined && isOurs(slice)) this.#queue.add(keyOf(slice.metadata?.namespace, service));
+      if (service !== undefined && isOurs(slice))
+        this.#queue.addAfter(keyOf(slice.metadata?.namespace, service), BATCH_MS);
     };
     cluster.endpointSlices.on({ added: addServiceOf, updated: addServiceOf, deleted: addServiceOf });
   }
@@ -103,7 +108,7 @@ export class EndpointSliceController implements Service {
     }
     const changed = new Set([...plan.update.map(({ slice }) => slice), ...plan.delete]);
     for (const slice of slices) {
-      if (!changed.has(slice) && canonicalJson(slice.metadata?.labels) !== canonicalJson(labels))
+      if (!changed.has(slice) && !equalJson(slice.metadata?.labels, labels))
         await this.#replace(slice, slice.endpoints ?? [], labels);
     }
   }

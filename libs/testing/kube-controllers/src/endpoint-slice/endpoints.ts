@@ -1,6 +1,5 @@
 import type { EndpointSlice, KubeService, Node, Pod } from '@weft/kube';
 import { parseIp } from '@weft/ip';
-import { canonicalJson } from '../model/canonical-json.js';
 import { isReady } from '../model/pod-state.js';
 
 export type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
@@ -14,8 +13,12 @@ export interface EndpointGroup {
   readonly endpoints: readonly Endpoint[];
 }
 
-export const groupKey = (addressType: string, ports: readonly EndpointPort[]): string =>
-  `${addressType} ${canonicalJson([...ports].sort((a, b) => canonicalJson(a).localeCompare(canonicalJson(b))))}`;
+export const groupKey = (addressType: string, ports: readonly EndpointPort[]): string => {
+  const texts = ports.map(
+    ({ name = '', port, protocol = 'TCP', appProtocol = '' }) => `${name} ${port ?? ''} ${protocol} ${appProtocol}`,
+  );
+  return `${addressType} ${texts.sort().join(', ')}`;
+};
 
 /**
  * The endpoints of a Service: its pods that have an address and did not finish. A named target port is looked up in each pod,

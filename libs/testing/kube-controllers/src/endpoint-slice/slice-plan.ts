@@ -1,5 +1,5 @@
 import type { EndpointSlice } from '@weft/kube';
-import { canonicalJson } from '../model/canonical-json.js';
+import { equalJson } from '@weft/testing-kube-schema';
 import { groupKey, type Endpoint, type EndpointGroup } from './endpoints.js';
 
 /** As in a real cluster. */
@@ -28,7 +28,7 @@ export function planSlices(groups: readonly EndpointGroup[], existing: readonly 
   };
   const byGroup = new Map<string, EndpointSlice[]>();
   for (const slice of existing) {
-    const key = groupKey(slice.addressType, (slice.ports ?? []).map(plainPort));
+    const key = groupKey(slice.addressType, slice.ports ?? []);
     byGroup.set(key, [...(byGroup.get(key) ?? []), slice]);
   }
   for (const group of groups) {
@@ -52,7 +52,7 @@ function planGroup(
       unplaced.delete(addressOf(old));
       return wanted === undefined ? [] : [wanted];
     });
-    return { slice, endpoints, changed: canonicalJson(endpoints) !== canonicalJson(slice.endpoints ?? []) };
+    return { slice, endpoints, changed: !equalJson(endpoints, slice.endpoints ?? []) };
   });
   const rest = [...unplaced.values()];
   const byUse = [...kept].sort(
@@ -66,17 +66,6 @@ function planGroup(
   if (needsPlaceholder && kept.length === 0) plan.create.push({ group: { addressType, ports }, endpoints: [] });
   for (const [i, { slice, endpoints }] of kept.entries()) {
     if (endpoints.length === 0 && !(needsPlaceholder && i === 0)) plan.delete.push(slice);
-    else if (canonicalJson(endpoints) !== canonicalJson(slice.endpoints ?? [])) plan.update.push({ slice, endpoints });
+    else if (!equalJson(endpoints, slice.endpoints ?? [])) plan.update.push({ slice, endpoints });
   }
-}
-
-/** The server fills in defaults; compare what we would write. */
-function plainPort(port: NonNullable<EndpointSlice['ports']>[number]): NonNullable<EndpointSlice['ports']>[number] {
-  const { name = '', port: number, protocol = 'TCP', appProtocol } = port;
-  return {
-    name,
-    ...(number === undefined ? {} : { port: number }),
-    protocol,
-    ...(appProtocol === undefined ? {} : { appProtocol }),
-  };
 }

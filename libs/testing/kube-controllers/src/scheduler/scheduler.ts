@@ -11,7 +11,7 @@ import {
   type WorkQueue,
 } from '@weft/kube';
 import { controllerQueue, type ControllerContext, type Outcome } from '../controller.js';
-import { canonicalJson } from '../model/canonical-json.js';
+import { equalJson } from '@weft/testing-kube-schema';
 import { controllerOf } from '../model/ownership.js';
 import { matchesTerm, whyNot } from './node-fit.js';
 import { podAffinityProblem, type Placed } from './pod-affinity.js';
@@ -48,7 +48,7 @@ export class Scheduler implements Service {
       added: () => this.#retryAll(),
       deleted: () => this.#retryAll(),
       updated: (node, old) => {
-        if (canonicalJson(relevant(node)) !== canonicalJson(relevant(old))) this.#retryAll();
+        if (!equalJson(relevant(node), relevant(old))) this.#retryAll();
       },
     });
   }
