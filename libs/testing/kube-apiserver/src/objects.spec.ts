@@ -49,6 +49,16 @@ describe('objects', () => {
       for (const name of names) expect(name).toMatch(/^gen-[a-z0-9]{5}$/);
     });
 
+    it('a Job without a selector gets one by its uid, which tells its pods from those of others', async () => {
+      const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'none' }] } };
+      const { body } = await api.post('/apis/batch/v1/namespaces/default/jobs', {
+        metadata: { name: 'job' },
+        spec: { template },
+      });
+      const labels = { 'batch.kubernetes.io/controller-uid': metaOf(body)['uid'] };
+      expect(body['spec']).toMatchObject({ selector: { matchLabels: labels }, template: { metadata: { labels } } });
+    });
+
     it('the namespace of the body must be that of the path', async () => {
       const { status, body } = await api.post(MAPS, configMap('x', {}, { namespace: 'other' }));
       expect(status).toBe(400);

@@ -16,8 +16,8 @@ export interface InstallMeshOptions {
 
 /** Applies the mesh to a cluster and waits until all of it is ready. Throws DeploymentError with what is missing. */
 export async function installMesh(kube: KubeClient, options: InstallMeshOptions): Promise<Deployer> {
-  const { root, timeoutMs, change = (object) => object } = options;
-  const deployer = new Deployer(kube, meshCrds() as readonly KubeObject[]);
+  const { root, timeoutMs, change = (object: KubeObject) => object } = options;
+  const deployer = new Deployer(kube, meshCrds());
   await deployer.applyCrds();
   const file = join(root, 'libs/testing/mesh-deployment/manifests/mesh.yaml');
   await deployer.apply(loadManifest(file, manifestValues(root)).map(change));

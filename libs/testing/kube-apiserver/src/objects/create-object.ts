@@ -80,8 +80,8 @@ export async function createObject(context: WriteContext, request: CreateRequest
   let draft = decodeDraft(info, request.body, request.duplicates ?? [], options);
   placeDraft(info, draft, namespace);
   if (!(request.owned ?? false)) delete draft.metadata.managedFields;
-  draft = asKubeObject(prepareCreate(info, draft));
   stampNew(draft, context.now());
+  draft = asKubeObject(prepareCreate(info, draft));
   draft = asKubeObject(defaultObject(info, draft));
   const admit = {
     operation: 'CREATE',
