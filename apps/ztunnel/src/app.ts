@@ -5,7 +5,7 @@ import { AdminServer, Readiness, type Service } from '@weft/runtime';
 import { SecretManager, type CertificateSigner } from '@weft/spiffe';
 import { DeltaClient } from '@weft/xds';
 import { DeltaXdsClient, MeshEndpoint, type MeshEndpointOptions } from '@weft/xds-grpc';
-import { Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import { adminRoutes } from './admin/admin-routes.js';
 import { configDump } from './admin/config-dump.js';
 import { readinessRoutes } from './admin/readiness-routes.js';
@@ -53,6 +53,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
   const { clock, logs } = ports;
   const readiness = new Readiness(['state manager', 'workload proxy manager']);
   const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
   const state = new MeshState();
   const connections = new ConnectionTable();
   const staticConfig = readStaticConfig(config, state);

@@ -49,6 +49,8 @@ export interface SlowPathOptions {
 /** How long a connection waits for the control plane to say what its pod is. */
 const LOCAL_WORKLOAD_WAIT_MS = 5000;
 const HBONE_PORT = 15008;
+/** Longer than from a verdict to `connectionOpened`, whatever happens in between. */
+const VERDICT_MAY_BE_STALE_MS = 60_000;
 
 /**
  * The main thread's half of the data path: answers workers from the mesh state, withdraws the answers when what they were
@@ -59,6 +61,7 @@ export class SlowPath {
   readonly #ledger: TargetLedger;
   readonly #localWorkload: LocalWorkloadWait;
   readonly #warnedPolicies = new Set<string>();
+  #policyChangedAtMs = -Infinity;
   #pods: PodRegistry | null = null;
   #identities: IdentityFeed | null = null;
 
@@ -90,7 +93,7 @@ export class SlowPath {
 
   /** The mesh state was changed; call it once per batch. */
   stateChanged(): void {
-    const { state, dataPlane } = this.options;
+    const { state, dataPlane, clock } = this.options;
     const { keys, lostAddresses } = state.takeChanges();
     if (keys.size === 0 && lostAddresses.length === 0) return;
     const changedPods = this.#pods?.refresh() ?? [];
@@ -99,7 +102,10 @@ export class SlowPath {
       const dials = lostAddresses.map((ip) => formatSocketAddress({ ip, port: HBONE_PORT }));
       dataPlane.send({ type: 'evictTunnels', dials });
     }
-    if (changedPods.length > 0 || [...keys].some(isPolicyKey)) this.reevaluate();
+    if (changedPods.length > 0 || [...keys].some(isPolicyKey)) {
+      this.#policyChangedAtMs = clock.now();
+      this.reevaluate();
+    }
     this.podsChanged();
   }
 
@@ -224,7 +230,7 @@ export class SlowPath {
   }
 
   #opened(opened: ConnectionOpened, workerIndex: number): void {
-    const { connections, metrics, accessLog } = this.options;
+    const { connections, metrics, accessLog, clock } = this.options;
     const target = opened.targetId === undefined ? null : this.#ledger.get(opened.targetId);
     const authority =
       opened.direction === 'inbound' ? (opened.inbound?.authority ?? null) : (target?.authority ?? null);
@@ -232,7 +238,8 @@ export class SlowPath {
     connections.add(connection, metrics.opened(connection.traffic));
     accessLog.opened(connection);
     // The verdict may be older than a policy that came while the application was dialled.
-    if (opened.direction === 'inbound') this.reevaluate(opened.connectionId);
+    const recent = clock.now() - this.#policyChangedAtMs < VERDICT_MAY_BE_STALE_MS;
+    if (opened.direction === 'inbound' && recent) this.reevaluate(opened.connectionId);
   }
 
   #closed(closed: ConnectionClosed): void {

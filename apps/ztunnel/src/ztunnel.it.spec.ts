@@ -52,7 +52,7 @@ let ads: FakeAdsServer;
 let ca: FakeCa;
 let pods: readonly [PodNamespace, PodNamespace];
 const lines: Record<string, unknown>[] = [];
-const disposers: (() => Promise<unknown> | undefined)[] = [];
+const disposers: (() => unknown)[] = [];
 
 beforeAll(async () => {
   worker = await bundleWorker();
@@ -74,7 +74,6 @@ beforeAll(async () => {
   disposers.push(() => {
     agentServer.close();
     for (const { connection } of agents) connection.close();
-    return undefined;
   });
   const config = parseConfig(
     {
@@ -120,7 +119,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const dispose of disposers.splice(0).reverse()) await dispose();
+  for (const dispose of disposers.splice(0).reverse()) await Promise.resolve(dispose());
 });
 
 async function echoServer(): Promise<{ sources: string[]; close: () => void }> {
