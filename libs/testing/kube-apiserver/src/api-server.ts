@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { toError } from '@weft/result';
 import type { Service } from '@weft/runtime';
 import { builtinResources } from '@weft/testing-kube-schema';
@@ -14,6 +14,7 @@ import { TypeCatalog } from './type-catalog.js';
 
 const WATCH_HISTORY = 10_000;
 const PERSIST_INTERVAL_MS = 10_000;
+const PERSIST_REST_FACTOR = 20;
 
 /**
  * A Kubernetes API server in this process: HTTPS, one administrator token, everything in memory. For development and tests.
@@ -22,11 +23,13 @@ const PERSIST_INTERVAL_MS = 10_000;
 export class ApiServer implements Service {
   readonly name = 'kube-apiserver';
   readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
   #identity: ClusterIdentity | undefined;
   #cluster: Cluster | undefined;
   #persistTimer: NodeJS.Timeout | undefined;
   #persisting: Promise<void> = Promise.resolve();
   #persistedVersion = -1;
+  #stopping = false;
 
   constructor(private readonly options: ApiServerOptions) {}
 
@@ -55,7 +58,17 @@ export class ApiServer implements Service {
     return formatKubeconfig({ clusterName, serverUrl, caPem: this.caPem, token: this.adminToken });
   }
 
+  /** When it fails, nothing of it is left open. */
   async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (cause) {
+      await this.#close();
+      throw cause;
+    }
+  }
+
+  async #start(): Promise<void> {
     const { options } = this;
     const now = options.now ?? ((): Date => new Date());
     const snapshot = options.persistFile === undefined ? null : await readSnapshot(options.persistFile);
@@ -72,12 +85,7 @@ export class ApiServer implements Service {
     await this.#cluster.start();
     const { certificatePem: cert, privateKeyPem: key } = await servingCertificate(identity, options, now());
     for (const listener of options.listeners) await this.#listen(listener, { cert, key });
-    if (options.persistFile !== undefined) {
-      this.#persistTimer = setInterval(
-        () => void this.#persist(),
-        options.persistIntervalMs ?? PERSIST_INTERVAL_MS,
-      ).unref();
-    }
+    if (options.persistFile !== undefined) this.#persistLater(options.persistIntervalMs ?? PERSIST_INTERVAL_MS);
     options.log.info(
       { ports: this.ports, resourceVersion: store.resourceVersion, objects: snapshot?.objects.length ?? 0 },
       'API server is up',
@@ -85,13 +93,18 @@ export class ApiServer implements Service {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#persistTimer);
+    await this.#close();
+    await this.#persist();
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#persistTimer);
+    this.#stopping = true;
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     await this.#cluster?.stop();
-    for (const server of this.#servers) server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
     await Promise.all(closed);
     this.#servers.length = 0;
-    await this.#persist();
   }
 
   async #listen(listener: Listener, tls: { cert: string; key: string }): Promise<void> {
@@ -105,6 +118,11 @@ export class ApiServer implements Service {
     });
     server.on('request', (request, response) => void cluster.handler.handle(request, response));
     server.on('upgrade', (request, socket, head) => void cluster.upgrades.handle(request, socket, head));
+    // Upgraded connections and unfinished handshakes are no HTTP connections any more (or yet): closing needs them all.
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     server.on('clientError', (_error, socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
@@ -116,6 +134,20 @@ export class ApiServer implements Service {
       });
     });
     this.#servers.push(server);
+  }
+
+  /** A large cluster takes long to write: writing gets at most a small part of the time. */
+  #persistLater(delayMs: number): void {
+    this.#persistTimer = setTimeout(() => {
+      const started = performance.now();
+      void this.#persist().then(() => {
+        const tookMs = performance.now() - started;
+        if (!this.#stopping)
+          this.#persistLater(
+            Math.max(this.options.persistIntervalMs ?? PERSIST_INTERVAL_MS, tookMs * PERSIST_REST_FACTOR),
+          );
+      });
+    }, delayMs).unref();
   }
 
   /** One write at a time; a failed one (a full disk) is logged and tried again later. */

@@ -1,12 +1,14 @@
 import { AdmissionChain } from './admission/admission-chain.js';
 import { NamespaceLifecycle } from './admission/namespace-lifecycle.js';
 import { ServiceAccountAdmission } from './admission/service-account-admission.js';
+import { Unsupported } from './admission/unsupported.js';
 import { WebhookAdmission } from './admission/webhook-admission.js';
 import type { ApiServerOptions } from './api-server-options.js';
 import { Authenticator } from './auth/authenticator.js';
 import { ReviewRoutes } from './auth/review-routes.js';
 import type { TokenSigner } from './auth/token-signer.js';
 import { CRD_BUCKET, CustomResources } from './controllers/custom-resources.js';
+import { EventExpiry } from './controllers/event-expiry.js';
 import { GarbageCollector } from './controllers/garbage-collector.js';
 import { NamespaceController } from './controllers/namespace-controller.js';
 import { ObjectApi } from './controllers/object-api.js';
@@ -48,6 +50,7 @@ export class Cluster {
   readonly #namespaces: NamespaceController;
   readonly #collector: GarbageCollector;
   readonly #custom: CustomResources;
+  readonly #events: EventExpiry;
 
   constructor(private readonly parts: ClusterParts) {
     const { options, identity, store, signer, catalog, now } = parts;
@@ -58,6 +61,7 @@ export class Cluster {
     const admission = new AdmissionChain([
       new NamespaceLifecycle(store),
       new ServiceAccountAdmission(store),
+      new Unsupported(),
       new WebhookAdmission(store, catalog, log),
     ]);
     const rules = new Map<string, TypeRules>([
@@ -67,6 +71,7 @@ export class Cluster {
     const context: WriteContext = { store, catalog, admission, rules, now };
     this.api = new ObjectApi(context);
     this.#namespaces = new NamespaceController(this.api, identity.caCertificatePem, log);
+    this.#events = new EventExpiry(store, now);
     this.#collector = new GarbageCollector(this.api, log);
     const authenticator = new Authenticator(identity.adminToken, signer, store, now);
     const reviews = new ReviewRoutes(authenticator, signer, store, now);
@@ -86,6 +91,7 @@ export class Cluster {
     const { options } = this.parts;
     this.#custom.start();
     this.#collector.start();
+    this.#events.start();
     await this.#namespaces.start();
     await publishServerService(this.api, options.serviceCidr, options.advertise);
   }
@@ -101,6 +107,7 @@ export class Cluster {
 
   async stop(): Promise<void> {
     this.#watches.stop();
+    this.#events.stop();
     this.upgrades.stop();
     await this.#custom.stop();
     await this.#collector.stop();

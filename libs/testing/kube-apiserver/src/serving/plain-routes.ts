@@ -7,6 +7,13 @@ import type { TypeCatalog } from '../type-catalog.js';
 import { aggregatedDiscovery, coreVersions, groupList, oneGroup, resourceList, wantsAggregated } from './discovery.js';
 import { sendJson } from './response.js';
 
+const OPENAPI_V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/**
+ * An OpenAPI v2 document without types: swagger "2.0", a title and a version. kubectl asks for this form only for a type that
+ * OpenAPI v3 does not have yet (an object in one file with its definition), and then goes on without a schema.
+ */
+const EMPTY_OPENAPI_V2 = Buffer.from('\n\x032.0\x12\x15\n\nKubernetes\x12\x07v1.32.0B\0J\0', 'latin1');
+
 /** Discovery, OpenAPI and the keys of ServiceAccount tokens. Documents are made anew only when the served types change. */
 export class PlainRoutes {
   readonly #cache = new Map<string, string>();
@@ -93,8 +100,16 @@ export class PlainRoutes {
 
   #openapi({ request, response }: RequestContext, segments: readonly string[]): boolean {
     const accept = request.headers.accept ?? '*/*';
-    if (!accept.includes('json') && !accept.includes('*')) throw notAcceptable(['application/json']);
     const [, version, ...rest] = segments;
+    if (version === 'v2' && rest.length === 0 && accept.includes(OPENAPI_V2_PROTOBUF)) {
+      response.writeHead(200, {
+        'content-type': OPENAPI_V2_PROTOBUF.replace('@', '.'),
+        'content-length': EMPTY_OPENAPI_V2.length,
+      });
+      response.end(EMPTY_OPENAPI_V2);
+      return true;
+    }
+    if (!accept.includes('json') && !accept.includes('*')) throw notAcceptable(['application/json']);
     if (version === 'v2' && rest.length === 0) {
       this.#send(response, 'v2', () => openApiV2(this.catalog.all()));
       return true;

@@ -46,7 +46,7 @@ export async function writeSnapshot(file: string, identity: ClusterIdentity, sto
   try {
     let piece = `${JSON.stringify({ format: FORMAT, resourceVersion, identity })}\n`;
     for (const { key, stored } of objects) {
-      piece += `{"key":${JSON.stringify(key)},"object":${stored.json}}\n`;
+      piece += `{"key":${JSON.stringify(key)},"object":${stored.toJson()}}\n`;
       if (piece.length < WRITE_BYTES) continue;
       await handle.write(piece);
       piece = '';

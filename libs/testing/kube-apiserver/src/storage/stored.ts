@@ -18,6 +18,11 @@ export class Stored {
     return (this.#json ??= JSON.stringify(this.object));
   }
 
+  /** The JSON without keeping it: for those who go through all objects. */
+  toJson(): string {
+    return this.#json ?? JSON.stringify(this.object);
+  }
+
   /** The same content under another resourceVersion: what a watcher sees when the object left its view. */
   at(resourceVersion: number): Stored {
     const copy = shallowCopy(this.object);

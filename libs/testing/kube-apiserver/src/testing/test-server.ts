@@ -57,7 +57,11 @@ export async function eventually<T>(
 
 /** A client of one server, over its real listener. */
 export class ApiClient {
-  constructor(private readonly server: ApiServer) {}
+  /** `listener`: which of the server's listeners to use. */
+  constructor(
+    private readonly server: ApiServer,
+    private readonly listener = 0,
+  ) {}
 
   call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
@@ -126,7 +130,15 @@ export class ApiClient {
       ...options.headers,
     };
     return httpsRequest(
-      { host: '127.0.0.1', port: this.server.ports[0], path, method, ca: this.server.caPem, agent: false, headers },
+      {
+        host: '127.0.0.1',
+        port: this.server.ports[this.listener],
+        path,
+        method,
+        ca: this.server.caPem,
+        agent: false,
+        headers,
+      },
       onResponse,
     );
   }
