@@ -2,12 +2,12 @@ import { ServerCredentials } from '@grpc/grpc-js';
 import { type KubeObject, NAMESPACES, NODES, PODS, SERVICES, type ResourceType } from '@weft/kube';
 import { InMemoryKube } from '@weft/kube/testing';
 import { createLogger, startAll, systemClock } from '@weft/runtime';
-import { CertificateAuthority, createCsr, checkCsr, createRoot } from '@weft/spiffe';
 import { until as untilHolds } from '@weft/testing-fixtures';
 import { Address } from '@weft/xds/gen/mesh/workload/workload.js';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TestAuthority } from './testing/test-authority.js';
 import { TestProxy } from './testing/test-proxy.js';
 import { createControlPlane, type ControlPlaneApp } from './app.js';
 import { parseControlPlaneConfig } from './config.js';
@@ -142,7 +142,7 @@ describe('the control plane', () => {
     const { kube, create } = await makeKube();
     const app = await start(kube);
     const proxy = await connect(addressOf(app));
-    await until('synced', () => proxy.addresses.size === 3);
+    await until('synced', () => proxy.addresses.size === 3 && proxy.policies.size === 1);
     const startedMs = performance.now();
     await create(AUTHORIZATION_POLICIES, {
       metadata: { name: 'deny', namespace: 'shop' },
@@ -190,7 +190,7 @@ describe('the control plane', () => {
     const { create, kube } = await makeKube();
     const app = await start(kube);
     const proxy = await connect(addressOf(app));
-    await until('synced', () => proxy.addresses.size === 3);
+    await until('synced', () => proxy.addresses.size === 3 && proxy.policies.size === 1);
     await create(PEER_AUTHENTICATIONS, {
       metadata: { name: 'default', namespace: 'shop' },
       spec: { mtls: { mode: 'STRICT' } },
@@ -221,7 +221,7 @@ describe('the control plane', () => {
     const { kube, create } = await makeKube();
     const app = await start(kube);
     const proxy = await connect(addressOf(app));
-    await until('synced', () => proxy.addresses.size === 3);
+    await until('synced', () => proxy.addresses.size === 3 && proxy.policies.size === 1);
     proxy.reject = 'cannot read it';
     await create(PODS, pod('web-3', '10.244.1.4'));
     await until('rejected', async () =>
@@ -266,31 +266,19 @@ describe('the control plane', () => {
 
   it('serves TLS with a certificate from files', async () => {
     const { kube } = await makeKube();
-    const now = Date.now();
-    const spiffeId = 'spiffe://cluster.local/ns/istio-system/sa/weft-control-plane';
-    const root = await createRoot({ trustDomain: 'cluster.local', keyType: 'ecdsa-p256', ttlMs: 3_600_000, now });
-    const authority = await CertificateAuthority.load(root, now);
-    if (!authority.ok) throw authority.error;
-    const request = await createCsr(spiffeId);
-    const csr = await checkCsr(request.csrPem, spiffeId);
-    if (!csr.ok) throw csr.error;
-    const leaf = await authority.value.issue(csr.value.publicKey, {
-      spiffeId,
-      dnsNames: ['istiod.istio-system.svc'],
-      ttlMs: 3_600_000,
-      now,
-    });
+    const authority = await TestAuthority.create(Date.now());
+    const { certPem, keyPem } = await authority.issue('spiffe://cluster.local/ns/istio-system/sa/weft-control-plane');
     const folder = mkdtempSync(join(tmpdir(), 'weft-cp-'));
     disposers.push(() => rmSync(folder, { recursive: true }));
-    writeFileSync(join(folder, 'cert.pem'), leaf.pem);
-    writeFileSync(join(folder, 'key.pem'), request.privateKeyPem);
+    writeFileSync(join(folder, 'cert.pem'), certPem);
+    writeFileSync(join(folder, 'key.pem'), keyPem);
     const app = await start(
       kube,
       { TLS_CERT_FILE: join(folder, 'cert.pem'), TLS_KEY_FILE: join(folder, 'key.pem') },
       true,
     );
-    const proxy = await connect(`https://127.0.0.1:${app.xds.port}`, { root: root.rootsPem });
-    await until('synced over TLS', () => proxy.addresses.size === 3);
+    const proxy = await connect(`https://127.0.0.1:${app.xds.port}`, { root: authority.rootPem });
+    await until('synced over TLS', () => proxy.addresses.size === 3 && proxy.policies.size === 1);
     expect(await get(app, '/readyz')).toContain('ready');
   });
 });
