@@ -10,21 +10,32 @@ export interface Comparison {
   readonly added: FieldSet;
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Path = readonly PathElement[];
+
+/** Paths as they are found. */
+interface Found {
+  readonly removed: Path[];
+  readonly modified: Path[];
+  readonly added: Path[];
+}
 
 /** Which paths the second value removes, changes and adds. `undefined` means that there is no value. */
 export function compareValues(schema: Schema | undefined, before: unknown, after: unknown): Comparison {
-  const result: Mutable<Comparison> = { removed: FieldSet.EMPTY, modified: FieldSet.EMPTY, added: FieldSet.EMPTY };
+  const result: Found = { removed: [], modified: [], added: [] };
   walk({ schema, path: [], named: true, result }, before, after);
-  return result;
+  return {
+    removed: FieldSet.of(result.removed),
+    modified: FieldSet.of(result.modified),
+    added: FieldSet.of(result.added),
+  };
 }
 
 interface Place {
   readonly schema: Schema | undefined;
-  readonly path: readonly PathElement[];
+  readonly path: Path;
   /** The path ends in a named field of a struct (or at the root), which is owned through its parts. */
   readonly named: boolean;
-  readonly result: Mutable<Comparison>;
+  readonly result: Found;
 }
 
 function walk(place: Place, before: unknown, after: unknown): void {
@@ -48,17 +59,17 @@ function sizeOf(value: unknown): number {
 
 function record({ path, result }: Place, before: unknown, after: unknown): void {
   if (path.length === 0) return;
-  if (before === undefined) result.added = result.added.with(path);
-  else if (after === undefined) result.removed = result.removed.with(path);
-  else if (!equalJson(before, after)) result.modified = result.modified.with(path);
+  if (before === undefined) result.added.push(path);
+  else if (after === undefined) result.removed.push(path);
+  else if (!equalJson(before, after)) result.modified.push(path);
 }
 
 /** A whole map, list or list element that comes or goes is itself such a path; a struct is only present through its fields. */
 function markContainer({ schema, path, named, result }: Place, before: unknown, after: unknown): void {
   if (path.length === 0) return;
   const struct = named && schema?.properties !== undefined;
-  if (before === undefined && !struct) result.added = result.added.with(path);
-  else if (after === undefined) result.removed = result.removed.with(path);
+  if (before === undefined && !struct) result.added.push(path);
+  else if (after === undefined) result.removed.push(path);
 }
 
 function walkMap(place: Place, before: unknown, after: unknown): void {

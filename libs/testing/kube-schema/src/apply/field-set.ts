@@ -16,6 +16,9 @@ interface Node {
   readonly children: FieldSet;
 }
 
+/** A set while it grows. */
+type Branches = Map<string, { readonly element: PathElement; member: boolean; readonly children: Branches }>;
+
 /**
  * A set of field paths, as `managedFields[].fieldsV1` holds it. Immutable.
  *
@@ -48,9 +51,28 @@ export class FieldSet {
     return nodes.size === 0 ? FieldSet.EMPTY : new FieldSet(nodes);
   }
 
-  /** The set of one path. */
-  static path(path: readonly PathElement[]): FieldSet {
-    return FieldSet.EMPTY.with(path);
+  /** The set of these paths; the empty path is nothing. */
+  static of(paths: Iterable<readonly PathElement[]>): FieldSet {
+    const root: Branches = new Map();
+    for (const path of paths) {
+      let branches = root;
+      for (const [i, element] of path.entries()) {
+        const key = printPathElement(element);
+        let branch = branches.get(key);
+        if (branch === undefined) branches.set(key, (branch = { element, member: false, children: new Map() }));
+        if (i === path.length - 1) branch.member = true;
+        branches = branch.children;
+      }
+    }
+    return FieldSet.#grown(root);
+  }
+
+  static #grown(branches: Branches): FieldSet {
+    const nodes = new Map<string, Node>();
+    for (const [key, { element, member, children }] of branches) {
+      nodes.set(key, { element, member, children: FieldSet.#grown(children) });
+    }
+    return FieldSet.#of(nodes);
   }
 
   toFieldsV1(): JsonObject {
@@ -68,19 +90,6 @@ export class FieldSet {
 
   #sorted(): readonly Node[] {
     return [...this.#nodes.values()].sort((a, b) => comparePathElements(a.element, b.element));
-  }
-
-  with(path: readonly PathElement[]): FieldSet {
-    const [first, ...rest] = path;
-    if (first === undefined) return this;
-    const key = printPathElement(first);
-    const before = this.#nodes.get(key);
-    const children = before?.children ?? FieldSet.EMPTY;
-    const node: Node =
-      rest.length === 0
-        ? { element: first, member: true, children }
-        : { element: first, member: before?.member ?? false, children: children.with(rest) };
-    return new FieldSet(new Map(this.#nodes).set(key, node));
   }
 
   hasMember(element: PathElement): boolean {

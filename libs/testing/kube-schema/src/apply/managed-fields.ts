@@ -1,6 +1,5 @@
 import { asList, asString, dig, isObject, type JsonObject } from '../json.js';
 import { FieldSet } from './field-set.js';
-import { parsePathElement } from './path-element.js';
 
 /** One entry of `metadata.managedFields`. */
 export interface Owner {
@@ -129,4 +128,4 @@ export function writable(fields: FieldSet, subresource: string, hasStatus: boole
   return hasStatus ? fields.recursiveDifference(STATUS) : fields;
 }
 
-const STATUS = FieldSet.path([parsePathElement('f:status')!]);
+const STATUS = FieldSet.parse({ 'f:status': {} });
