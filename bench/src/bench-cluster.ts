@@ -30,6 +30,7 @@ export class BenchCluster {
       name,
       stateDir: join(homedir(), '.weft', name),
       entry: join(root, 'dist/apps/weft/cluster.cjs'),
+      sharedPaths: [root],
       nodes: [{ name: 'node-1' }, { name: 'node-2' }],
       lifetime: 'bound',
       onProgress,

@@ -52,6 +52,7 @@ async function startCluster(
     name,
     stateDir,
     entry: join(root, 'dist/apps/weft/cluster.cjs'),
+    sharedPaths: [root],
     nodes: Array.from({ length: nodes }, (_, i) => ({ name: `node-${i + 1}`, region: 'local', zone: `zone-${i + 1}` })),
     persistFile: persistFileOf(name),
     onProgress: (step) => terminal.step(step),

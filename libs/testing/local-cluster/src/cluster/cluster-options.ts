@@ -15,6 +15,11 @@ export interface ClusterOptions {
   /** Holds the kubeconfig, the control socket, logs and the state file; not below /run. */
   readonly stateDir: string;
   readonly nodes: readonly NodeOptions[];
+  /**
+   * Folders of the host that nodes and pods see at the same path even below /tmp, which is otherwise private to each of them:
+   * where the built programs are.
+   */
+  readonly sharedPaths?: readonly string[] | undefined;
   /** Keeps API objects across restarts when set. */
   readonly persistFile?: string | undefined;
   /** Bytes per container log file, of which two are kept. Default 10 MiB. */

@@ -109,7 +109,7 @@ export class LocalCluster implements Service, ControlledCluster {
     step('preparing file systems');
     await mustRun(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'run', '/run']);
     await mkdir(join(RUNTIME_DIRECTORY, 'probe'), { recursive: true });
-    const rootFileSystem = await probeRootFileSystem(join(RUNTIME_DIRECTORY, 'probe'));
+    const rootFileSystem = await probeRootFileSystem(join(RUNTIME_DIRECTORY, 'probe'), options.sharedPaths);
     const plugins = await findCniPlugins();
     step('connecting nodes');
     const plans = planNodes(options.nodes);

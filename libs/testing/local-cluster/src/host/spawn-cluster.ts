@@ -82,12 +82,23 @@ export async function spawnCluster(options: SpawnOptions): Promise<ClusterHandle
 }
 
 function launch(options: SpawnOptions, root: boolean, listener: Server, hostPort: number): ChildProcess {
-  const { entry, lifetime = 'detached', name, stateDir, nodes, persistFile, logFileBytes, logLevel } = options;
+  const {
+    entry,
+    lifetime = 'detached',
+    name,
+    stateDir,
+    nodes,
+    sharedPaths,
+    persistFile,
+    logFileBytes,
+    logLevel,
+  } = options;
   const bound = lifetime === 'bound';
   const inside: ClusterProcessArguments = {
     name,
     stateDir,
     nodes,
+    sharedPaths,
     persistFile,
     logFileBytes,
     logLevel,
@@ -169,6 +180,6 @@ function descriptorOf(server: Server): number {
 
 async function lastOutput(stateDir: string): Promise<string> {
   const output = await readFile(join(stateDir, OUTPUT_FILE), 'utf8').catch(() => '');
-  const lines = output.trim().split('\n').slice(-3);
+  const lines = output.trim().split('\n').slice(-12);
   return lines.join('').trim() === '' ? '' : `\nits last output: ${lines.join('\n').slice(-1500)}`;
 }

@@ -47,8 +47,8 @@ export class ClusterNode {
 
   /** The environment that the root-building scripts read. */
   get rootEnvironment(): Readonly<Record<string, string>> {
-    const { overlay, hostMounts } = this.rootFileSystem;
-    return { ...NODE_ENV, OVERLAY: overlay, HOST_MOUNTS: hostMounts.join(' ') };
+    const { overlay, hostMounts, sharedPaths } = this.rootFileSystem;
+    return { ...NODE_ENV, OVERLAY: overlay, HOST_MOUNTS: hostMounts.join(' '), SHARED_PATHS: sharedPaths.join(' ') };
   }
 
   /** Makes the mount namespace; the network namespace exists already (see Fabric). */

@@ -8,6 +8,8 @@ export interface RootFileSystem {
   readonly overlay: 'whole' | 'parts';
   /** Mount points of other real file systems on the host, parents first; an overlay of / does not show them. */
   readonly hostMounts: readonly string[];
+  /** Folders below the private /tmp that are shown all the same. */
+  readonly sharedPaths: readonly string[];
 }
 
 const VIRTUAL = new Set(
@@ -33,13 +35,14 @@ export function parseHostMounts(mountinfo: string): readonly string[] {
 }
 
 /** Tries an overlay of / inside `scratch` (on a tmpfs, in a private mount namespace). */
-export async function probeRootFileSystem(scratch: string): Promise<RootFileSystem> {
+export async function probeRootFileSystem(scratch: string, shared: readonly string[] = []): Promise<RootFileSystem> {
+  const sharedPaths = shared.filter((path) => /^\/tmp\/[^\s]+$/.test(path));
   const hostMounts = parseHostMounts(await readFile('/proc/self/mountinfo', 'utf8'));
   for (const name of ['upper', 'work', 'root']) await mkdir(join(scratch, name), { recursive: true });
   const options = `lowerdir=/,upperdir=${join(scratch, 'upper')},workdir=${join(scratch, 'work')}`;
   const root = join(scratch, 'root');
   const tried = await runCommand(['mount', '-t', 'overlay', 'overlay', '-o', options, root]);
-  if (tried.code !== 0) return { overlay: 'parts', hostMounts };
+  if (tried.code !== 0) return { overlay: 'parts', hostMounts, sharedPaths };
   await runCommand(['umount', root]);
-  return { overlay: 'whole', hostMounts };
+  return { overlay: 'whole', hostMounts, sharedPaths };
 }

@@ -26,6 +26,7 @@ build() {
   { mount -t sysfs sysfs root/sys 2>/dev/null || mount --rbind /sys root/sys; } &&
   chmod 1777 tmp &&
   mount --bind tmp root/tmp &&
+  show_shared root &&
   mount --bind run root/run
 }
 problem=$(build 2>&1) || fail "cannot build the root file system: $problem"

@@ -26,6 +26,7 @@ mount -t proc proc root/proc
 mount -t sysfs sysfs root/sys 2>/dev/null || mount --rbind /sys root/sys
 if [ "$OVERLAY" != whole ]; then mount -t tmpfs tmp root/tmp; else mkdir -p tmp; mount --bind tmp root/tmp; fi
 chmod 1777 root/tmp
+show_shared root
 cd root/run/weft/dev
 mount -t tmpfs -o mode=755 dev .
 cd ../dev

@@ -33,4 +33,10 @@ show_mounts() {
     [ -d "$2$point" ] && mount --bind "$1$point" "$2$point" 2>/dev/null || true
   done
 }
+# show_shared ROOT: folders that are wanted although they lie below a private /tmp.
+show_shared() {
+  for point in $SHARED_PATHS; do
+    mkdir -p "$1$point" && mount --rbind "$point" "$1$point" || return 1
+  done
+}
 `;
