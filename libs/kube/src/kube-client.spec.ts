@@ -1,8 +1,10 @@
-import { KubeApiError } from './errors.js';
+import { Registry } from 'prom-client';
+import { KubeApiError, KubeConnectionError } from './errors.js';
 import { setCondition, type Condition } from './conditions.js';
 import { CONFIG_MAPS, EVENTS, PODS, type Pod } from './resources.js';
 import { StatusWriter } from './status-writer.js';
 import { InMemoryKube } from './testing/index.js';
+import { until } from './testing/until.js';
 
 const pod = (name: string): Pod => ({
   metadata: { name, namespace: 'shop' },
@@ -74,6 +76,28 @@ describe('KubeClient', () => {
     for (let i = 0; i < 100; i++) kube.event({ ...pod('a'), kind: 'Pod' }, 'Warning', 'Noise', `number ${i}`);
     await kube.eventsWritten();
     expect(await kube.list(EVENTS)).toHaveLength(25);
+  });
+});
+
+describe('metrics', () => {
+  it('count requests by status and watches by how they went; two clients share one registry', async () => {
+    const registry = new Registry();
+    const api = new InMemoryKube();
+    const [one, two] = [api.client({ registry }), api.client({ registry })];
+    await one.get(PODS, 'shop', 'missing');
+    await two.create(PODS, pod('a'));
+    api.offline = new KubeConnectionError('connection refused');
+    await expect(one.list(PODS)).rejects.toThrow('connection refused');
+    api.offline = null;
+    const informer = two.informer(PODS);
+    await informer.start();
+    await until('the watch is open', () => api.openWatches === 1);
+    await informer.stop();
+    const text = await registry.metrics();
+    expect(text).toContain('kube_client_requests_total{method="GET",code="404"} 1');
+    expect(text).toContain('kube_client_requests_total{method="POST",code="2xx"} 1');
+    expect(text).toContain('kube_client_requests_total{method="GET",code="unreachable"} 1');
+    expect(text).toContain('kube_client_watches_total{resource="pods",result="opened"} 1');
   });
 });
 

@@ -1,9 +1,11 @@
+import type { Registry } from 'prom-client';
 import { isAlreadyExists, isNotFound } from './errors.js';
 import { EventRecorder, type EventType } from './event-recorder.js';
 import { HttpsTransport } from './https-transport.js';
 import { Informer, type InformerOptions } from './informer.js';
 import { SILENT, type KubeLog } from './kube-log.js';
 import { loadConfigText, loadDefaultConfig } from './load-config.js';
+import { MeteredTransport } from './metered-transport.js';
 import { Reflector } from './reflector.js';
 import { resourcePath, type KubeObject, type ResourceType } from './resource-type.js';
 import { createToken, reviewToken, type TokenOptions, type TokenVerdict } from './tokens.js';
@@ -14,6 +16,8 @@ export interface KubeClientOptions {
   readonly component?: string;
   readonly log?: KubeLog;
   readonly random?: () => number;
+  /** Requests and watches are counted there. */
+  readonly registry?: Registry;
 }
 
 export interface ListOptions {
@@ -63,11 +67,10 @@ export class KubeClient {
   readonly #log: KubeLog;
   readonly #random: () => number;
   readonly #events: EventRecorder;
+  readonly #transport: KubeTransport;
 
-  constructor(
-    private readonly transport: KubeTransport,
-    options: KubeClientOptions = {},
-  ) {
+  constructor(transport: KubeTransport, options: KubeClientOptions = {}) {
+    this.#transport = options.registry === undefined ? transport : new MeteredTransport(transport, options.registry);
     this.component = options.component ?? 'weft';
     this.#log = options.log ?? SILENT;
     this.#random = options.random ?? Math.random;
@@ -85,7 +88,7 @@ export class KubeClient {
 
   /** Closes kept-alive connections; informers are stopped by their own `stop`. */
   close(): void {
-    this.transport.close();
+    this.#transport.close();
   }
 
   async get<T extends KubeObject>(
@@ -94,7 +97,7 @@ export class KubeClient {
     name: string,
   ): Promise<T | null> {
     try {
-      return (await this.transport.request({ method: 'GET', path: resourcePath(type, namespace, name) })) as T;
+      return (await this.#transport.request({ method: 'GET', path: resourcePath(type, namespace, name) })) as T;
     } catch (failure) {
       if (isNotFound(failure)) return null;
       throw failure;
@@ -117,7 +120,7 @@ export class KubeClient {
     const items: T[] = [];
     let next: string | undefined;
     for (;;) {
-      const page = (await this.transport.request({
+      const page = (await this.#transport.request({
         method: 'GET',
         path: resourcePath(type, options.namespace),
         query: {
@@ -139,7 +142,7 @@ export class KubeClient {
   async create<T extends KubeObject>(type: ResourceType<T>, object: T): Promise<T> {
     const body = withType(type, object);
     const path = resourcePath(type, requiredNamespace(type, object));
-    return (await this.transport.request({ method: 'POST', path, query: this.#manager(), body })) as T;
+    return (await this.#transport.request({ method: 'POST', path, query: this.#manager(), body })) as T;
   }
 
   /** POST to a subresource, for example a Binding or an Eviction of a pod. */
@@ -149,7 +152,7 @@ export class KubeClient {
     body: unknown,
   ): Promise<unknown> {
     const path = resourcePath(type, object.namespace, object.name, object.subresource);
-    return this.transport.request({ method: 'POST', path, body });
+    return this.#transport.request({ method: 'POST', path, body });
   }
 
   /** Creates the object, or gives the one that exists already under its name. */
@@ -180,7 +183,7 @@ export class KubeClient {
     body: unknown,
     options: PatchOptions,
   ): Promise<T> {
-    return (await this.transport.request({
+    return (await this.#transport.request({
       method: 'PATCH',
       path: resourcePath(type, namespace, name, options.subresource),
       query: this.#manager(),
@@ -191,7 +194,7 @@ export class KubeClient {
 
   /** Server-side apply: the object holds exactly the fields that `fieldManager` wants to own. */
   async apply<T extends KubeObject>(type: ResourceType<T>, object: T, options: ApplyOptions): Promise<T> {
-    return (await this.transport.request({
+    return (await this.#transport.request({
       method: 'PATCH',
       path: resourcePath(type, requiredNamespace(type, object), requiredName(object), options.subresource),
       query: { fieldManager: options.fieldManager, force: options.force },
@@ -209,7 +212,7 @@ export class KubeClient {
   ): Promise<boolean> {
     try {
       const body = { apiVersion: 'v1', kind: 'DeleteOptions', ...options };
-      await this.transport.request({ method: 'DELETE', path: resourcePath(type, namespace, name), body });
+      await this.#transport.request({ method: 'DELETE', path: resourcePath(type, namespace, name), body });
       return true;
     } catch (failure) {
       if (isNotFound(failure)) return false;
@@ -223,12 +226,12 @@ export class KubeClient {
     serviceAccount: string,
     options: TokenOptions,
   ): Promise<{ token: string; expiresAt: Date }> {
-    return createToken(this.transport, namespace, serviceAccount, options);
+    return createToken(this.#transport, namespace, serviceAccount, options);
   }
 
   /** TokenReview: whose token this is, if it is good for one of the audiences. */
   reviewToken(token: string, audiences: readonly string[]): Promise<TokenVerdict> {
-    return reviewToken(this.transport, token, audiences);
+    return reviewToken(this.#transport, token, audiences);
   }
 
   /** A cache of all matching objects, kept current by a watch once it is started. */
@@ -260,7 +263,7 @@ export class KubeClient {
       handler: Parameters<KubeTransport['watch']>[1],
       signal: AbortSignal,
     ) =>
-      this.transport.watch(
+      this.#transport.watch(
         {
           method: 'GET',
           path: resourcePath(type, options.namespace),
@@ -280,7 +283,7 @@ export class KubeClient {
 
   async #put<T extends KubeObject>(type: ResourceType<T>, object: T, subresource?: string): Promise<T> {
     const path = resourcePath(type, requiredNamespace(type, object), requiredName(object), subresource);
-    return (await this.transport.request({
+    return (await this.#transport.request({
       method: 'PUT',
       path,
       query: this.#manager(),

@@ -8,6 +8,7 @@ import { DaemonSetController } from './daemon-set/daemon-set-controller.js';
 import { DeploymentController } from './deployment/deployment-controller.js';
 import { EndpointSliceController } from './endpoint-slice/endpoint-slice-controller.js';
 import { JobController } from './job/job-controller.js';
+import { PodCollector } from './pod-collector/pod-collector.js';
 import { ReplicaSetController } from './replica-set/replica-set-controller.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import { StatefulSetController } from './stateful-set/stateful-set-controller.js';
@@ -28,8 +29,8 @@ export class CachesNotFilledError extends MeshError {
 }
 
 /**
- * The controllers of a cluster in one service: scheduler, Deployments, ReplicaSets, DaemonSets, StatefulSets, Jobs and
- * EndpointSlices, over one set of informers. They start work once all caches are filled.
+ * The controllers of a cluster in one service: scheduler, Deployments, ReplicaSets, DaemonSets, StatefulSets, Jobs,
+ * EndpointSlices and orphaned pods, over one set of informers. They start work once all caches are filled.
  */
 export class Controllers implements Service {
   readonly name = 'kube-controllers';
@@ -48,6 +49,7 @@ export class Controllers implements Service {
       new StatefulSetController(context),
       new JobController(context),
       new EndpointSliceController(context),
+      new PodCollector(context),
     ];
     const synced: Service = {
       name: 'caches',

@@ -91,6 +91,11 @@ export class StatefulSetController implements Service {
   ): Promise<void> {
     const plan = planStateful(pods, strategy, this.context.clock.now());
     await this.#writer.delete(set, plan.delete);
+    if (plan.create.length > 0 && (set.spec?.volumeClaimTemplates ?? []).length > 0) {
+      const message =
+        'volumeClaimTemplates are ignored: this cluster has no persistent volumes; use an emptyDir or hostPath volume';
+      this.context.cluster.kube.event(set, 'Warning', 'VolumesNotSupported', message);
+    }
     await this.#writer.create(
       set,
       plan.create.map(({ ordinal, revision: wanted }) =>
