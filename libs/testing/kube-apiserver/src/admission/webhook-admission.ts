@@ -87,7 +87,8 @@ export class WebhookAdmission implements AdmissionStep {
       if (!result.ok) throw new Error(result.error.message);
       return inVersion(asKubeObject(result.value), request.info);
     } catch (thrown) {
-      return this.#failed(webhook, toError(thrown)) ?? object;
+      this.#failed(webhook, toError(thrown));
+      return object;
     }
   }
 

@@ -13,29 +13,28 @@ export interface KeyAndCertificate {
   readonly privateKeyPem: string;
 }
 
-x509.cryptoProvider.set(webcrypto as unknown as Crypto);
+x509.cryptoProvider.set(webcrypto);
 
 async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   const der = await webcrypto.subtle.exportKey('pkcs8', key);
   return x509.PemConverter.encode(der, 'PRIVATE KEY');
 }
 
-const newKeys = (): Promise<webcrypto.CryptoKeyPair> =>
-  webcrypto.subtle.generateKey(SIGNING, true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>;
+const newKeys = (): Promise<webcrypto.CryptoKeyPair> => webcrypto.subtle.generateKey(SIGNING, true, ['sign', 'verify']);
 
 /** A self-signed root for one cluster. */
 export async function createAuthority(now: Date): Promise<KeyAndCertificate> {
   const keys = await newKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: 'CN=weft-local-cluster-ca',
-    keys: keys as unknown as CryptoKeyPair,
+    keys: keys,
     signingAlgorithm: SIGNING,
     notBefore: new Date(now.getTime() - BACKDATE_MS),
     notAfter: new Date(now.getTime() + CA_YEARS * YEAR_MS),
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as unknown as CryptoKey),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
   return { certificatePem: certificate.toString('pem'), privateKeyPem: await exportKey(keys.privateKey) };
@@ -59,8 +58,8 @@ export async function issueServingCertificate(
   const certificate = await x509.X509CertificateGenerator.create({
     subject: 'CN=kube-apiserver',
     issuer: issuer.subject,
-    publicKey: keys.publicKey as unknown as CryptoKey,
-    signingKey: issuerKey as unknown as CryptoKey,
+    publicKey: keys.publicKey,
+    signingKey: issuerKey,
     signingAlgorithm: SIGNING,
     notBefore: new Date(now.getTime() - BACKDATE_MS),
     notAfter: new Date(now.getTime() + YEAR_MS),

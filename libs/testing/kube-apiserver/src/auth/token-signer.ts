@@ -54,7 +54,8 @@ export class TokenSigner {
 
   static async fromPem(pem: string, issuer: string): Promise<TokenSigner> {
     const privateKey = await importPKCS8(pem, ALGORITHM, { extractable: true });
-    const { d: _secret, ...jwk } = await exportJWK(privateKey);
+    const whole = await exportJWK(privateKey);
+    const jwk = { kty: whole.kty!, crv: whole.crv!, x: whole.x!, y: whole.y! };
     const kid = createHash('sha256')
       .update(JSON.stringify([jwk.x, jwk.y]))
       .digest('base64url');

@@ -1,6 +1,13 @@
 import { toError } from '@weft/result';
 import type { Logger } from '@weft/runtime';
-import { asList, asObject, resourcesOfCrd, type JsonObject, type ResourceInfo } from '@weft/testing-kube-schema';
+import {
+  asList,
+  asObject,
+  asString,
+  resourcesOfCrd,
+  type JsonObject,
+  type ResourceInfo,
+} from '@weft/testing-kube-schema';
 import { finalizersOf, formatTime, nameOf, shallowCopy, specOf, statusOf, type KubeObject } from '../kube-object.js';
 import { mayGo } from '../objects/finish-deletion.js';
 import type { TypeRules } from '../objects/write-context.js';
@@ -26,12 +33,12 @@ interface Names {
 
 function namesOf(spec: JsonObject): Names {
   const names = asObject(spec['names']);
-  const kind = String(names['kind'] ?? '');
+  const kind = asString(names['kind']);
   return {
-    plural: String(names['plural'] ?? ''),
-    singular: String(names['singular'] ?? kind.toLowerCase()),
+    plural: asString(names['plural']),
+    singular: asString(names['singular']) || kind.toLowerCase(),
     kind,
-    listKind: String(names['listKind'] ?? `${kind}List`),
+    listKind: asString(names['listKind']) || `${kind}List`,
     shortNames: textList(names['shortNames']),
   };
 }

@@ -19,10 +19,9 @@ export async function publishServerService(
     if (await api.ensure(info, 'default', { ...body, metadata: { name: NAME, labels } })) return;
     // Of an earlier run: the address may be another now.
     await api.update(info, { namespace: 'default', name: NAME }, (live) => {
-      const { spec: _spec, ...fields } = body;
-      return Object.entries(fields).every(([key, value]) => equalJson(live[key], value))
-        ? null
-        : { ...live, ...fields };
+      const fields = Object.entries(body).filter(([key]) => key !== 'spec');
+      if (fields.every(([key, value]) => equalJson(live[key], value))) return null;
+      return { ...live, ...Object.fromEntries(fields) };
     });
   };
   await put(

@@ -11,6 +11,8 @@ const NODE_PORTS = { first: 30_000, last: 32_767 };
 /** A network of more addresses is used only so far. */
 const MAX_ADDRESSES = 65_534;
 
+/** What a Service without a ClusterIP does not have. */
+const ADDRESS_FIELDS: ReadonlySet<string> = new Set(['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']);
 const SERVICE = { group: '', kind: 'Service' };
 const textList = (value: unknown): string[] =>
   asList(value).filter((item): item is string => typeof item === 'string' && item !== '');
@@ -55,8 +57,7 @@ export class ServiceAddresses implements TypeRules {
     const before = live === undefined ? undefined : specOf(live);
     const owner = `${namespaceOf(draft)}/${nameOf(draft)}`;
     if (spec['type'] === 'ExternalName') {
-      for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) delete spec[field];
-      draft['spec'] = spec;
+      draft['spec'] = Object.fromEntries(Object.entries(spec).filter(([field]) => !ADDRESS_FIELDS.has(field)));
       return;
     }
     const causes: Cause[] = [];

@@ -132,7 +132,7 @@ export function parseDeleteOptions(body: Readonly<Record<string, unknown>>, quer
       `propagationPolicy: unsupported value ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan"`,
     );
   }
-  if (grace !== undefined && grace !== null && !/^-?\d+$/.test(String(grace as string | number))) {
+  if (grace !== undefined && grace !== null && !Number.isInteger(Number(grace))) {
     throw badRequest('gracePeriodSeconds must be a whole number');
   }
   const { uid, resourceVersion } = asObject(body['preconditions']);

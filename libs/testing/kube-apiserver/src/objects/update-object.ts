@@ -70,17 +70,11 @@ function checkIdentity(request: UpdateRequest, draft: KubeObject, live: KubeObje
 /** Only the server sets these; an update keeps them. */
 function keepServerFields(draft: KubeObject, live: KubeObject, owned: boolean): void {
   const { metadata } = draft;
-  for (const field of [
-    'uid',
-    'creationTimestamp',
-    'resourceVersion',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-  ] as const) {
-    if (live.metadata[field] === undefined) delete metadata[field];
-    else Object.assign(metadata, { [field]: live.metadata[field] });
-  }
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
   delete metadata['selfLink'];
+  const kept = ['uid', 'creationTimestamp', 'resourceVersion', 'deletionTimestamp', 'deletionGracePeriodSeconds'];
+  for (const field of kept) if (live.metadata[field] !== undefined) metadata[field] = live.metadata[field];
   if (owned) return;
   const reset = Array.isArray(metadata.managedFields) && metadata.managedFields.length === 0;
   if (reset || live.metadata.managedFields === undefined) delete metadata.managedFields;

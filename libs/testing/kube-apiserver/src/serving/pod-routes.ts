@@ -1,6 +1,7 @@
 import {
   asList,
   asObject,
+  asString,
   labelSelectorOf,
   matchesLabels,
   type JsonObject,
@@ -34,7 +35,7 @@ export async function handleBinding(context: WriteContext, request: ResourceRequ
   const body = await optionalBody(request);
   const { path, response } = request;
   const info = podInfo(context);
-  const name = path.plural === 'pods' ? path.name : String(asObject(body['metadata'])['name'] ?? '');
+  const name = path.plural === 'pods' ? path.name : asString(asObject(body['metadata'])['name']);
   const node = asObject(body['target'])['name'];
   if (typeof node !== 'string' || node === '') throw badRequest('target.name: Required value');
   podOf(context, { ...request, info }, name);

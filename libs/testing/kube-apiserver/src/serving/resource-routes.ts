@@ -231,7 +231,9 @@ export class ResourceRoutes {
     if (applied['apiVersion'] === undefined || applied['apiVersion'] === '')
       throw badRequest('invalid object type: apiVersion must be set');
     if (applied['apiVersion'] !== formatApiVersion(info)) {
-      throw badRequest(`invalid object type: ${String(applied['apiVersion'])}, expected ${formatApiVersion(info)}`);
+      throw badRequest(
+        `invalid object type: ${JSON.stringify(applied['apiVersion'])}, expected ${formatApiVersion(info)}`,
+      );
     }
     const outcome = serverSideApply({
       schema: info.schema,

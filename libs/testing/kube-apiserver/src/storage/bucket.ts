@@ -95,8 +95,8 @@ export class Bucket {
   put(object: KubeObject, resourceVersion: number): StoreEvent {
     const stored = new Stored(object, resourceVersion);
     const previous = this.get(stored.namespace, stored.name);
-    let objects = this.#namespaces.get(stored.namespace);
-    if (objects === undefined) this.#namespaces.set(stored.namespace, (objects = new Map()));
+    const objects = this.#namespaces.get(stored.namespace) ?? new Map<string, Stored>();
+    this.#namespaces.set(stored.namespace, objects);
     objects.set(stored.name, stored);
     if (previous === undefined) this.#size++;
     return this.#emit(

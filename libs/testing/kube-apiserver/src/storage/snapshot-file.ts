@@ -3,6 +3,7 @@ import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { MeshError } from '@weft/result';
+import { asObject, asString } from '@weft/testing-kube-schema';
 import { asKubeObject, type KubeObject } from '../kube-object.js';
 import type { Store } from './store.js';
 
@@ -73,11 +74,15 @@ export async function readSnapshot(file: string): Promise<Snapshot | null> {
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
     number++;
     try {
-      const value = JSON.parse(line) as Record<string, never>;
+      const value = JSON.parse(line) as unknown;
       if (head === undefined) {
-        if (value['format'] !== FORMAT) throw new TypeError('unknown format');
-        head = value as unknown as typeof head;
-      } else objects.push({ key: value['key']!, object: asKubeObject(value['object']!) });
+        if (asObject(value)['format'] !== FORMAT) throw new TypeError('unknown format');
+        head = value as typeof head;
+      } else
+        objects.push({
+          key: asString(asObject(value)['key']),
+          object: asKubeObject(asObject(asObject(value)['object'])),
+        });
     } catch (cause) {
       throw new BadSnapshotError(file, number, { cause });
     }
