@@ -351,6 +351,31 @@ describe('telemetry', () => {
     ]);
   });
 
+  it('logs an outbound refusal with the identities at stake and counts it as failed', async () => {
+    const it = await rig();
+    it.say({
+      type: 'connectionFailed',
+      podUid: 'client',
+      direction: 'outbound',
+      source: '10.0.0.1:4000',
+      destination: '10.96.0.1:80',
+      peerIdentity: null,
+      reason: 'http status: 401',
+      flag: 'DENY',
+      targetId: await targetOf(it),
+    });
+    expect(it.access()[0]).toMatchObject({
+      'src.identity': CLIENT_ID,
+      'dst.workload': 'server',
+      'dst.identity': SERVER_ID,
+      'dst.service': 'b.shop.svc.cluster.local',
+      error: 'http status: 401',
+    });
+    expect(await it.registry.metrics()).toMatch(
+      /istio_tcp_connections_failed_total\{.*response_flags="DENY",connection_security_policy="mutual_tls".*\} 1/,
+    );
+  });
+
   it('counts bytes of open connections at the scrape, and the rest at the end, each once', async () => {
     const it = await rig();
     it.open({

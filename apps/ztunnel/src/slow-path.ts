@@ -252,11 +252,10 @@ export class SlowPath {
 
   #failed(failure: Extract<FromWorker, { type: 'connectionFailed' }>): void {
     const { metrics, accessLog } = this.options;
-    const traffic = this.#traffic({
-      ...failure,
-      transport: failure.peerIdentity === null ? 'plaintext' : 'hbone',
-      actualDestination: failure.destination,
-    });
+    const target = failure.targetId === undefined ? null : this.#ledger.get(failure.targetId);
+    const tunnelled = target?.protocol === 'HBONE' || failure.peerIdentity !== null;
+    const transport = failure.inbound?.transport ?? (tunnelled ? 'hbone' : 'plaintext');
+    const traffic = this.#traffic({ ...failure, transport, actualDestination: failure.destination });
     if (failure.flag !== 'none') metrics.refused(traffic, failure.flag);
     accessLog.refused(failure, traffic);
   }

@@ -46,19 +46,17 @@ export class AccessLog {
 
   refused(failure: Extract<FromWorker, { type: 'connectionFailed' }>, traffic: Traffic): void {
     const { direction, source, destination, peerIdentity, reason, flag } = failure;
-    const identity =
-      direction === 'inbound' ? { 'src.identity': peerIdentity ?? '' } : { 'dst.identity': peerIdentity ?? '' };
+    const expected = traffic.destination === null ? '' : identityOf(traffic.destination);
+    const inbound = direction === 'inbound';
     this.log.warn(
       present({
         'src.addr': source,
         ...sideFields('src', traffic.source, traffic.sourceBaggage?.workloadName),
-        ...identity,
+        'src.identity': (inbound ? peerIdentity : traffic.sourcePrincipal) ?? '',
         'dst.addr': destination,
-        ...sideFields('dst', traffic.destination),
-        ...(direction === 'inbound' && traffic.destination !== null
-          ? { 'dst.identity': identityOf(traffic.destination) }
-          : {}),
         'dst.service': traffic.service?.hostname ?? '',
+        ...sideFields('dst', traffic.destination),
+        'dst.identity': inbound ? expected : traffic.mutualTls ? (peerIdentity ?? expected) : '',
         direction,
         error: reason,
         why: flag === 'DENY' ? 'policy' : flag === 'none' ? 'refused' : flag.toLowerCase(),
