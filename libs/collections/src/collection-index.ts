@@ -1,5 +1,5 @@
-import { type CollectionEvent } from './collection.js';
-import { type CollectionNode, type Consumer } from './collection-node.js';
+import type { CollectionEvent } from './collection.js';
+import type { CollectionNode, Consumer } from './collection-node.js';
 import { DependencyTable } from './dependency-table.js';
 
 interface Bucket<T> {

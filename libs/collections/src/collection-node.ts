@@ -1,10 +1,4 @@
-import {
-  type Collection,
-  type CollectionEvent,
-  type Equality,
-  type Observer,
-  type SubscribeOptions,
-} from './collection.js';
+import type { Collection, CollectionEvent, Equality, Observer, SubscribeOptions } from './collection.js';
 import { DependencyTable } from './dependency-table.js';
 
 /** What a node needs of the graph that owns it. */

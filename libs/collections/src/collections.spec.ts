@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { collectionContract } from './testing/collection-contract.js';
-import { type Collection } from './collection.js';
+import type { Collection } from './collection.js';
 import { Graph, type GraphFault } from './graph.js';
 import { structurallyEqual } from './structurally-equal.js';
 

@@ -1,6 +1,6 @@
-import { type CollectionEvent, type Equality } from './collection.js';
+import type { CollectionEvent, Equality } from './collection.js';
 import { CollectionNode, type Consumer, type Scheduler } from './collection-node.js';
-import { type Dependent } from './dependency-table.js';
+import type { Dependent } from './dependency-table.js';
 import { type Dependency, type FetchContext, RecordingContext } from './fetch-context.js';
 
 export type Transformation<I, O> = (
@@ -26,6 +26,8 @@ class Computation implements Dependent {
   }
 
   depend(dependencies: readonly Dependency[]): void {
+    // Most runs fetch what the last one did.
+    if (sameDependencies(this.dependencies, dependencies)) return;
     for (const [table, key] of this.dependencies) table.remove(key, this);
     for (const [table, key] of dependencies) table.add(key, this);
     this.dependencies = dependencies;
@@ -105,4 +107,10 @@ export class DerivedCollection<I, O> extends CollectionNode<O> implements Consum
     if (others.length === 0) this.#candidates.delete(key);
     else this.#candidates.set(key, others);
   }
+}
+
+function sameDependencies(left: readonly Dependency[], right: readonly Dependency[]): boolean {
+  return (
+    left.length === right.length && left.every(([table, key], i) => table === right[i]![0] && key === right[i]![1])
+  );
 }

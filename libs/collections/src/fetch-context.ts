@@ -1,8 +1,8 @@
-import { type Collection } from './collection.js';
-import { type CollectionIndex } from './collection-index.js';
+import type { Collection } from './collection.js';
+import type { CollectionIndex } from './collection-index.js';
 import { CollectionNode } from './collection-node.js';
-import { type DependencyTable } from './dependency-table.js';
-import { type Singleton } from './source-collection.js';
+import type { DependencyTable } from './dependency-table.js';
+import type { Singleton } from './source-collection.js';
 
 /**
  * How a transformation reads what is not its input. Everything read here is remembered: the transformation runs again

@@ -1,8 +1,8 @@
-import { type Collection, type Equality } from './collection.js';
+import type { Collection, Equality } from './collection.js';
 import { CollectionIndex } from './collection-index.js';
 import { CollectionNode, type Scheduler } from './collection-node.js';
 import { DerivedCollection } from './derived-collection.js';
-import { type FetchContext } from './fetch-context.js';
+import type { FetchContext } from './fetch-context.js';
 import { GroupCollection, type Group } from './group-collection.js';
 import { Singleton, SourceCollection } from './source-collection.js';
 import { structurallyEqual } from './structurally-equal.js';

@@ -1,4 +1,4 @@
-import { type CollectionEvent } from './collection.js';
+import type { CollectionEvent } from './collection.js';
 import { CollectionIndex } from './collection-index.js';
 import { CollectionNode, type Consumer, type Scheduler } from './collection-node.js';
 

@@ -1,4 +1,4 @@
-import { type CollectionEvent, type Equality } from './collection.js';
+import type { CollectionEvent, Equality } from './collection.js';
 import { CollectionNode, type Consumer, type Scheduler } from './collection-node.js';
 
 /** All entries of several collections. A key that several have: the first collection in the list wins. */

@@ -1,4 +1,4 @@
-import { type FieldProblem } from './field-problem.js';
+import type { FieldProblem } from './field-problem.js';
 
 const CURE_REMOVE = 'remove it or fix its spelling; it has no effect';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { parseAuthorizationPolicy } from './authorization-policy.js';
 import { meshCrds } from './crds/mesh-crds.js';
-import { type JsonSchema } from './crds/schema.js';
-import { type FieldProblem } from './field-problem.js';
+import type { JsonSchema } from './crds/schema.js';
+import type { FieldProblem } from './field-problem.js';
 import { compareByAge, objectMetaOf } from './object-meta.js';
 import { parsePeerAuthentication } from './peer-authentication.js';
 import { selectorMatches } from './selector.js';

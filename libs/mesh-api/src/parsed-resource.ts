@@ -1,5 +1,5 @@
 import { FieldReader } from './field-reader.js';
-import { type FieldProblem } from './field-problem.js';
+import type { FieldProblem } from './field-problem.js';
 import { objectMetaOf, type ObjectMeta } from './object-meta.js';
 
 /** `spec` is null when nothing of the resource can be used; `problems` then says why. */

@@ -1,4 +1,4 @@
-import { type FieldReader } from './field-reader.js';
+import type { FieldReader } from './field-reader.js';
 
 /** What a policy is attached to, in place of a selector. */
 export interface PolicyTargetReference {

@@ -1,4 +1,4 @@
-import { type FieldReader } from './field-reader.js';
+import type { FieldReader } from './field-reader.js';
 
 /** Selects by labels, all of which must be equal. Without any it selects everything in its scope. */
 export interface WorkloadSelector {

@@ -1,4 +1,4 @@
-import { type FieldReader } from './field-reader.js';
+import type { FieldReader } from './field-reader.js';
 import { parseResource, type ParsedResource } from './parsed-resource.js';
 import { readTemplateSpec, type WorkloadEntrySpec } from './workload-entry.js';
 

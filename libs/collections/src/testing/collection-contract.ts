@@ -1,6 +1,6 @@
-import { type Collection, type CollectionEvent } from '../collection.js';
-import { type Graph } from '../graph.js';
-import { type SourceCollection } from '../source-collection.js';
+import type { Collection, CollectionEvent } from '../collection.js';
+import type { Graph } from '../graph.js';
+import type { SourceCollection } from '../source-collection.js';
 
 /** A collection under test that holds, for each entry `k -> n` of the source, something that changes when `n` does. */
 export interface ContractRig {
