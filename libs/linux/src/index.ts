@@ -18,7 +18,6 @@ export { socketOptions, type KeepAlive } from './socket-options.js';
 export { receive, shutdownWrite, transmit } from './stream-io.js';
 export { SystemCallError } from './system-call-error.js';
 export { tcpSocket } from './tcp-socket.js';
-export { seqPacketSocketPair } from './unix-socket.js';
 export {
   CommandError,
   marks,

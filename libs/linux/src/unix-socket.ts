@@ -24,13 +24,6 @@ export function listenSeqPacketSocket(path: string, backlog: number): number {
   });
 }
 
-/** Two connected SOCK_SEQPACKET sockets. */
-export function seqPacketSocketPair(): readonly [number, number] {
-  const pair = Memory.allocate(64);
-  checked(libc().socketpair(AF_UNIX, SOCK_SEQPACKET | NEW_SOCKET_FLAGS, 0, pair.addressAt(0, 8)), 'socketpair');
-  return [pair.bytes.readInt32LE(0), pair.bytes.readInt32LE(4)];
-}
-
 function withSeqPacketSocket(prepare: (fd: number) => void): number {
   const fd = checked(libc().socket(AF_UNIX, SOCK_SEQPACKET | NEW_SOCKET_FLAGS, 0), 'socket', 'AF_UNIX');
   try {

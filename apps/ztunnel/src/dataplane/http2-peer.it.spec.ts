@@ -147,6 +147,39 @@ describe('inbound 15008 with node:http2 as the client', () => {
     await rig.waitFor('drained');
   });
 
+  it('a client with a good certificate that breaks HTTP/2 costs only its own connection', async () => {
+    const session = await start();
+    const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    const settings = Buffer.from('000000040000000000', 'hex');
+    const attacks = [
+      randomBytes(5000),
+      Buffer.concat([preface, randomBytes(5000)]),
+      Buffer.concat([preface, settings, Buffer.alloc(200_000)]),
+      Buffer.concat([
+        preface,
+        settings,
+        ...Array.from({ length: 5000 }, () => Buffer.from('0000080600000000000102030405060708', 'hex').subarray(0, 17)),
+      ]),
+    ];
+    for (const attack of attacks) {
+      const raw = rig.client.connect(`${rig.server.address}:15008`, { mark: 0x539 });
+      await once(raw, 'connect');
+      const secure = tls.connect({
+        ...tlsOptions(rig.identities.client),
+        checkServerIdentity: () => undefined,
+        socket: raw,
+      });
+      const closed = new Promise((resolve) => secure.once('close', resolve));
+      secure.on('error', () => undefined);
+      secure.resume();
+      secure.write(attack);
+      secure.end();
+      await closed;
+      raw.destroy();
+    }
+    expect(await statusOf(request(session, connectHeaders(`${rig.server.address}:${APP_PORT}`)))).toBe(200);
+  });
+
   it('a peer that dies in the middle resets the application', async () => {
     const session = await start();
     const stream = request(session, connectHeaders(`${rig.server.address}:${APP_PORT}`));

@@ -55,6 +55,7 @@ export interface RigOptions {
  */
 export class DataPlaneRig {
   readonly messages: FromWorker[] = [];
+  #stopped = false;
   readonly dataPlane: DataPlane;
   plan: (destination: string) => OutboundPlan | null = (destination) => this.hbonePlan(destination);
   verdict: (context: InboundContext) => InboundVerdict | null = (context) => this.allow(context);
@@ -80,7 +81,12 @@ export class DataPlaneRig {
     const [client, server] = await Promise.all([authority.issue(CLIENT_ID), authority.issue(SERVER_ID)]);
     const pods = PodNamespace.pair(`wdp${process.pid}${Math.random().toString(36).slice(2, 5)}`);
     const rig = new DataPlaneRig(authority, { client, server }, ...pods, options);
-    await rig.dataPlane.start();
+    try {
+      await rig.dataPlane.start();
+    } catch (cause) {
+      await rig.stop();
+      throw cause;
+    }
     for (const identity of [client, server]) rig.dataPlane.send({ type: 'setIdentity', identity });
     return rig;
   }
@@ -135,7 +141,10 @@ export class DataPlaneRig {
     await this.dataPlane.terminateWorker(0);
   }
 
+  /** Does nothing the second time. */
   async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
     await this.dataPlane.stop(AbortSignal.timeout(3000));
     this.client.remove();
     this.server.remove();
