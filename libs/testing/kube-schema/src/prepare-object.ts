@@ -9,7 +9,8 @@ import type { ResourceInfo } from './resource-info.js';
  */
 export function prepareCreate(resource: ResourceInfo, object: JsonObject): JsonObject {
   const result = cloneJson(object);
-  if (hasStatus(resource)) Reflect.deleteProperty(result, 'status');
+  // A kubelet registers its node with the status in one go.
+  if (hasStatus(resource) && resource.kind !== 'Node') Reflect.deleteProperty(result, 'status');
   const metadata = asObject(result['metadata']);
   result['metadata'] = metadata;
   if (resource.hasGeneration) metadata['generation'] = 1;
@@ -31,12 +32,6 @@ export function prepareCreate(resource: ResourceInfo, object: JsonObject): JsonO
       break;
     case 'Job':
       prepareJob(result, metadata);
-      break;
-    case 'Deployment':
-    case 'DaemonSet':
-    case 'ReplicaSet':
-    case 'StatefulSet':
-    case 'CustomResourceDefinition':
       break;
   }
   return result;

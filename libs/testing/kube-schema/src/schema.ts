@@ -51,6 +51,8 @@ export interface Schema extends SchemaChecks {
   readonly nullable?: boolean;
   readonly preserveUnknown?: boolean;
   readonly embeddedResource?: boolean;
+  /** At the root of a custom resource without the status subresource: `status` is a field like any other. */
+  readonly plainStatus?: boolean;
   /** Lists: absent means atomic. */
   readonly listType?: 'atomic' | 'set' | 'map';
   readonly listMapKeys?: readonly string[];

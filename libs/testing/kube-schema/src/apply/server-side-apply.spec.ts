@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { builtinSchema } from '../builtin/builtin-schema.js';
 import { compileSchema } from '../crd/compile-schema.js';
 import { asList, dig, type JsonObject } from '../json.js';
+import { resourcesOfCrd } from '../registry/crd-resources.js';
 import { FieldSet } from './field-set.js';
 import { serverSideApply, type ApplyOutcome } from './server-side-apply.js';
 import { trackUpdate } from './track-update.js';
@@ -374,6 +375,47 @@ describe('server-side apply', () => {
       now: T1,
     });
     expect(schemaless).toMatchObject({ outcome: 'applied', changed: true });
+  });
+});
+
+describe('status', () => {
+  const definition = (subresources: JsonObject): JsonObject => ({
+    spec: {
+      group: 'g.example',
+      names: { plural: 'things', kind: 'Thing' },
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          subresources,
+          schema: {
+            openAPIV3Schema: {
+              type: 'object',
+              properties: { status: { type: 'object', properties: { a: { type: 'string' } } } },
+            },
+          },
+        },
+      ],
+    },
+  });
+
+  it.each<[string, JsonObject, JsonObject]>([
+    [
+      'is owned by an applier of the main resource only where it is an ordinary field',
+      {},
+      { 'f:status': { 'f:a': {} } },
+    ],
+    ['is not owned by it where it is a subresource', { status: {} }, {}],
+  ])('of a custom resource %s', (_rule, subresources, fields) => {
+    const [resource] = resourcesOfCrd(definition(subresources));
+    const document = {
+      apiVersion: 'g.example/v1',
+      kind: 'Thing',
+      metadata: { name: 't', labels: { l: 'v' } },
+      status: { a: 'x' },
+    };
+    const object = applied(null, document, { schema: resource!.schema!, manager: 'm' });
+    expect(owner(object, 'm')?.['fieldsV1']).toEqual({ 'f:metadata': { 'f:labels': { 'f:l': {} } }, ...fields });
   });
 });
 

@@ -30,8 +30,6 @@ export interface ApplyRequest {
   readonly force: boolean;
   /** `status` or `scale`; empty for the main resource. */
   readonly subresource?: string;
-  /** False when `status` is an ordinary field (a custom resource without the status subresource). Default true. */
-  readonly hasStatusSubresource?: boolean;
   /** RFC 3339 in whole seconds. */
   readonly now: string;
 }
@@ -98,8 +96,8 @@ function applier({ applied, manager, subresource, now }: ApplyRequest): Owner {
   };
 }
 
-function ownFields({ subresource, hasStatusSubresource }: ApplyRequest, fields: FieldSet): FieldSet {
-  return writable(ownable(fields), subresource ?? '', hasStatusSubresource ?? true);
+function ownFields({ subresource, schema }: ApplyRequest, fields: FieldSet): FieldSet {
+  return writable(ownable(fields), subresource ?? '', schema?.plainStatus !== true);
 }
 
 /** An object that was never tracked belongs to nobody known: its first applier must not silently win. */

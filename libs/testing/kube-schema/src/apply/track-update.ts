@@ -23,8 +23,6 @@ export interface UpdateRequest {
   /** `fieldManager` of the request, else the first word of the User-Agent up to `/`. */
   readonly manager: string;
   readonly subresource?: string;
-  /** False when `status` is an ordinary field (a custom resource without the status subresource). Default true. */
-  readonly hasStatusSubresource?: boolean;
   readonly now: string;
 }
 
@@ -34,7 +32,7 @@ export function trackUpdate(request: UpdateRequest): JsonObject {
   const schema = rootSchema(request.schema);
   const subresource = request.subresource ?? '';
   const comparison = compareValues(schema, withoutManagedFields(before ?? {}), withoutManagedFields(after));
-  const hasStatus = request.hasStatusSubresource ?? true;
+  const hasStatus = request.schema?.plainStatus !== true;
   const changed = writable(ownable(comparison.modified.union(comparison.added)), subresource, hasStatus);
   const self: Owner = {
     manager,

@@ -25,6 +25,7 @@ function resourceOf(crd: JsonObject, version: JsonObject): ResourceInfo {
   const scale = scalePaths(subresources['scale']);
   const schema = dig(version, 'schema', 'openAPIV3Schema');
   const compiled = schema === undefined ? undefined : compileSchema(schema);
+  const plainStatus = !isObject(subresources['status']);
   const columns = asList(version['additionalPrinterColumns']).filter(isObject);
   const listed: SubresourceInfo[] = [
     ...(isObject(subresources['status']) ? [{ name: 'status', kind: type, verbs: SUBRESOURCE_VERBS }] : []),
@@ -43,7 +44,7 @@ function resourceOf(crd: JsonObject, version: JsonObject): ResourceInfo {
     verbs: VERBS,
     subresources: listed,
     ...(scale === undefined ? {} : { scale }),
-    ...(compiled?.ok === true ? { schema: compiled.value } : {}),
+    ...(compiled?.ok === true ? { schema: { ...compiled.value, plainStatus } } : {}),
     custom: true,
     virtual: false,
     ...(columns.length === 0 ? {} : { printerColumns: columns.map((column) => printerColumn(column)) }),
