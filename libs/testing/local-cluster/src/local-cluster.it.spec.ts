@@ -49,9 +49,9 @@ const running = (name: string): Promise<void> =>
     `pod ${name} is ready`,
     15_000,
   );
-const start = async (...pods: readonly { metadata?: { name: string } }[]): Promise<void> => {
+const start = async (...pods: readonly ReturnType<typeof pod>[]): Promise<void> => {
   await kubectl.apply(...pods);
-  await Promise.all(pods.map(({ metadata }) => running(metadata!.name)));
+  await Promise.all(pods.map(({ metadata }) => running(metadata.name)));
 };
 
 describe('nodes', () => {
@@ -77,9 +77,9 @@ describe('nodes', () => {
 describe('network', () => {
   beforeAll(async () => {
     await start(
-      pod('server', WHO_ARE_YOU, { node: 'node-1', labels: { app: 'server' } }) as never,
-      pod('near', IDLE, { node: 'node-1' }) as never,
-      pod('far', IDLE, { node: 'node-2' }) as never,
+      pod('server', WHO_ARE_YOU, { node: 'node-1', labels: { app: 'server' } }),
+      pod('near', IDLE, { node: 'node-1' }),
+      pod('far', IDLE, { node: 'node-2' }),
     );
     await kubectl.apply({
       apiVersion: 'v1',
@@ -128,10 +128,10 @@ describe('network', () => {
           securityContext: { privileged: true },
           volumeMounts: [{ name: 'netns', mountPath: '/host/var/run/netns', mountPropagation: 'HostToContainer' }],
         },
-      }) as never,
+      }),
     );
     expect(await kubectl.jsonPath('pod', 'agent', '.status.podIP')).toBe('172.30.0.12');
-    await start(pod('later', IDLE, { node: 'node-2' }) as never);
+    await start(pod('later', IDLE, { node: 'node-2' }));
     const ip = await kubectl.jsonPath('pod', 'later', '.status.podIP');
     const script = 'for n in /host/var/run/netns/*; do nsenter --net=$n ip -br addr show eth0; done';
     expect(await kubectl.exec('agent', 'sh', '-c', script)).toContain(ip);
@@ -140,7 +140,7 @@ describe('network', () => {
 
 describe('containers', () => {
   it('their output is logged; exec gives exit code, input and a terminal', async () => {
-    await start(pod('talker', ['sh', '-c', 'echo one; echo two >&2; echo three; exec sleep 100000']) as never);
+    await start(pod('talker', ['sh', '-c', 'echo one; echo two >&2; echo three; exec sleep 100000']));
     await until(async () => (await kubectl.text('logs', 'talker')).includes('three'), 'three is logged');
     expect((await kubectl.text('logs', 'talker')).split('\n').sort()).toEqual(['', 'one', 'three', 'two']);
     expect((await kubectl.text('logs', 'talker', '--tail=1', '--timestamps')).trim()).toMatch(
@@ -200,7 +200,7 @@ describe('containers', () => {
             init('second', 'cp /shared/1 /shared/2'),
           ],
         },
-      }) as never,
+      }),
     );
     expect(await kubectl.text('logs', 'initiated', '-c', 'main')).toBe('first\nfirst\n');
     expect(await kubectl.jsonPath('pod', 'initiated', '.status.initContainerStatuses[*].ready')).toBe('true true true');
@@ -217,7 +217,7 @@ describe('containers', () => {
           readinessProbe: exec('/tmp/ready'),
           livenessProbe: { ...exec('/tmp/alive'), initialDelaySeconds: 1 },
         },
-      }) as never,
+      }),
     );
     await kubectl.exec('probed', 'rm', '/tmp/ready');
     await until(
@@ -239,7 +239,7 @@ describe('containers', () => {
     await start(
       pod('stubborn', ['sh', '-c', 'trap "echo term" TERM; while :; do sleep 0.1; done'], {
         container: { lifecycle: { preStop: { exec: { command: ['sh', '-c', 'echo hook > /proc/1/fd/1'] } } } },
-      }) as never,
+      }),
     );
     const follower = kubectl.text('logs', '-f', 'stubborn');
     await until(async () => (await kubectl.exec('stubborn', 'true')) === '', 'exec works');
@@ -248,7 +248,7 @@ describe('containers', () => {
   });
 
   it('orphans are reaped', async () => {
-    await start(pod('orphans', ['sh', '-c', '(sh -c "sleep 0.1 & exit" &); sleep 0.3; exec sleep 100000']) as never);
+    await start(pod('orphans', ['sh', '-c', '(sh -c "sleep 0.1 & exit" &); sleep 0.3; exec sleep 100000']));
     await until(
       async () => (await kubectl.exec('orphans', 'sh', '-c', 'pgrep -c sleep')).trim() === '1',
       'one sleep is left',
@@ -260,7 +260,7 @@ describe('containers', () => {
     await start(
       pod('unlogged', ['sh', '-c', 'for i in 1 2 3; do echo tick; sleep 0.2; done; exec sleep 100000'], {
         node: 'node-3',
-      }) as never,
+      }),
     );
     expect(await kubectl.jsonPath('pod', 'unlogged', '.status.containerStatuses[0].restartCount')).toBe('0');
     await kubectl.text('logs', 'unlogged');
@@ -311,7 +311,7 @@ describe('volumes', () => {
           ],
         },
         container: { volumeMounts: [{ name: 'tokens', mountPath: '/var/run/secrets/tokens' }] },
-      }) as never,
+      }),
     );
     const token = await kubectl.exec('identified', 'cat', '/var/run/secrets/tokens/istio-token');
     const kube = KubeClient.fromKubeconfig(await kubectl.text('config', 'view', '--raw', '--flatten'));
@@ -334,7 +334,7 @@ describe('volumes', () => {
         'writer',
         ['sh', '-c', 'echo there > /on-host/file; exec sleep 100000'],
         volume('/var/run/weft-it', 'DirectoryOrCreate'),
-      ) as never,
+      ),
     );
     await until(
       async () => (await cluster.nodeExec('node-1', ['cat', '/run/weft-it/file'])).stdout === 'there\n',
@@ -369,7 +369,7 @@ describe('trouble with the network of pods', () => {
     const words =
       'FailedCreatePodSandBox: Failed to create pod sandbox for pod default/unplugged: plugin type="trouble" name="trouble" failed (add): agent is away (code 11)';
     await until(async () => (await kubectl.events('unplugged')).includes(words), 'the event');
-    await start(pod('elsewhere', IDLE, { node: 'node-1' }) as never);
+    await start(pod('elsewhere', IDLE, { node: 'node-1' }));
     await cluster.nodeExec('node-2', ['rm', '/etc/cni/net.d/00-trouble.conflist']);
     await running('unplugged');
   });

@@ -180,6 +180,6 @@ function descriptorOf(server: Server): number {
 
 async function lastOutput(stateDir: string): Promise<string> {
   const output = await readFile(join(stateDir, OUTPUT_FILE), 'utf8').catch(() => '');
-  const lines = output.trim().split('\n').slice(-12);
-  return lines.join('').trim() === '' ? '' : `\nits last output: ${lines.join('\n').slice(-1500)}`;
+  const lines = output.trim().split('\n').slice(-25);
+  return lines.join('').trim() === '' ? '' : `\nits last output: ${lines.join('\n').slice(-2500)}`;
 }

@@ -151,7 +151,8 @@ class Content implements VolumeContent {
 
   /** A path must stay inside the volume. */
   #accepts(path: string): boolean {
-    const fine = path !== '' && !path.startsWith('/') && !path.split('/').includes('..') && !path.startsWith('..');
+    const fine =
+      !path.startsWith('..') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
     if (!fine) this.problem ??= `invalid path ${JSON.stringify(path)} in a volume`;
     return fine;
   }

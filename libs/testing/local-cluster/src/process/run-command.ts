@@ -49,29 +49,43 @@ export function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): 
 /** Runs a program to its end and collects its output. Never rejects: a program that cannot start has exit code 127. */
 export function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const [program = '', ...args] = argv;
+  const { stdin, env, timeoutMs = 30_000, signal } = options;
   return new Promise((resolve) => {
-    const child = spawn(program, args, {
-      stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      ...(options.env === undefined ? {} : { env: options.env }),
-      timeout: options.timeoutMs ?? 30_000,
-      killSignal: 'SIGKILL',
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
+    const stdio = [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] as const;
+    // A process group of its own, so that what the program started can be killed with it.
+    const child = spawn(program, args, { stdio: [...stdio], detached: true, ...(env === undefined ? {} : { env }) });
+    const kill = (): void => {
+      if (child.pid !== undefined) killGroup(child.pid);
+      // Something that left the group may hold the pipes open for long.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    };
+    const timer = setTimeout(kill, timeoutMs);
+    if (signal?.aborted === true) kill();
+    signal?.addEventListener('abort', kill, { once: true });
     const out = new Output();
     const errors = new Output();
-    child.stdout!.on('data', (chunk: Buffer) => out.add(chunk)).on('error', () => undefined);
-    child.stderr!.on('data', (chunk: Buffer) => errors.add(chunk)).on('error', () => undefined);
-    child.stdin?.on('error', () => undefined).end(options.stdin);
-    let failure = '';
-    child.once('error', (error) => {
-      failure = error.message;
-      if (child.pid === undefined) resolve({ code: 127, stdout: '', stderr: failure });
-    });
-    child.once('close', (code, signal) => {
-      const stderr = failure === '' ? errors.text() : `${errors.text()}${failure}`;
-      resolve({ code: exitCodeOf(code, signal), stdout: out.text(), stderr });
-    });
+    child.stdout?.on('data', (chunk: Buffer) => out.add(chunk)).on('error', () => undefined);
+    child.stderr?.on('data', (chunk: Buffer) => errors.add(chunk)).on('error', () => undefined);
+    child.stdin?.on('error', () => undefined).end(stdin);
+    const finish = (result: CommandResult): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', kill);
+      resolve(result);
+    };
+    child.once('error', (error) => finish({ code: 127, stdout: '', stderr: error.message }));
+    child.once('close', (code, killedBy) =>
+      finish({ code: exitCodeOf(code, killedBy), stdout: out.text(), stderr: errors.text() }),
+    );
   });
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
 }
 
 /** Like `runCommand`, and rejects with CommandError unless the exit code is 0. */

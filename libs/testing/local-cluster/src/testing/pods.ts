@@ -7,8 +7,12 @@ interface PodParts {
   readonly container?: object;
 }
 
+interface NamedObject {
+  readonly metadata: { readonly name: string; readonly namespace: string };
+}
+
 /** A pod with one container that runs `command`. It has one second to stop. */
-export function pod(name: string, command: readonly string[], parts: PodParts = {}): object {
+export function pod(name: string, command: readonly string[], parts: PodParts = {}): NamedObject {
   const { node, labels = {}, spec = {}, container = {} } = parts;
   return {
     apiVersion: 'v1',
