@@ -6,7 +6,7 @@ import { SeqPacketServer } from '@weft/linux';
 import { startAll } from '@weft/runtime';
 import { FakeClock, until } from '@weft/testing-fixtures';
 import { ADDRESS_TYPE_URL as ADDRESS, AUTHORIZATION_TYPE_URL as POLICY } from '@weft/xds';
-import { FakeAdsServer, type FakeResource } from '@weft/xds-grpc';
+import { FakeAdsServer, type FakeResource } from '@weft/testing-xds-server';
 import { Authorization, Action, Scope } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Address, TunnelProtocol } from '@weft/xds/gen/mesh/workload/workload.js';
 import { createZtunnel, type Ztunnel } from './app.js';

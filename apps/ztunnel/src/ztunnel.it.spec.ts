@@ -7,7 +7,7 @@ import { duplicateDescriptor, closeDescriptor, SeqPacketServer } from '@weft/lin
 import { startAll, systemClock } from '@weft/runtime';
 import { until } from '@weft/testing-fixtures';
 import { ADDRESS_TYPE_URL as ADDRESS, AUTHORIZATION_TYPE_URL as POLICY } from '@weft/xds';
-import { FakeAdsServer, type FakeResource } from '@weft/xds-grpc';
+import { FakeAdsServer, type FakeResource } from '@weft/testing-xds-server';
 import { Action, Authorization, Scope } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Address, type Service, type Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import { createZtunnel, type Ztunnel } from './app.js';

@@ -13,7 +13,7 @@ import {
 import { Node } from '@weft/xds/gen/envoy/config/core/v3/base.js';
 import { DeltaXdsClient } from './delta-xds-client.js';
 import { MeshEndpoint } from './mesh-endpoint.js';
-import { FakeAdsServer } from './testing/fake-ads-server.js';
+import { FakeAdsServer } from '@weft/testing-xds-server';
 
 const disposers: (() => void)[] = [];
 afterEach(() =>

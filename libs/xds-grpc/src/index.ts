@@ -9,4 +9,3 @@ export {
   type XdsClientState,
   type XdsRefusal,
 } from './delta-xds-server.js';
-export { FakeAdsServer, type FakeResource, type FakeStream } from './testing/fake-ads-server.js';

@@ -1,0 +1,1 @@
+export { FakeAdsServer, type FakeResource, type FakeStream } from './fake-ads-server.js';
