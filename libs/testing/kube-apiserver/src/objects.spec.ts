@@ -281,6 +281,15 @@ describe('objects', () => {
     expect(fields).toEqual(expect.arrayContaining(['metadata.name', 'spec.containers[0].name']));
   });
 
+  it('what is stored but not enforced is told in a Warning', async () => {
+    const { status, headers } = await api.post('/api/v1/namespaces/default/resourcequotas', {
+      metadata: { name: 'q' },
+      spec: { hard: { pods: '1' } },
+    });
+    expect(status).toBe(201);
+    expect(headers['warning']).toContain('ResourceQuota is stored but not enforced');
+  });
+
   it('scale reads and writes the replicas', async () => {
     const path = '/apis/apps/v1/namespaces/default/replicasets';
     const labels = { app: 's' };

@@ -53,5 +53,6 @@ export function decodeDraft(
   }
   if (options.fieldValidation === 'Warn') for (const complaint of complaints) options.warn(complaint);
   const known = problems.length > 0 && info.schema !== undefined ? prune(info.schema, body).object : body;
-  return asKubeObject(cloneJson(known));
+  const { apiVersion, kind, metadata, ...fields } = cloneJson(known);
+  return asKubeObject({ apiVersion, kind, metadata, ...fields });
 }
