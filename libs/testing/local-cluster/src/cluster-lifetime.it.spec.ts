@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,13 +8,13 @@ import { cleanupStale } from './host/clean-up-stale.js';
 import { ClusterHandle } from './host/cluster-handle.js';
 import { spawnCluster, type SpawnOptions } from './host/spawn-cluster.js';
 import { listProcesses } from './process/process-table.js';
-import { bundleClusterEntry } from './testing/bundle-cluster-entry.js';
+import { bundleClusterEntry, type ClusterBundle } from './testing/bundle-cluster-entry.js';
 import { Kubectl } from './testing/kubectl.js';
 import { IDLE, pod, WHO_ARE_YOU } from './testing/pods.js';
 
 jest.setTimeout(30_000);
 
-let bundle: Awaited<ReturnType<typeof bundleClusterEntry>>;
+let bundle: ClusterBundle;
 let directory: string;
 let options: SpawnOptions;
 
@@ -81,6 +82,19 @@ describe('the end of a cluster', () => {
     expect(await cleanupStale(options.stateDir)).toBe(true);
     expect(existsSync(options.stateDir)).toBe(false);
     expect(await cleanupStale(options.stateDir)).toBe(false);
+  });
+
+  it('a bound cluster ends with the process that started it, however that ends', async () => {
+    const parent = spawn(process.execPath, [bundle.boundParent, JSON.stringify(options)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const pid = await new Promise<number>((resolve) =>
+      parent.stdout.once('data', (line: Buffer) => resolve(Number(line.toString()))),
+    );
+    const processes = descendants(pid);
+    expect(alive(processes).length).toBeGreaterThan(3);
+    parent.kill('SIGKILL');
+    await until(() => alive(processes).length === 0, 'all processes are gone');
   });
 
   it('a new cluster replaces one that was left in its state directory', async () => {

@@ -6,13 +6,13 @@ import { KubeClient } from '@weft/kube';
 import { until } from '@weft/testing-fixtures';
 import type { ClusterHandle } from './host/cluster-handle.js';
 import { spawnCluster } from './host/spawn-cluster.js';
-import { bundleClusterEntry } from './testing/bundle-cluster-entry.js';
+import { bundleClusterEntry, type ClusterBundle } from './testing/bundle-cluster-entry.js';
 import { Kubectl } from './testing/kubectl.js';
 import { IDLE, pod, WHO_ARE_YOU } from './testing/pods.js';
 
 jest.setTimeout(60_000);
 
-let bundle: Awaited<ReturnType<typeof bundleClusterEntry>>;
+let bundle: ClusterBundle;
 let directory: string;
 let cluster: ClusterHandle;
 let kubectl: Kubectl;

@@ -7,12 +7,19 @@ interface PodParts {
   readonly container?: object;
 }
 
-interface NamedObject {
-  readonly metadata: { readonly name: string; readonly namespace: string };
+interface PodObject {
+  readonly apiVersion: 'v1';
+  readonly kind: 'Pod';
+  readonly spec: object;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
 }
 
 /** A pod with one container that runs `command`. It has one second to stop. */
-export function pod(name: string, command: readonly string[], parts: PodParts = {}): NamedObject {
+export function pod(name: string, command: readonly string[], parts: PodParts = {}): PodObject {
   const { node, labels = {}, spec = {}, container = {} } = parts;
   return {
     apiVersion: 'v1',
