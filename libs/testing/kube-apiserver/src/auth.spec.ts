@@ -74,6 +74,11 @@ describe('who may ask', () => {
     });
     expect(await review(text, ['other'])).not.toHaveProperty('authenticated');
     expect(await review(text)).not.toHaveProperty('authenticated');
+    expect(await review(server.adminToken, ['istio-ca'])).not.toHaveProperty('authenticated');
+    expect(await review(server.adminToken)).toMatchObject({
+      authenticated: true,
+      user: { username: 'kubernetes-admin' },
+    });
     expect(await review('rubbish', ['istio-ca'])).toMatchObject({
       error: expect.stringContaining('malformed') as unknown,
     });
