@@ -3,20 +3,46 @@ import type { HboneTarget, OutboundPlan, PlainTarget } from './messages.js';
 export type Drawn =
   { readonly kind: 'hbone'; readonly target: HboneTarget } | { readonly kind: 'plain'; readonly target: PlainTarget };
 
+interface Wheel {
+  readonly all: readonly Drawn[];
+  /** Sum of the weights up to and with each target. */
+  readonly upTo: readonly number[];
+  readonly total: number;
+}
+
+/** Plans are drawn from again and again; one of a large service has thousands of targets. */
+const wheels = new WeakMap<OutboundPlan, Wheel>();
+
 /**
  * Draws one target by weight. `not` is left out (it failed a moment ago) unless nothing else would remain, then null.
  * `random` is in [0, 1). Targets without any weight at all are drawn evenly.
  */
 export function drawTarget(plan: OutboundPlan, not: Drawn | null, random: number): Drawn | null {
-  const candidates = targetsOf(plan).filter(({ target }) => target !== not?.target);
-  const total = candidates.reduce((sum, { target }) => sum + Math.max(0, target.weight), 0);
-  if (total <= 0) return candidates[Math.floor(random * candidates.length)] ?? null;
-  let left = random * total;
-  for (const candidate of candidates) {
-    left -= Math.max(0, candidate.target.weight);
-    if (left < 0) return candidate;
+  if (not !== null) return draw(wheelOf(targetsOf(plan).filter(({ target }) => target !== not.target)), random);
+  let wheel = wheels.get(plan);
+  if (wheel === undefined) {
+    wheel = wheelOf(targetsOf(plan));
+    wheels.set(plan, wheel);
   }
-  return candidates.at(-1) ?? null;
+  return draw(wheel, random);
+}
+
+function wheelOf(all: readonly Drawn[]): Wheel {
+  let total = 0;
+  const upTo = all.map(({ target }) => (total += Math.max(0, target.weight)));
+  return { all, upTo, total };
+}
+
+function draw({ all, upTo, total }: Wheel, random: number): Drawn | null {
+  if (total <= 0) return all[Math.floor(random * all.length)] ?? null;
+  const point = random * total;
+  let [low, high] = [0, all.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (upTo[middle]! > point) high = middle;
+    else low = middle + 1;
+  }
+  return all[low] ?? null;
 }
 
 function targetsOf(plan: OutboundPlan): readonly Drawn[] {
