@@ -77,7 +77,7 @@ export class KubeClient {
     this.#events = new EventRecorder(this, this.component, this.#log);
   }
 
-  /** KUBECONFIG, else ~/.kube/config, else the in-cluster service account. Throws KubeConfigError. */
+  /** KUBECONFIG, else the in-cluster service account, else ~/.kube/config. Throws KubeConfigError. */
   static fromDefault(options: KubeClientOptions = {}): KubeClient {
     return new KubeClient(new HttpsTransport(loadDefaultConfig(), `${options.component ?? 'weft'} (weft)`), options);
   }

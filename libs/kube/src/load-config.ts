@@ -1,14 +1,32 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { toError } from '@weft/result';
 import { KubeConfigError } from './errors.js';
 
-/** KUBECONFIG, else ~/.kube/config, else the service account of the pod we run in. */
-export function loadDefaultConfig(): KubeConfig {
+const TOKEN_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+
+/**
+ * KUBECONFIG, else the service account of the pod we run in, else ~/.kube/config. A pod's own account comes before the home
+ * directory, so that a file that happens to be in an image, or on a shared root, never decides which cluster we talk to.
+ * `root` is put before the path of the service account.
+ */
+export function loadDefaultConfig(env: NodeJS.ProcessEnv = process.env, root = ''): KubeConfig {
   const config = new KubeConfig();
+  const home = join(env['HOME'] ?? homedir(), '.kube/config');
   try {
-    config.loadFromDefault();
+    if (env['KUBECONFIG']) config.loadFromDefault();
+    else if (env['KUBERNETES_SERVICE_HOST'] && existsSync(`${root}${TOKEN_FILE}`)) config.loadFromCluster(root);
+    else if (existsSync(home)) config.loadFromFile(home);
+    else {
+      throw new KubeConfigError(
+        `no way to the Kubernetes API: set KUBECONFIG, or run in a pod with a service account token (neither ${TOKEN_FILE} nor ${home} exists)`,
+      );
+    }
   } catch (cause) {
-    throw new KubeConfigError(`cannot load the kubeconfig named by KUBECONFIG: ${toError(cause).message}`, { cause });
+    if (cause instanceof KubeConfigError) throw cause;
+    throw new KubeConfigError(`cannot load the kubeconfig: ${toError(cause).message}`, { cause });
   }
   return config;
 }
