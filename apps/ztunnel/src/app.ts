@@ -88,6 +88,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
   const identities = new IdentityFeed({
     certificates,
     dataPlane,
+    clock,
     log: certificateLog,
     onIdentity: (identity) => {
       certificateLog.info({ identity }, 'certificate issued');

@@ -1,4 +1,4 @@
-import { toError } from '@weft/result';
+import { toError, type Clock } from '@weft/result';
 import type { SecretState, Svid } from '@weft/spiffe';
 import type { DataPlanePort } from '../pods/data-plane-port.js';
 
@@ -13,10 +13,15 @@ export interface CertificateSource {
 export interface IdentityFeedOptions {
   readonly certificates: CertificateSource;
   readonly dataPlane: DataPlanePort;
+  readonly clock: Clock;
   readonly log: { warn(fields: object, message: string): void };
   /** A certificate was issued or renewed, with its roots. */
   readonly onIdentity: (spiffeId: string) => void;
 }
+
+const URGENT_RETRY_MS = 1000;
+/** A worker gives a waiting connection 10 s. */
+const URGENT_ATTEMPTS = 12;
 
 /**
  * Gives workers the certificates of the identities that live on this node, no others: `setNeeded` says which. Each is asked
@@ -24,6 +29,7 @@ export interface IdentityFeedOptions {
  */
 export class IdentityFeed {
   readonly #unwatch = new Map<string, () => void>();
+  readonly #urgent = new Set<string>();
 
   constructor(private readonly options: IdentityFeedOptions) {}
 
@@ -37,32 +43,62 @@ export class IdentityFeed {
       dataPlane.send({ type: 'dropIdentity', spiffeId });
     }
     for (const spiffeId of identities) {
-      if (this.#unwatch.has(spiffeId)) continue;
-      // Taken before the call: a certificate that is there already is delivered from inside it.
-      this.#unwatch.set(spiffeId, () => undefined);
-      this.#unwatch.set(
-        spiffeId,
-        certificates.watch(spiffeId, (svid) => this.#deliver(svid)),
-      );
+      if (!this.#unwatch.has(spiffeId)) this.#watch(spiffeId);
     }
   }
 
-  /** A connection waits for it in one worker. */
+  /** A connection waits for it in one worker: while one does, the CA is asked every second and not at its back-off. */
   async needed(spiffeId: string, workerIndex: number): Promise<void> {
-    const { certificates, dataPlane, log } = this.options;
+    const { certificates, dataPlane, clock, log } = this.options;
     if (!this.#unwatch.has(spiffeId)) {
       log.warn({ identity: spiffeId }, 'a connection asks for an identity that has no pod on this node');
       return;
     }
-    try {
-      const svid = await certificates.get(spiffeId, 0);
-      if (this.#unwatch.has(spiffeId)) dataPlane.send({ type: 'setIdentity', identity: toMessage(svid) }, workerIndex);
-    } catch (thrown) {
-      log.warn(
-        { identity: spiffeId, error: toError(thrown).message },
-        'no certificate for a waiting connection; retrying',
-      );
+    const current = certificates.states().get(spiffeId);
+    if (current?.kind === 'available' && current.svid.notAfter.getTime() > clock.now()) {
+      dataPlane.send({ type: 'setIdentity', identity: toMessage(current.svid) }, workerIndex);
+    } else if (!this.#urgent.has(spiffeId)) {
+      this.#urgent.add(spiffeId);
+      await this.#obtain(spiffeId);
+      this.#urgent.delete(spiffeId);
     }
+  }
+
+  async #obtain(spiffeId: string): Promise<void> {
+    const { certificates, clock, log } = this.options;
+    for (let attempt = 1; attempt <= URGENT_ATTEMPTS && this.#unwatch.has(spiffeId); attempt++) {
+      try {
+        await certificates.get(spiffeId, 0);
+        return;
+      } catch (thrown) {
+        if (attempt === 1) {
+          log.warn(
+            { identity: spiffeId, error: toError(thrown).message },
+            'no certificate for a waiting connection; retrying',
+          );
+        }
+      }
+      await new Promise<void>((resolve) => clock.after(URGENT_RETRY_MS, resolve));
+      if (certificates.states().get(spiffeId)?.kind === 'unavailable') this.#restart(spiffeId);
+    }
+  }
+
+  /** Nothing is lost: there is no usable certificate. A new watch asks at once. */
+  #restart(spiffeId: string): void {
+    const unwatch = this.#unwatch.get(spiffeId);
+    if (unwatch === undefined) return;
+    unwatch();
+    this.options.certificates.forget(spiffeId);
+    this.#watch(spiffeId);
+  }
+
+  #watch(spiffeId: string): void {
+    // Taken before the call: a certificate that is there already is delivered from inside it.
+    this.#unwatch.set(spiffeId, () => undefined);
+    this.#unwatch.set(
+      spiffeId,
+      this.options.certificates.watch(spiffeId, (svid) => this.#deliver(svid)),
+    );
   }
 
   states(): ReadonlyMap<string, SecretState> {

@@ -61,6 +61,7 @@ export class SlowPathRig {
     const identities = new IdentityFeed({
       certificates,
       dataPlane,
+      clock,
       log: logs.scope('identity'),
       onIdentity: () => this.slowPath.reevaluate(),
     });
