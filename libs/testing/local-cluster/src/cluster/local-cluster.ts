@@ -24,6 +24,7 @@ import { Sandboxes } from '../node/sandbox.js';
 import { Limiter } from '../process/limiter.js';
 import { PipePool } from '../process/pipe-pool.js';
 import { mustRun } from '../process/run-command.js';
+import { Spawner } from '../process/spawner.js';
 import { startClusterNetwork } from './cluster-network.js';
 import { checkClusterOptions, NETWORK, planNodes, type ClusterOptions } from './cluster-options.js';
 import { ClusterStartError } from './cluster-start-error.js';
@@ -53,6 +54,7 @@ export class LocalCluster implements Service, ControlledCluster {
   readonly #progress = new Progress();
   readonly #control: ControlServer;
   readonly #kubelets: Kubelet[] = [];
+  readonly #spawner = new Spawner();
   #nodes: readonly ClusterNode[] = [];
   #stop: (() => Promise<void>) | null = null;
 
@@ -78,6 +80,7 @@ export class LocalCluster implements Service, ControlledCluster {
 
   async stop(): Promise<void> {
     await this.#stop?.();
+    this.#spawner.stop();
     await this.#control.stop();
   }
 
@@ -114,7 +117,9 @@ export class LocalCluster implements Service, ControlledCluster {
     step('connecting nodes');
     const plans = planNodes(options.nodes);
     await new Fabric(plans).build();
-    this.#nodes = plans.map((plan) => new ClusterNode(plan, join(RUNTIME_DIRECTORY, 'nodes'), rootFileSystem));
+    this.#nodes = plans.map(
+      (plan) => new ClusterNode(plan, join(RUNTIME_DIRECTORY, 'nodes'), rootFileSystem, this.#spawner),
+    );
     const gateway = new KubeletGateway(() => this.#kubelets);
     const api = this.#apiServer(gateway);
     step('starting the API server and nodes');

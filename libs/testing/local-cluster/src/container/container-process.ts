@@ -1,5 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
-import { closeSync } from 'node:fs';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -7,7 +5,7 @@ import { MeshError } from '@weft/result';
 import type { ClusterNode } from '../node/cluster-node.js';
 import type { PipePool } from '../process/pipe-pool.js';
 import { childrenOf, signalProcess } from '../process/process-table.js';
-import { exitCodeOf } from '../process/run-command.js';
+import { killGroup, type CommandResult } from '../process/run-command.js';
 import type { ContainerLog } from './container-log.js';
 import { initCommand, userCommand, type ContainerSpec } from './container-spec.js';
 
@@ -54,25 +52,21 @@ export class ContainerProcess {
   static async start(host: ContainerHost, spec: ContainerSpec, log: ContainerLog): Promise<ContainerProcess> {
     const directory = containerDirectory(host.node.kubeletDirectory, spec);
     await prepare(directory, spec, host.rootless);
-    const child = await spawnInit(host, spec, log);
-    const streams = child.streams;
-    const exited = new Promise<ContainerExit>((resolve) => {
-      const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
-        const finishedAtMs = host.now();
-        void Promise.all(streams)
-          .then(() => rm(directory, { recursive: true, force: true }).catch(() => undefined))
-          .then(() => {
-            log.close();
-            resolve({ code: exitCodeOf(code, signal), finishedAtMs });
-          });
-      };
-      child.process.once('exit', ended);
-      child.process.once('error', () => child.process.pid === undefined && ended(127, null));
+    const child = await startInit(host, spec, log);
+    const exited = child.exited.then(async ({ code }): Promise<ContainerExit> => {
+      const finishedAtMs = host.now();
+      await Promise.all(child.streams);
+      await rm(directory, { recursive: true, force: true }).catch(() => undefined);
+      log.close();
+      return { code, finishedAtMs };
     });
-    const verdict = await child.verdict;
+    const verdict = await Promise.race([
+      child.verdict,
+      child.exited.then(({ stderr }) => `error ${stderr.slice(0, MAX_COMPLAINT_CHARS)}`),
+    ]);
     const ready = /^ready (\d+)\n/.exec(verdict);
     if (ready === null) {
-      child.process.kill('SIGKILL');
+      child.kill();
       await exited;
       throw new ContainerStartError(
         `container ${spec.name}: ${verdict.replace(/^error /, '').trim() || 'ended during its setup'}`,
@@ -90,6 +84,11 @@ export class ContainerProcess {
   /** Ends every process of the container at once. */
   kill(): void {
     signalProcess(this.initPid, 'SIGKILL');
+  }
+
+  /** Runs a command inside the container to its end. */
+  run(command: readonly string[], timeoutMs: number): Promise<CommandResult> {
+    return this.host.node.runOutside(this.enter(command), { timeoutMs });
   }
 
   /** The command line that runs `command` inside the container, as its user, with its environment. */
@@ -141,81 +140,60 @@ async function prepare(directory: string, spec: ContainerSpec, rootless: boolean
   await writeFile(join(directory, 'mounts'), lines.map((line) => `${line}\n`).join(''));
 }
 
+const MAX_COMPLAINT_CHARS = 2_000;
+
 interface InitChild {
-  readonly process: ChildProcess;
   readonly streams: readonly Promise<void>[];
   /** What the script says on descriptor 3. */
   readonly verdict: Promise<string>;
+  readonly exited: Promise<CommandResult>;
+  kill(): void;
 }
 
-async function spawnInit(host: ContainerHost, spec: ContainerSpec, log: ContainerLog): Promise<InitChild> {
+async function startInit(host: ContainerHost, spec: ContainerSpec, log: ContainerLog): Promise<InitChild> {
   const { node, pipes, rootless } = host;
-  const out = await pipes.take();
-  const errors = await pipes.take();
-  const own = [out.writeFd, errors.writeFd];
-  try {
-    if (!rootless) await Promise.all(own.map((fd) => chown(`/proc/self/fd/${fd}`, spec.user.uid, spec.user.gid)));
-    const argv = [
-      '/usr/bin/nsenter',
-      `--net=${spec.netnsPath}`,
-      '/usr/bin/unshare',
-      '--mount',
-      '--propagation',
-      'slave',
-      '--uts',
-      '--ipc',
-      '--pid',
-      '--fork',
-      '--kill-child',
-      '/bin/sh',
-      `/var/lib/kubelet/${CONTAINER_SCRIPT_FILE}`,
-      containerDirectory('/var/lib/kubelet', spec),
-      spec.hostname,
-      spec.workingDir,
-      spec.privileged ? 'all' : 'few',
-      ...initCommand(spec, rootless),
-    ];
-    const child = node.spawn(argv, {
-      env: node.rootEnvironment,
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', out.writeFd, errors.writeFd],
-      detached: true,
-    });
-    child.on('error', () => undefined);
-    const streams = [
-      log.attach(new Socket({ fd: out.readFd, readable: true, writable: false }), 'stdout'),
-      log.attach(new Socket({ fd: errors.readFd, readable: true, writable: false }), 'stderr'),
-    ];
-    return { process: child, streams, verdict: readVerdict(child) };
-  } finally {
-    for (const fd of own) closeSync(fd);
-  }
+  const named = [await pipes.take(), await pipes.take(), await pipes.take()] as const;
+  const [verdict, out, errors] = named;
+  if (!rootless) await Promise.all([out, errors].map(({ path }) => chown(path, spec.user.uid, spec.user.gid)));
+  const argv = [
+    '/usr/bin/nsenter',
+    `--net=${spec.netnsPath}`,
+    '/usr/bin/unshare',
+    ...['--mount', '--propagation', 'slave', '--uts', '--ipc', '--pid', '--fork', '--kill-child'],
+    '/bin/sh',
+    `/var/lib/kubelet/${CONTAINER_SCRIPT_FILE}`,
+    containerDirectory('/var/lib/kubelet', spec),
+    spec.hostname,
+    spec.workingDir,
+    spec.privileged ? 'all' : 'few',
+    ...initCommand(spec, rootless),
+  ];
+  const program = node.start(
+    argv,
+    { env: node.rootEnvironment },
+    named.map(({ path }) => path),
+  );
+  const [verdictStream, ...streams] = named.map(
+    ({ readFd }) => new Socket({ fd: readFd, readable: true, writable: false }),
+  );
+  const attached = [log.attach(streams[0]!, 'stdout'), log.attach(streams[1]!, 'stderr')];
+  const first = readVerdict(verdictStream!);
+  const pid = await program.pid;
+  for (const { handedOver } of named) handedOver();
+  return { streams: attached, verdict: first, exited: program.exited, kill: () => pid !== null && killGroup(pid) };
 }
 
-const MAX_COMPLAINT_CHARS = 2_000;
-
-/**
- * The first line on descriptor 3; if the child ends before that, what it complained about. Waiting for the end of descriptor 3
- * is no use: `unshare` keeps it open.
- */
-function readVerdict(child: ChildProcess): Promise<string> {
-  const stream = child.stdio[3] as Socket;
-  let complaint = '';
-  child
-    .stderr!.on('error', () => undefined)
-    .on('data', (chunk: Buffer) => {
-      if (complaint.length < MAX_COMPLAINT_CHARS) complaint += chunk.toString('utf8');
-    });
+/** The first line; waiting for the end is no use, as `unshare` keeps the pipe open. Never settles if there is none. */
+function readVerdict(stream: Socket): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
-    stream.on('data', (chunk: Buffer) => {
-      text += chunk.toString('utf8');
-      if (text.includes('\n')) stream.destroy();
-    });
-    stream.on('error', () => undefined);
-    stream.once('close', () => {
-      if (text.includes('\n')) resolve(text);
-      else if (child.exitCode !== null || child.signalCode !== null) resolve(complaint);
-      else child.once('close', () => resolve(complaint));
-    });
+    stream
+      .on('error', () => undefined)
+      .on('data', (chunk: Buffer) => {
+        text += chunk.toString('utf8');
+        if (!text.includes('\n')) return;
+        stream.destroy();
+        resolve(text);
+      });
   });
 }

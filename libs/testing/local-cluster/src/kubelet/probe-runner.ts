@@ -3,7 +3,6 @@ import { connect as connectTls } from 'node:tls';
 import { toError } from '@weft/result';
 import type { ContainerProcess } from '../container/container-process.js';
 import type { NodeDialer } from '../node/node-dialer.js';
-import { runCommand } from '../process/run-command.js';
 import type { Container } from './pod-fields.js';
 
 export type Probe = NonNullable<Container['readinessProbe']>;
@@ -40,7 +39,7 @@ export class ProbeRunner {
   }
 
   async exec(command: readonly string[], process: ContainerProcess, timeoutMs: number): Promise<ProbeOutcome> {
-    const { code, stdout, stderr } = await runCommand(process.enter(command), { timeoutMs });
+    const { code, stdout, stderr } = await process.run(command, timeoutMs);
     return code === 0 ? null : `exit code ${code}: ${(stdout + stderr).trim().slice(0, 500)}`;
   }
 

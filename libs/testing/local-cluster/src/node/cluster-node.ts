@@ -2,7 +2,8 @@ import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodePlan } from '../cluster/cluster-options.js';
-import { CommandError, mustRun, runCommand, type CommandOptions, type CommandResult } from '../process/run-command.js';
+import { CommandError, type CommandOptions, type CommandResult } from '../process/run-command.js';
+import type { Spawner, StartedProgram } from '../process/spawner.js';
 import { NODE_ROOT_SCRIPT } from '../scripts/node-root.js';
 import type { RootFileSystem } from './root-file-system.js';
 
@@ -28,6 +29,7 @@ export class ClusterNode {
     readonly plan: NodePlan,
     nodesDirectory: string,
     private readonly rootFileSystem: RootFileSystem,
+    private readonly spawner: Spawner,
   ) {
     this.name = plan.name;
     this.directory = join(nodesDirectory, plan.name);
@@ -85,13 +87,26 @@ export class ClusterNode {
   }
 
   run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    return runCommand(this.enter(argv), { env: NODE_ENV, ...options });
+    return this.spawner.run(this.enter(argv), { env: NODE_ENV, ...options });
   }
 
-  mustRun(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
-    return mustRun(this.enter(argv), { env: NODE_ENV, ...options });
+  async mustRun(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
+    const result = await this.run(argv, options);
+    if (result.code !== 0) throw new CommandError(argv, result);
+    return result.stdout;
   }
 
+  /** Starts a program that lives long; see `Spawner.start`. */
+  start(argv: readonly string[], options: CommandOptions, outputs: readonly string[]): StartedProgram {
+    return this.spawner.start(this.enter(argv), { env: NODE_ENV, ...options }, outputs);
+  }
+
+  /** Runs a program in this process's own namespaces. */
+  runOutside(argv: readonly string[], options: CommandOptions): Promise<CommandResult> {
+    return this.spawner.run(argv, options);
+  }
+
+  /** A child of this process, for those who talk with the program while it runs. */
   spawn(argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const [program, ...args] = this.enter(argv);
     return spawn(program!, args, { env: NODE_ENV, ...options });

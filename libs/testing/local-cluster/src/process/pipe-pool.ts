@@ -1,19 +1,23 @@
-import { constants, openSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mustRun } from './run-command.js';
 
-/** One end to read, one to write; whoever took the pair closes both. */
-export interface PipePair {
+/** A pipe whose writer has still to open it by its path. */
+export interface NamedPipe {
+  readonly path: string;
+  /** Whoever took the pipe closes it. */
   readonly readFd: number;
-  readonly writeFd: number;
+  /** Call once the writer has it open: removes the path, so that reading ends when the writer is gone. */
+  handedOver(): void;
 }
 
-const BATCH = 32;
+const BATCH = 96;
 
 /**
  * Pipes for the standard output of containers. Node gives its children socket pairs, and programs cannot open those again
- * (`/dev/stdout` of nginx and many others), so we take FIFOs, made in batches by one `mkfifo` and unlinked when opened.
+ * (`/dev/stdout` of nginx and many others), so we take FIFOs, made in batches by one `mkfifo` and unlinked when opened. Until
+ * then we hold a writing end ourselves: without any, the reader would see the end at once.
  */
 export class PipePool {
   readonly #ready: string[] = [];
@@ -22,13 +26,16 @@ export class PipePool {
 
   constructor(private readonly directory: string) {}
 
-  async take(): Promise<PipePair> {
+  async take(): Promise<NamedPipe> {
     while (this.#ready.length === 0) await (this.#filling ??= this.#fill().finally(() => (this.#filling = null)));
     const path = this.#ready.pop()!;
     const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const writeFd = openSync(path, constants.O_WRONLY);
-    unlinkSync(path);
-    return { readFd, writeFd };
+    const handedOver = (): void => {
+      closeSync(writeFd);
+      unlinkSync(path);
+    };
+    return { path, readFd, handedOver };
   }
 
   async #fill(): Promise<void> {

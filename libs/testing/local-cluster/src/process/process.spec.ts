@@ -1,4 +1,3 @@
-import { closeSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,31 +10,51 @@ import { Limiter } from './limiter.js';
 import { PipePool } from './pipe-pool.js';
 import { readProcess } from './process-table.js';
 import { mustRun, runCommand } from './run-command.js';
+import { Spawner } from './spawner.js';
 
-describe('running programs', () => {
+describe.each(['here', 'from the process that starts programs'])('running programs %s', (where) => {
+  const spawner = new Spawner();
+  const run: typeof runCommand = (argv, options) =>
+    where === 'here' ? runCommand(argv, options) : spawner.run(argv, options);
+  afterAll(() => spawner.stop());
+
   it('gives exit code and output, also for signals and for what cannot be started', async () => {
-    expect(await runCommand(['sh', '-c', 'cat; echo err >&2; exit 3'], { stdin: 'in' })).toEqual({
+    expect(await run(['sh', '-c', 'cat; echo err >&2; exit 3'], { stdin: 'in' })).toEqual({
       code: 3,
       stdout: 'in',
       stderr: 'err\n',
     });
-    expect((await runCommand(['sh', '-c', 'kill -TERM $$'])).code).toBe(143);
-    expect(await runCommand(['/no/such/program'])).toMatchObject({ code: 127 });
+    expect((await run(['sh', '-c', 'kill -TERM $$'])).code).toBe(143);
+    expect(await run(['/no/such/program'])).toMatchObject({
+      code: 127,
+      stderr: expect.stringContaining('ENOENT') as string,
+    });
+    expect(await run(['env'], { env: { A: '1' } })).toMatchObject({ stdout: 'A=1\n' });
   });
-  it('a program that takes too long is killed', async () =>
-    expect((await runCommand(['sleep', '60'], { timeoutMs: 50 })).code).toBe(137));
-  it('mustRun names the program and its last words', async () =>
-    expect(mustRun(['sh', '-c', 'echo why >&2; exit 2'])).rejects.toThrow(/exit code 2: why/));
+  it.each([
+    ['a program', ['sleep', '60']],
+    ['what it started', ['sh', '-c', 'sleep 60; true']],
+  ])('%s that takes too long is killed', async (_, argv) =>
+    expect((await run(argv, { timeoutMs: 50 })).code).toBe(137),
+  );
+  it('an abort kills', async () =>
+    expect((await run(['sleep', '60'], { signal: AbortSignal.timeout(30) })).code).toBe(137));
+});
+
+it('mustRun names the program and its last words', async () => {
+  await expect(mustRun(['sh', '-c', 'echo why >&2; exit 2'])).rejects.toThrow(/exit code 2: why/);
 });
 
 it('a pipe of the pool can be opened again by its path, as /dev/stdout is', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'weft-pipes-'));
-  const { readFd, writeFd } = await new PipePool(directory).take();
-  const again = await runCommand(['sh', '-c', `echo hello > /proc/${process.pid}/fd/${writeFd}`]);
-  writeSync(writeFd, 'world\n');
-  closeSync(writeFd);
-  expect(again.code).toBe(0);
-  expect(await text(new Socket({ fd: readFd, readable: true, writable: false }))).toBe('hello\nworld\n');
+  const pipe = await new PipePool(directory).take();
+  const spawner = new Spawner();
+  const started = spawner.start(['sh', '-c', 'echo hello > /dev/fd/3; echo world >&3; exit 4'], {}, [pipe.path]);
+  expect(await started.pid).not.toBeNull();
+  pipe.handedOver();
+  expect(await text(new Socket({ fd: pipe.readFd, readable: true, writable: false }))).toBe('hello\nworld\n');
+  expect((await started.exited).code).toBe(4);
+  spawner.stop();
   await rm(directory, { recursive: true });
 });
 

@@ -80,7 +80,8 @@ export function runCommand(argv: readonly string[], options: CommandOptions = {}
   });
 }
 
-function killGroup(leader: number): void {
+/** Kills a program that leads a process group, with all in that group. */
+export function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch {
