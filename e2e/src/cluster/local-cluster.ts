@@ -6,7 +6,6 @@ import { KubeClient, PODS, type KubeObject, type Pod } from '@weft/kube';
 import { until } from '@weft/testing-fixtures';
 import { spawnCluster, type ClusterHandle, type NodeProcess } from '@weft/testing-local-cluster';
 import { installMesh, SYSTEM_NAMESPACE } from '@weft/testing-mesh-deployment';
-import { stringify } from 'yaml';
 import type { Cluster, CommandOptions, CommandOutput, MeshComponent, PodRef } from './cluster.js';
 import { LinkCapture } from './link-capture.js';
 import { PACKET_FILTER, PacketWatch } from './packet-watch.js';
@@ -34,6 +33,7 @@ export async function startLocalCluster({
     name: `${process.env['WEFT_E2E_PREFIX'] ?? 'e2e'}-${name}`,
     stateDir,
     entry: join(WORKSPACE, 'dist/apps/weft/cluster.cjs'),
+    sharedPaths: [WORKSPACE],
     nodes: names.map((node, i) => ({ name: node, region: 'local', zone: `zone-${i + 1}` })),
     lifetime: 'bound',
   });
@@ -85,12 +85,12 @@ export class LocalTestCluster implements Cluster {
 
   async apply(what: string | readonly KubeObject[]): Promise<void> {
     await this.kubectlOk(['apply', '--server-side', '--force-conflicts', '--field-manager=e2e', '-f', '-'], {
-      stdin: toYaml(what),
+      stdin: manifestText(what),
     });
   }
 
   async delete(what: readonly KubeObject[]): Promise<void> {
-    await this.kubectlOk(['delete', '--ignore-not-found', '--wait', '-f', '-'], { stdin: toYaml(what) });
+    await this.kubectlOk(['delete', '--ignore-not-found', '--wait', '-f', '-'], { stdin: manifestText(what) });
   }
 
   exec(
@@ -181,6 +181,7 @@ export function isReady({ metadata, status }: Pod): boolean {
   return ready && metadata?.deletionTimestamp === undefined;
 }
 
-function toYaml(what: string | readonly KubeObject[]): string {
-  return typeof what === 'string' ? what : what.map((object) => stringify(object)).join('---\n');
+/** Objects as JSON: YAML has more than one opinion on words such as `no`. */
+function manifestText(what: string | readonly KubeObject[]): string {
+  return typeof what === 'string' ? what : JSON.stringify({ apiVersion: 'v1', kind: 'List', items: what });
 }
