@@ -153,7 +153,7 @@ interface InitChild {
 async function startInit(host: ContainerHost, spec: ContainerSpec, log: ContainerLog): Promise<InitChild> {
   const { node, pipes, rootless } = host;
   const named = [await pipes.take(), await pipes.take(), await pipes.take()] as const;
-  const [verdict, out, errors] = named;
+  const [, out, errors] = named;
   if (!rootless) await Promise.all([out, errors].map(({ path }) => chown(path, spec.user.uid, spec.user.gid)));
   const argv = [
     '/usr/bin/nsenter',
@@ -179,7 +179,7 @@ async function startInit(host: ContainerHost, spec: ContainerSpec, log: Containe
   const attached = [log.attach(streams[0]!, 'stdout'), log.attach(streams[1]!, 'stderr')];
   const first = readVerdict(verdictStream!);
   const pid = await program.pid;
-  for (const { handedOver } of named) handedOver();
+  for (const pipe of named) pipe.handedOver();
   return { streams: attached, verdict: first, exited: program.exited, kill: () => pid !== null && killGroup(pid) };
 }
 
