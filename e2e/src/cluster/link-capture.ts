@@ -4,28 +4,23 @@ import { join } from 'node:path';
 import type { ClusterHandle, NodeProcess } from '@weft/testing-local-cluster';
 import { runProgram } from './run-program.js';
 
-/** One captured TCP segment with data, as tshark reads it. */
+/** One captured IP packet. */
 export interface Segment {
   readonly source: string;
-  readonly sourcePort: number;
   readonly destination: string;
+  /** 6 is TCP; ports, sequence and payload are those of TCP. */
+  readonly protocol: number;
+  readonly sourcePort: number;
   readonly destinationPort: number;
-  readonly bytes: number;
-  /** Content types of the TLS records in it (22 handshake, 23 application data); null when it is no TLS. */
-  readonly tlsRecords: readonly number[] | null;
+  /** Which TCP connection of the capture. */
+  readonly connection: number;
+  /** Relative to the first one of its direction. */
+  readonly sequence: number;
+  readonly payload: Buffer;
 }
 
-const FIELDS = [
-  'ip.src',
-  'tcp.srcport',
-  'ip.dst',
-  'tcp.dstport',
-  'tcp.len',
-  'tls.record.content_type',
-  'tls.record.opaque_type',
-  'tcp.segment',
-  '_ws.col.protocol',
-];
+const FIELDS = ['ip.src', 'ip.dst', 'ip.proto', 'tcp.srcport', 'tcp.dstport', 'tcp.stream', 'tcp.seq', 'tcp.payload'];
+const READ_MS = 60_000;
 
 /** A recording of the uplink of a node, read when it ends. */
 export class LinkCapture {
@@ -51,35 +46,24 @@ export class LinkCapture {
   }
 }
 
-export async function readCapture(file: string): Promise<readonly Segment[]> {
-  const argv = [
-    'tshark',
-    '-r',
-    file,
-    '-d',
-    'tcp.port==15008,tls',
-    '-Y',
-    'tcp.len > 0',
-    '-T',
-    'fields',
-    '-E',
-    'occurrence=a',
-  ];
-  const { code, stdout, stderr } = await runProgram([...argv, ...FIELDS.flatMap((field) => ['-e', field])]);
+async function readCapture(file: string): Promise<readonly Segment[]> {
+  const argv = ['tshark', '-n', '-r', file, '-T', 'fields', '-E', 'occurrence=f', ...FIELDS.flatMap((f) => ['-e', f])];
+  const { code, stdout, stderr } = await runProgram(argv, { timeoutMs: READ_MS });
   if (code !== 0) throw new Error(`tshark: ${stderr}`);
   return stdout.split('\n').filter(Boolean).map(parseSegment);
 }
 
-export function parseSegment(line: string): Segment {
-  const [source = '', sourcePort, destination = '', destinationPort, bytes, plain = '', opaque = '', , protocol = ''] =
+function parseSegment(line: string): Segment {
+  const [source = '', destination = '', protocol, sourcePort, destinationPort, connection, sequence, payload = ''] =
     line.split('\t');
-  const records = [...plain.split(','), ...opaque.split(',')].filter(Boolean).map(Number);
   return {
     source,
-    sourcePort: Number(sourcePort),
     destination,
+    protocol: Number(protocol),
+    sourcePort: Number(sourcePort),
     destinationPort: Number(destinationPort),
-    bytes: Number(bytes),
-    tlsRecords: records.length > 0 || /^TLS/.test(protocol) ? records : null,
+    connection: Number(connection),
+    sequence: Number(sequence),
+    payload: Buffer.from(payload.replaceAll(':', ''), 'hex'),
   };
 }

@@ -131,7 +131,7 @@ export class LocalTestCluster implements Cluster {
 
   async captureLink(node: string): Promise<LinkCapture> {
     const file = `/tmp/link-${Date.now()}.pcap`;
-    const argv = ['tcpdump', '-i', 'eth0', '-nn', '-U', '-B', '16384', '-w', file, PACKET_FILTER];
+    const argv = ['tcpdump', '-i', 'eth0', '-nn', '-U', '-B', '16384', '-w', file, 'net 10.244.0.0/16'];
     return new LinkCapture(this.handle, node, file, await this.#startDump(node, argv));
   }
 
