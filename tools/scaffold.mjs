@@ -1,5 +1,6 @@
 // Writes project.json, jest.config.js and tsconfig.json of every project from the table below, and the path aliases of
 // tsconfig.base.json. Run it after adding a row: `node tools/scaffold.mjs`.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
@@ -106,3 +107,10 @@ base.compilerOptions.paths = Object.fromEntries([
   ['@weft/xds/gen/*', ['./libs/xds/src/gen/*']],
 ]);
 json('tsconfig.base.json', base);
+
+const written = [...libs, ...apps].flatMap(([folder]) =>
+  ['project.json', 'tsconfig.json', 'jest.config.js'].map((file) => `${folder}/${file}`),
+);
+execFileSync('node_modules/.bin/prettier', ['--log-level', 'warn', '--write', 'tsconfig.base.json', ...written], {
+  stdio: 'inherit',
+});

@@ -1,5 +1,3 @@
-import { types } from 'node:util';
-
 /**
  * Root of every error thrown on purpose. `code` is API: metrics, retries and tests key on it, never on `message`.
  * Codes are upper snake case, prefixed with the area (`HBONE_`, `XDS_`, `CA_`, ...), and never reused.
@@ -15,6 +13,6 @@ export abstract class MeshError extends Error {
 /** Makes an Error of whatever was thrown; use it once, where an `unknown` enters our code. */
 export function toError(thrown: unknown): Error {
   // Not `instanceof`: an error may come from another realm, where Error is another function.
-  if (types.isNativeError(thrown)) return thrown;
+  if (Error.isError(thrown)) return thrown;
   return new Error(typeof thrown === 'string' ? thrown : JSON.stringify(thrown));
 }
