@@ -18,6 +18,7 @@ export { socketOptions, type KeepAlive } from './socket-options.js';
 export { receive, shutdownWrite, transmit } from './stream-io.js';
 export { SystemCallError } from './system-call-error.js';
 export { tcpSocket } from './tcp-socket.js';
+export { UdpSocket, type UdpHandlers, type UdpSocketOptions } from './udp-socket.js';
 export {
   CommandError,
   marks,
