@@ -159,8 +159,8 @@ describe('CreateCertificate over TLS', () => {
     const may = (spiffeId: string): Promise<boolean> =>
       client.certify(token, spiffeId, true).then(
         () => true,
-        ({ code }: { code: status }) => {
-          expect(code).toBe(status.UNAUTHENTICATED);
+        (failure: unknown) => {
+          expect(failure).toMatchObject({ code: status.UNAUTHENTICATED });
           return false;
         },
       );
