@@ -14,7 +14,6 @@ describe('parseOptions', () => {
         keep: false,
         demo: true,
         mesh: true,
-        quick: false,
         rest: [],
       },
     });
@@ -27,6 +26,10 @@ describe('parseOptions', () => {
     [['up', '--onec'], '--onec'],
   ])('%j is refused with the reason', (argv, reason) => {
     expect(parseOptions(argv)).toMatchObject({ ok: false, error: expect.stringContaining(reason) as string });
+  });
+  it('bench gets its options as they are', () => {
+    const rest = ['l4', '--peer', 'a=b,c', '--quick'];
+    expect(parseOptions(['bench', ...rest])).toMatchObject({ ok: true, value: { command: 'bench', rest } });
   });
   it('never throws', () => {
     fc.assert(fc.property(fc.array(fc.string()), (argv) => typeof parseOptions(['up', ...argv]).ok === 'boolean'));

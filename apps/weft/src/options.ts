@@ -12,8 +12,7 @@ export interface CommandOptions {
   readonly keep: boolean;
   readonly demo: boolean;
   readonly mesh: boolean;
-  readonly quick: boolean;
-  /** What is left: test patterns, bench names. */
+  /** What is left: test patterns; of `bench` everything. */
   readonly rest: readonly string[];
 }
 
@@ -24,9 +23,11 @@ export function parseOptions(argv: readonly string[]): Result<CommandOptions, st
   const [word, ...args] = argv;
   const command = COMMANDS.find((known) => known === word);
   if (command === undefined) return err(`unknown command ${JSON.stringify(word ?? '')}; see ./weft help`);
+  // The bench is a program of its own, with options of its own.
+  const [own, rest] = command === 'bench' ? [[], args] : [args, null];
   try {
     const { values, positionals } = parseArgs({
-      args,
+      args: own,
       allowPositionals: true,
       options: {
         name: { type: 'string', default: 'weft' },
@@ -34,7 +35,6 @@ export function parseOptions(argv: readonly string[]): Result<CommandOptions, st
         once: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
-        quick: { type: 'boolean', default: false },
         'no-demo': { type: 'boolean', default: false },
         'no-mesh': { type: 'boolean', default: false },
       },
@@ -46,8 +46,8 @@ export function parseOptions(argv: readonly string[]): Result<CommandOptions, st
       return err(`--name ${values.name}: want up to 22 lower-case letters, digits and dashes`);
     const demo = !values['no-demo'] && !values['no-mesh'];
     if (command === 'up' && demo && nodes < 2) return err('the demo needs two nodes: use --nodes 2, or --no-demo');
-    const { name, once, json, keep, quick } = values;
-    return ok({ command, name, nodes, once, json, keep, demo, mesh: !values['no-mesh'], quick, rest: positionals });
+    const { name, once, json, keep } = values;
+    return ok({ command, name, nodes, once, json, keep, demo, mesh: !values['no-mesh'], rest: rest ?? positionals });
   } catch (thrown) {
     return err(`${toError(thrown).message.split('\n')[0] ?? ''}; see ./weft help`);
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { BenchCluster } from './bench-cluster.js';
-import { Latencies } from './load/latencies.js';
+import { Latencies } from '../latencies.js';
 import type { LoadResult } from './load/load-result.js';
 import { ECHO_PORT, POSTGRES_PORT, type Peer } from './workloads.js';
 

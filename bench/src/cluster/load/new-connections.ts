@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { Latencies } from './latencies.js';
+import { Latencies } from '../../latencies.js';
 import type { LoadResult } from './load-result.js';
 
 export interface NewConnectionsOptions {

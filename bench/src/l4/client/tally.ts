@@ -1,0 +1,26 @@
+import { Latencies } from '../../latencies.js';
+
+/** What a window counts. */
+export class Tally {
+  #latencies = new Latencies();
+  operations = 0;
+
+  /** Begins a new window. */
+  reset(): void {
+    this.#latencies = new Latencies();
+    this.operations = 0;
+  }
+
+  record(beganMs: number): void {
+    this.operations++;
+    this.#latencies.add((performance.now() - beganMs) * 1000);
+  }
+
+  get p50Us(): number {
+    return this.#latencies.quantile(0.5);
+  }
+
+  get p99Us(): number {
+    return this.#latencies.quantile(0.99);
+  }
+}

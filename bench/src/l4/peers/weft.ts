@@ -1,0 +1,74 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PodRedirection, runCommand } from '@weft/linux';
+import { coldAddress, SERVER_ADDRESS, SERVER_PORT } from '../namespace-pair.js';
+import { Program } from '../program.js';
+import { BenchAgent } from './bench-agent.js';
+import type { BenchAuthority } from './bench-authority.js';
+import { meshYaml } from './mesh-yaml.js';
+import type { Peer, PeerSite } from './peer.js';
+
+const REDIRECTION = { families: [4], dnsCapture: false, bypassInbound: false, virtualInterfaces: [] } as const;
+
+/**
+ * Two ztunnels as they ship, each with one pod: redirection by the CNI agent's rules, policies, metrics and access log on.
+ * The client connects to the server's own address; every other address of the server is a workload address with a tunnel of
+ * its own, which is how a handshake is made for each connection.
+ */
+export function weft(authority: BenchAuthority): Peer {
+  return {
+    name: 'weft',
+    version: (root) => {
+      const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version?: string };
+      return Promise.resolve(`ztunnel ${version ?? ''} (Node.js ${process.version})`);
+    },
+    async start(site, started) {
+      const { client, server } = site.namespaces;
+      const meshPath = join(site.directory, 'mesh.yaml');
+      writeFileSync(meshPath, meshYaml(site.coldTargets));
+      const agents = [
+        new BenchAgent(join(site.directory, 'source.sock'), { name: 'client', namespace: client }),
+        new BenchAgent(join(site.directory, 'destination.sock'), { name: 'server', namespace: server }),
+      ];
+      const redirection = new PodRedirection(runCommand, 'iptables');
+      await Promise.all([client, server].map(({ fd }) => redirection.install(fd, REDIRECTION)));
+      const [source, destination] = await Promise.all(
+        ['source', 'destination'].map((role) => ztunnel(site, role, { meshPath, caAddress: authority.address })),
+      );
+      started.push(source!, destination!);
+      await Promise.all(agents.map(({ ready }) => ready));
+      return {
+        source: [source!],
+        destination: [destination!],
+        target: `${SERVER_ADDRESS}:${SERVER_PORT}`,
+        coldTarget: (n) => `${coldAddress(n)}:${SERVER_PORT}`,
+        close: () => agents.forEach((agent) => agent.close()),
+      };
+    },
+  };
+}
+
+function ztunnel(
+  { root, directory, profile }: PeerSite,
+  role: string,
+  { meshPath, caAddress }: { readonly meshPath: string; readonly caAddress: string },
+): Promise<Program> {
+  const flags = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profile, role)}`];
+  return Program.start({
+    argv: [process.execPath, ...flags, join(root, 'dist/apps/ztunnel/main.cjs')],
+    logPath: join(directory, `${role}.log`),
+    netns: null,
+    env: {
+      NODE_NAME: role,
+      XDS_ADDRESS: '',
+      LOCAL_XDS_PATH: meshPath,
+      CA_ADDRESS: caAddress,
+      AUTH_TOKEN: 'bench',
+      INPOD_UDS: join(directory, `${role}.sock`),
+      ZTUNNEL_WORKER_THREADS: '1',
+      WEFT_ADMIN_PORT: '0',
+      WEFT_METRICS_PORT: '0',
+      WEFT_READINESS_PORT: '0',
+    },
+  });
+}

@@ -1,0 +1,80 @@
+import { parseArgs } from 'node:util';
+import { err, ok, toError, type Result } from '@weft/result';
+import { L4_LOADS } from './l4/loads.js';
+
+const SUITES = ['l4', 'cluster'] as const;
+export type Suite = (typeof SUITES)[number];
+
+/** A pair of proxies given on the command line. */
+export interface CommandPair {
+  readonly name: string;
+  readonly source: string;
+  readonly destination: string;
+}
+
+export interface BenchOptions {
+  readonly suites: readonly Suite[];
+  readonly quick: boolean;
+  readonly json: boolean;
+  readonly help: boolean;
+  /** Names of loads of `l4`; empty: all. */
+  readonly loads: readonly string[];
+  /** Names of peers of `l4`; empty: all. */
+  readonly only: readonly string[];
+  readonly pairs: readonly CommandPair[];
+  /** Where CPU profiles of the ztunnels go; null: none are taken. */
+  readonly profile: string | null;
+}
+
+export const USAGE = `weft bench [l4] [cluster] [--quick] [--json]
+
+  l4        pairs of proxies between two network namespaces: direct, weft, haproxy, nginx, envoy
+              --load NAME   only this load (may be repeated): ${L4_LOADS.map(({ name }) => name).join(', ')}
+              --only PEER   only this peer (may be repeated)
+              --peer name=source-command,destination-command   one more pair; see bench/README.md
+              --profile DIR CPU profiles of weft's processes, for Chrome's developer tools
+  cluster   pods of a two-node cluster with and without the mesh
+  --quick   short rounds: l4 takes 50 s on a quiet machine
+  --json    one object a row
+
+Without a name, both are run.
+`;
+
+/** Pure. An error is one sentence for the terminal. */
+export function parseOptions(argv: readonly string[]): Result<BenchOptions, string> {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        quick: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+        load: { type: 'string', multiple: true, default: [] },
+        only: { type: 'string', multiple: true, default: [] },
+        peer: { type: 'string', multiple: true, default: [] },
+        profile: { type: 'string' },
+      },
+    });
+    const { quick, json, help, only } = values;
+    const unknown = positionals.find((name) => !SUITES.some((suite) => suite === name));
+    if (unknown !== undefined) return err(`there is no suite ${unknown}; there are ${SUITES.join(', ')}`);
+    const noLoad = values.load.find((name) => !L4_LOADS.some((load) => load.name === name));
+    if (noLoad !== undefined) return err(`--load ${noLoad}: there are ${L4_LOADS.map(({ name }) => name).join(', ')}`);
+    const pairs: CommandPair[] = [];
+    for (const text of values.peer) {
+      const pair = parsePair(text);
+      if (pair === null) return err(`--peer ${text}: want name=source-command,destination-command`);
+      pairs.push(pair);
+    }
+    const suites = positionals.length > 0 ? (positionals as Suite[]) : SUITES;
+    return ok({ suites, quick, json, help, loads: values.load, only, pairs, profile: values.profile ?? null });
+  } catch (thrown) {
+    return err(`${toError(thrown).message.split('\n')[0] ?? ''}; see ./weft bench --help`);
+  }
+}
+
+function parsePair(text: string): CommandPair | null {
+  const match = /^([a-z0-9][a-z0-9-]{0,15})=([^,]+),(.+)$/.exec(text);
+  return match === null ? null : { name: match[1]!, source: match[2]!.trim(), destination: match[3]!.trim() };
+}
