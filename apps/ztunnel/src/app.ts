@@ -14,6 +14,7 @@ import { IdentityFeed } from './certificates/identity-feed.js';
 import type { ZtunnelConfig } from './config.js';
 import { ConnectionTable } from './connections/connection-table.js';
 import type { FromWorker } from './dataplane/messages.js';
+import { createDnsProxy } from './dns/create-dns-proxy.js';
 import { DrainGate } from './drain-gate.js';
 import { xdsNode } from './node-identity.js';
 import type { DataPlanePort } from './pods/data-plane-port.js';
@@ -51,7 +52,11 @@ export interface Ztunnel {
 /** The composition root: everything is built here, top to bottom. Throws on a configuration that cannot work. */
 export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunnel {
   const { clock, logs } = ports;
-  const readiness = new Readiness(['state manager', 'workload proxy manager']);
+  const readiness = new Readiness([
+    'state manager',
+    'workload proxy manager',
+    ...(config.dnsCapture ? ['DNS proxy'] : []),
+  ]);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const state = new MeshState();
@@ -96,6 +101,21 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     },
   });
 
+  const dns = config.dnsCapture
+    ? createDnsProxy(config, {
+        state,
+        clock,
+        registry,
+        log: logs.scope('dns'),
+        workloadOf: (uid) => pods.get(uid)?.workload ?? null,
+        onStarted: () => readiness.done('DNS proxy'),
+      })
+    : null;
+  const stateChanged = (): void => {
+    slowPath.stateChanged();
+    dns?.podsChanged();
+  };
+
   let agentSynced = false;
   const pods: PodRegistry = new PodRegistry({
     dataPlane,
@@ -112,8 +132,10 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
         return `${device}:${inode}`;
       },
     },
+    dns,
     onChanged: () => {
       slowPath.podsChanged();
+      dns?.podsChanged();
       updateReadiness();
     },
     onStarted: () => processMetrics.podStarted(),
@@ -151,7 +173,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     dataPlane,
     onOpen: () => {
       open = true;
-      slowPath.stateChanged();
+      stateChanged();
       if (config.xds === null) synced();
       else if (engine.synced) zds.start();
     },
@@ -160,7 +182,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
   const xdsLog = logs.scope('xds');
   const engine = new DeltaClient({
     node: xdsNode(config),
-    subscriptions: meshSubscriptions(state, () => slowPath.stateChanged()),
+    subscriptions: meshSubscriptions(state, stateChanged),
     onSynced: synced,
     onRejected: (typeUrl, rejected) => {
       processMetrics.xdsRejected(typeUrl, rejected.length);
@@ -216,7 +238,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
       return Promise.resolve();
     },
   };
-  const services = [admin, metrics, readinessServer, ...xds, dataPlane, agent, gate];
+  const services = [admin, metrics, readinessServer, ...xds, dataPlane, ...(dns === null ? [] : [dns]), agent, gate];
   return { services, state, readiness, admin, metrics, readinessServer };
 }
 

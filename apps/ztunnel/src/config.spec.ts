@@ -44,6 +44,14 @@ describe('parseConfig', () => {
   it('an empty address disables', () =>
     expect(parse({ XDS_ADDRESS: '', CA_ADDRESS: '' })).toMatchObject({ xds: null, ca: null }));
 
+  it('captures DNS only when told, and takes the namespace whose services win', () => {
+    expect(parse({})).toMatchObject({ dnsCapture: false, preferredServiceNamespace: null });
+    expect(parse({ ISTIO_META_DNS_CAPTURE: 'true', PREFERED_SERVICE_NAMESPACE: 'apis' })).toMatchObject({
+      dnsCapture: true,
+      preferredServiceNamespace: 'apis',
+    });
+  });
+
   it('takes extra headers and node metadata', () => {
     const config = parse({ XDS_HEADER_FOO: 'x', ISTIO_META_CLUSTER_ID: 'c2', ISTIO_METAJSON_LABELS: '{"a":1}' });
     expect(config.xds?.headers).toEqual({ foo: 'x' });
@@ -86,7 +94,7 @@ describe('parseConfig', () => {
         SECRET_TTL: '1 day',
         PROXY_MODE: 'dedicated',
         WEFT_TYPO: '1',
-        ISTIO_META_DNS_CAPTURE: 'true',
+        ISTIO_META_DNS_CAPTURE: 'perhaps',
         CRL_PATH: '/x',
         ZTUNNEL_WORKER_THREADS: 'many',
         RUST_LOG: 'loud',
@@ -96,11 +104,11 @@ describe('parseConfig', () => {
       'ZTUNNEL_WORKER_THREADS want a number or a percentage, got "many"',
       'ISTIO_METAJSON_X is not JSON',
       'RUST_LOG "loud": want trace, debug, info, warn, error, fatal, silent or scope=level',
-      'ISTIO_META_DNS_CAPTURE true is not supported: leave it unset, and turn DNS capture off in the CNI agent',
       'CRL_PATH is not supported: leave it unset',
       'PROXY_MODE want one of shared, got "dedicated"',
       'SECRET_TTL want a duration such as 500ms, 30s, 5m or 24h, got "1 day"',
       'PACKET_MARK want an integer in [1, 4095], got "x"',
+      'ISTIO_META_DNS_CAPTURE want true or false, got "perhaps"',
       'WEFT_TYPO is not a known setting; see --help',
     ]);
   });

@@ -22,6 +22,8 @@ export interface ZtunnelConfig {
   readonly secretTtlSeconds: number;
   readonly zdsPath: string;
   readonly packetMark: number;
+  readonly dnsCapture: boolean;
+  readonly preferredServiceNamespace: string | null;
   readonly preserveSource: boolean;
   readonly ipv6: boolean;
   readonly keepAlive: { readonly idleSeconds: number; readonly intervalSeconds: number; readonly probes: number };
@@ -40,7 +42,6 @@ const DEFAULT_ZDS = '/var/run/ztunnel/ztunnel.sock';
 /** Each of these changes what is enforced or where traffic goes, so asking for it must not be ignored. */
 const UNSUPPORTED: readonly (readonly [key: string, refused: string, instead: string])[] = [
   ['XDS_ON_DEMAND', 'true', 'leave it unset: everything is subscribed'],
-  ['ISTIO_META_DNS_CAPTURE', 'true', 'leave it unset, and turn DNS capture off in the CNI agent'],
   ['TLS12_ENABLED', 'true', 'leave it unset: the mesh uses TLS 1.3 only'],
   ['UNSTABLE_ENABLE_SOCKS5', 'true', 'leave it unset'],
   ['FAKE_CA', 'true', 'set CA_ADDRESS'],
@@ -87,6 +88,9 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
     secretTtlSeconds: Math.round(reader.durationMs('SECRET_TTL', 24 * 3_600_000) / 1000),
     zdsPath: reader.string('INPOD_UDS', DEFAULT_ZDS),
     packetMark: reader.integer('PACKET_MARK', 1337, 1, 0xfff),
+    // Differs from Istio, where it is on: the CNI agent must send the pods' DNS, too, which ours does only when told.
+    dnsCapture: reader.boolean('ISTIO_META_DNS_CAPTURE', false),
+    preferredServiceNamespace: reader.optional('PREFERED_SERVICE_NAMESPACE') ?? null,
     preserveSource: reader.boolean('ENABLE_ORIG_SRC', true),
     ipv6: reader.boolean('IPV6_ENABLED', true),
     keepAlive: keepAliveOf(reader),

@@ -15,6 +15,8 @@ Everything is configured by environment variables:
   CLUSTER_ID [Kubernetes], NETWORK [""], CLUSTER_DOMAIN, TRUST_DOMAIN [cluster.local]
   INPOD_UDS                      socket of the CNI agent [/var/run/ztunnel/ztunnel.sock]
   PACKET_MARK [1337], ENABLE_ORIG_SRC [true], IPV6_ENABLED [true]
+  ISTIO_META_DNS_CAPTURE [false]  answer the DNS of pods; the CNI agent needs AMBIENT_DNS_CAPTURE=true, too
+  PREFERED_SERVICE_NAMESPACE     whose services win where several namespaces have one of that name
   KEEPALIVE_TIME, KEEPALIVE_INTERVAL [180s], KEEPALIVE_RETRIES [9]
   POOL_UNUSED_RELEASE_TIMEOUT [5m], SECRET_TTL [24h], ENABLE_RESPONSE_BAGGAGE [true]
   ZTUNNEL_WORKER_THREADS         a number, 0 for all cores, or a percentage [from the CPU limits]

@@ -1,4 +1,4 @@
-import type { Clock } from '@weft/result';
+import { toError, type Clock } from '@weft/result';
 import { formatSpiffeId } from '@weft/spiffe';
 import type { FromWorker } from '../dataplane/messages.js';
 import type { MeshState } from '../state/mesh-state.js';
@@ -23,6 +23,12 @@ export interface PodRegistryOptions {
   readonly trustDomain: string;
   /** After any change of the pods or of who they are. */
   readonly onChanged: () => void;
+  /** Listens for the pod's DNS; null: it is not captured. */
+  readonly dns?: {
+    /** Throws if it cannot; the pod is then not served. `netnsFd` is borrowed. Adding a known pod does nothing. */
+    addPod(uid: string, netnsFd: number): void;
+    removePod(uid: string): void;
+  } | null;
   readonly onStarted?: (uid: string) => void;
   readonly onRemoved?: (uid: string) => void;
 }
@@ -93,8 +99,10 @@ export class PodRegistry implements PodHandler {
     if (known?.netns === netns) {
       descriptors.close(netnsFd);
       if (known.state === 'up') return Promise.resolve(null);
-      if (known.state === 'pending') this.#start(known);
-      return new Promise((resolve) => known.waiters.push(resolve));
+      return new Promise((resolve) => {
+        known.waiters.push(resolve);
+        if (known.state === 'pending') this.#start(known);
+      });
     }
     // Not `remove`: its identity must not be dropped in between.
     if (known !== undefined) this.#discard(known);
@@ -177,9 +185,15 @@ export class PodRegistry implements PodHandler {
   }
 
   #start(entry: Entry): void {
-    const { dataPlane, descriptors, clock } = this.options;
+    const { dataPlane, descriptors, clock, dns } = this.options;
     entry.cancelTimer?.();
     entry.state = 'starting';
+    try {
+      dns?.addPod(entry.uid, entry.netnsFd);
+    } catch (cause) {
+      this.#failed(entry, `DNS: ${toError(cause).message}`);
+      return;
+    }
     const podIps = (entry.workload?.addresses ?? []).map(({ text }) => text);
     entry.podIps = `${entry.identity} ${podIps.join()}`;
     entry.cancelTimer = clock.after(START_DEADLINE_MS, () =>
@@ -190,8 +204,9 @@ export class PodRegistry implements PodHandler {
   }
 
   #failed(entry: Entry, error: string): void {
-    const { dataPlane, clock, log } = this.options;
+    const { dataPlane, clock, log, dns } = this.options;
     dataPlane.send({ type: 'removePod', podUid: entry.uid });
+    dns?.removePod(entry.uid);
     entry.state = 'pending';
     log.warn({ ...fieldsOf(entry), error }, 'pod could not be started; retrying in 5 s');
     this.#settle(entry, `cannot serve pod ${entry.info.namespace}/${entry.info.name}: ${error}`);
@@ -200,10 +215,11 @@ export class PodRegistry implements PodHandler {
   }
 
   #discard(entry: Entry): void {
-    const { dataPlane, descriptors, log, onRemoved } = this.options;
+    const { dataPlane, descriptors, log, dns, onRemoved } = this.options;
     this.#pods.delete(entry.uid);
     this.#settle(entry, 'the pod was removed meanwhile');
     dataPlane.send({ type: 'removePod', podUid: entry.uid });
+    dns?.removePod(entry.uid);
     descriptors.close(entry.netnsFd);
     log.info(fieldsOf(entry), 'pod removed');
     onRemoved?.(entry.uid);

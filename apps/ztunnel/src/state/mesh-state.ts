@@ -124,6 +124,11 @@ export class MeshState implements MeshView {
     return bestService(this.#servicesByHostname.get(hostname), clientNamespace);
   }
 
+  /** All of them, also those that a client may not see. */
+  servicesByHostname(hostname: string): readonly Service[] {
+    return this.#servicesByHostname.get(hostname);
+  }
+
   endpoints(service: Service): readonly Endpoint[] {
     const all = [...(this.#endpoints.get(service.key)?.values() ?? [])];
     return service.loadBalancing.allowUnhealthy ? all : all.filter(({ workload }) => workload.healthy);
