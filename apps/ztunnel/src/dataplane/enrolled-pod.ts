@@ -22,7 +22,7 @@ export class EnrolledPod {
       this.stopListening();
       throw cause;
     }
-    this.services.pod.allowTimeWaitReuse();
+    this.services.pod.tuneNamespace();
   }
 
   stopListening(): void {

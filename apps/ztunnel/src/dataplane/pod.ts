@@ -5,6 +5,7 @@ import { Dial, type DialOutcome } from './dial.js';
 import type { EventLoop } from './event-loop.js';
 import type { DataPlaneLimits } from './limits.js';
 import type { InboundVerdict, OutboundPlan } from './messages.js';
+import { allowListenerMigration } from './listener-migration.js';
 import { TimeWaitReuse } from './time-wait-reuse.js';
 
 /** Something that must end with its pod. */
@@ -65,9 +66,10 @@ export class Pod {
     this.parts.loop.close(this.parts.netnsFd);
   }
 
-  /** See `TimeWaitReuse`. Does nothing where the kernel's settings may not be written. */
-  allowTimeWaitReuse(): void {
+  /** See `TimeWaitReuse` and `allowListenerMigration`. Does nothing where the kernel's settings may not be written. */
+  tuneNamespace(): void {
     this.#timeWaitReuse = TimeWaitReuse.enable(this.parts.netnsFd);
+    allowListenerMigration(this.parts.netnsFd);
   }
 
   /** A listening socket in the pod's namespace, for both families where there is IPv6. Throws SystemCallError. */

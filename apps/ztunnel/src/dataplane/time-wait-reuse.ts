@@ -1,7 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { inNetns } from '@weft/linux';
+import { changeNamespaceSetting } from './namespace-setting.js';
 
-const SETTING = '/proc/sys/net/ipv4/tcp_tw_reuse';
+const SETTING = 'ipv4/tcp_tw_reuse';
 const LOOPBACK_ONLY = '2';
 const WHEN_SAFE = '1';
 
@@ -20,24 +19,10 @@ export class TimeWaitReuse {
 
   /** Null when nothing was changed. */
   static enable(netnsFd: number): TimeWaitReuse | null {
-    return change(netnsFd, LOOPBACK_ONLY, WHEN_SAFE) ? new TimeWaitReuse(netnsFd) : null;
+    return changeNamespaceSetting(netnsFd, SETTING, LOOPBACK_ONLY, WHEN_SAFE) ? new TimeWaitReuse(netnsFd) : null;
   }
 
   restore(): void {
-    change(this.netnsFd, WHEN_SAFE, LOOPBACK_ONLY);
+    changeNamespaceSetting(this.netnsFd, SETTING, WHEN_SAFE, LOOPBACK_ONLY);
   }
-}
-
-function change(netnsFd: number, from: string, to: string): boolean {
-  // /proc/sys/net shows the namespace of the thread that opens the file.
-  return inNetns(netnsFd, () => {
-    try {
-      if (readFileSync(SETTING, 'utf8').trim() !== from) return false;
-      writeFileSync(SETTING, to);
-      return true;
-    } catch {
-      // Read-only in many containers: a lower rate of new connections is no reason not to serve the pod.
-      return false;
-    }
-  });
 }
