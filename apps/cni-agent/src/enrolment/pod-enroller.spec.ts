@@ -73,6 +73,7 @@ function setUp() {
     redirection: {
       holds: () => Promise.resolve(false),
       install: () => step('rules in'),
+      passNew: () => step('new connections pass'),
       remove: () => step('rules out'),
     },
     probes: { add: ({ text }) => step(`probe in ${text}`), remove: ({ text }) => step(`probe out ${text}`) },
@@ -102,7 +103,7 @@ describe('a running pod', () => {
     await enroller.stop();
   });
 
-  it('whose namespace leaves: the world is told and has time to learn, then the rules and ztunnel go', async () => {
+  it('whose namespace leaves: the world is told, new connections pass by, ztunnel drops the rest, the rules go last', async () => {
     const { steps, pods, namespaces, enroller, happened, clock } = setUp();
     namespaces.set(namespace('ambient'));
     pods.set(pod());
@@ -113,8 +114,12 @@ describe('a running pod', () => {
     expect(steps).toEqual(['annotate null']);
     await until(() => clock.pendingTimers === 1, 'the grace period runs');
     await clock.advance(1000);
-    await happened(['ztunnel out u1']);
-    expect(steps).toEqual(['annotate null', 'rules out', 'probe out 10.244.1.5', 'ztunnel out u1']);
+    await happened(['new connections pass']);
+    expect(steps).toEqual(['annotate null', 'new connections pass']);
+    await until(() => clock.pendingTimers === 1, 'connections may end by themselves');
+    await clock.advance(1000);
+    await happened(['rules out']);
+    expect(steps.slice(2)).toEqual(['probe out 10.244.1.5', 'ztunnel out u1', 'rules out']);
     await enroller.stop();
   });
 

@@ -1,4 +1,4 @@
-import { closeDescriptor, type ProbeBypass, type PodRedirection } from '@weft/linux';
+import { closeDescriptor, type PodRedirection, type ProbeBypass, type RedirectionOptions } from '@weft/linux';
 import { parseIp } from '@weft/ip';
 import { keyOf, PODS, WorkQueue, type Informer, type KubeClient, type Namespace, type Pod } from '@weft/kube';
 import { MeshError, toError, type Clock } from '@weft/result';
@@ -34,7 +34,7 @@ export interface PodEnrollerOptions {
   readonly kube: Pick<KubeClient, 'patch' | 'event'>;
   readonly pods: Informer<Pod>;
   readonly namespaces: Informer<Namespace>;
-  readonly redirection: Pick<PodRedirection, 'install' | 'remove' | 'holds'>;
+  readonly redirection: Pick<PodRedirection, 'install' | 'passNew' | 'remove' | 'holds'>;
   readonly probes: Pick<ProbeBypass, 'add' | 'remove'>;
   readonly finder: Pick<NetnsFinder, 'find' | 'openIfHolds'>;
   readonly zds: () => Pick<ZdsServer, 'add' | 'remove'>;
@@ -43,12 +43,18 @@ export interface PodEnrollerOptions {
   readonly log: Logger;
 }
 
-/** How long peers get to learn that a pod left the mesh before its listeners go. */
+/** How long peers get to learn that a pod left the mesh before its traffic is let pass by ztunnel. */
 const RELEASE_GRACE_MS = 1000;
+/** And then, how long connections that ztunnel still has get to end by themselves. */
+const DRAIN_MS = 1000;
+/** Releases wait, so several have to run at once. */
+const CONCURRENCY = 16;
 
 /**
  * Brings every pod of the node to where its labels want it. The order of steps keeps a running pod's traffic whole:
  * ztunnel listens before the rules send anything there, peers are told last; on the way out peers are told first.
+ *
+ * The rules go last: without them the end of a connection that ztunnel closes would not reach its client.
  *
  * Differs from Istio, which removes the rules and the listeners before it tells the peers.
  */
@@ -63,7 +69,7 @@ export class PodEnroller implements Service, ZdsSnapshot {
   constructor(private readonly options: PodEnrollerOptions) {
     this.#queue = new WorkQueue({
       name: 'pod enrolment',
-      concurrency: 4,
+      concurrency: CONCURRENCY,
       maxBackoffMs: 5000,
       log: options.log,
       handle: (uid) => this.#reconcile(uid),
@@ -195,30 +201,36 @@ export class PodEnroller implements Service, ZdsSnapshot {
   }
 
   async #capture(entry: EnrolledPod, pod: Pod): Promise<void> {
-    const { config, redirection, probes } = this.options;
-    const options = {
-      ...captureOptions(pod, config.dnsCapture),
-      families: config.families,
-      probeSources: config.probeSources,
-    };
+    const { redirection, probes } = this.options;
+    const options = this.#rulesOf(pod);
     if (!(await redirection.holds(entry.netnsFd, options))) await redirection.install(entry.netnsFd, options);
     for (const ip of entry.ips) await probes.add(addressOf(ip), entry.zds.uid);
     entry.captured = true;
   }
 
+  #rulesOf(pod: Pod): RedirectionOptions {
+    const { dnsCapture, families, probeSources } = this.options.config;
+    return { ...captureOptions(pod, dnsCapture), families, probeSources };
+  }
+
   async #release(entry: EnrolledPod, pod: Pod | undefined): Promise<void> {
     const { clock, config, log, probes, redirection, zds } = this.options;
-    if (pod !== undefined && !isTerminal(pod)) {
-      if (entry.announced) {
-        await this.#annotate(pod, null);
-        entry.announced = false;
-        await new Promise<void>((resolve) => clock.after(RELEASE_GRACE_MS, resolve));
-      }
-      await redirection.remove(entry.netnsFd, config.families);
+    const running = pod !== undefined && !isTerminal(pod);
+    const wait = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve));
+    if (running && entry.announced) {
+      await this.#annotate(pod, null);
+      entry.announced = false;
+      await wait(RELEASE_GRACE_MS);
+    }
+    if (running && entry.captured) {
+      await redirection.passNew(entry.netnsFd, this.#rulesOf(pod));
       entry.captured = false;
+      await wait(DRAIN_MS);
     }
     for (const ip of entry.ips) await probes.remove(addressOf(ip), entry.zds.uid);
     await zds().remove(entry.zds.uid);
+    entry.served = false;
+    if (running) await redirection.remove(entry.netnsFd, config.families);
     this.#forget(entry);
     log.info({ pod: keyOf(entry.zds.namespace, entry.zds.name) }, 'pod released');
   }

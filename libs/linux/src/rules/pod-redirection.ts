@@ -35,6 +35,25 @@ export class PodRedirection {
     else for (const [family, own] of rules) await this.#installIptables(netnsFd, family, own);
   }
 
+  /**
+   * Lets new connections pass by ztunnel while those that it has go on: their packets still need the marks, and the kernel
+   * translates their addresses only as long as our nat chains are there. The first step of a release; does nothing unless all
+   * of the rules are in place.
+   */
+  async passNew(netnsFd: number, options: RedirectionOptions): Promise<void> {
+    if (!(await this.holds(netnsFd, options))) return;
+    const kept = options.families.map((family) => {
+      const rules = rulesOf(family, options).filter(({ action }) => action.kind !== 'redirect');
+      return [family, rules] as const;
+    });
+    if (this.backend === 'nftables') {
+      await this.run(['nft', '-f', '-'], { netnsFd, input: nftablesInput(new Map(kept)) });
+      return;
+    }
+    for (const [family, rules] of kept)
+      await this.#restore(netnsFd, family, iptablesRestoreInput(rules, { jumps: false }));
+  }
+
   async remove(netnsFd: number, families: readonly Family[]): Promise<void> {
     if (this.backend === 'nftables') {
       await this.run(['nft', '-f', '-'], { netnsFd, input: nftablesRemovalInput() });

@@ -90,6 +90,20 @@ describe.each<RedirectionBackend>(['iptables-nft', 'iptables-legacy', 'nftables'
       await redirection.remove(netnsFd, options.families);
     });
 
+    it('lets new connections pass by and keeps what running ones need, until all of it is removed', async () => {
+      await redirection.passNew(netnsFd, options);
+      expect(await everything()).not.toMatch(/istio/i);
+      await redirection.install(netnsFd, options);
+      await redirection.passNew(netnsFd, options);
+      const passing = await everything();
+      expect(passing).not.toMatch(/redirect|--to-ports/i);
+      expect(passing).toMatch(/restore-mark|meta mark set ct mark/);
+      expect(passing).toMatch(/-A PREROUTING -j ISTIO_PRERT|jump istio-prerouting/);
+      expect(passing).toContain('32764:\tfrom all fwmark 0x111/0xfff lookup 100');
+      await redirection.remove(netnsFd, options.families);
+      expect(await everything()).not.toMatch(/istio/i);
+    });
+
     it('notices a rule that somebody took out, and puts it back', async () => {
       await redirection.install(netnsFd, options);
       const tamper =
