@@ -38,8 +38,18 @@ export class LoadServer {
   }
 
   run(): void {
-    while (!this.counters.stopping) this.#loop.turn(STOP_CHECK_MS);
+    while (!this.counters.stopping) this.turn(STOP_CHECK_MS);
+    this.close();
+  }
+
+  /** One batch of events. */
+  turn(timeoutMs: number): void {
+    this.#loop.turn(timeoutMs);
+  }
+
+  close(): void {
     this.#loop.closeAll(true);
+    this.#loop.dispose();
   }
 
   #accept(listener: number): void {

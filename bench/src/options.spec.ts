@@ -1,0 +1,24 @@
+import fc from 'fast-check';
+import { parseOptions } from './options.js';
+
+it('without a name, all suites run', () => {
+  expect(parseOptions(['--quick'])).toMatchObject({ ok: true, value: { suites: ['l4', 'cluster'], quick: true } });
+});
+it('a pair is a name and two commands', () => {
+  expect(parseOptions(['l4', '--peer', 'mine=socat a b, tunnel -x=1,2'])).toMatchObject({
+    ok: true,
+    value: { suites: ['l4'], pairs: [{ name: 'mine', source: 'socat a b', destination: 'tunnel -x=1,2' }] },
+  });
+});
+it.each([
+  [['l7'], 'there is no suite l7'],
+  [['l4', '--load', 'bulk'], '--load bulk: there are bulk-1, bulk-64'],
+  [['l4', '--peer', 'mine'], '--peer mine: want name=source-command,destination-command'],
+  [['l4', '--peer', 'Mine=a,b'], '--peer Mine=a,b: want'],
+  [['--fast'], '--fast'],
+])('%j is refused with the reason', (argv, reason) => {
+  expect(parseOptions(argv)).toMatchObject({ ok: false, error: expect.stringContaining(reason) as string });
+});
+it('never throws', () => {
+  fc.assert(fc.property(fc.array(fc.string()), (argv) => typeof parseOptions(argv).ok === 'boolean'));
+});
