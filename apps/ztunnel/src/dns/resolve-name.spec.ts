@@ -84,7 +84,7 @@ describe('resolveName', () => {
     ['name.namespace', 'productpage.ns1', 'A', '[9.9.9.9]'],
     ['name', 'productpage', 'A', '[9.9.9.9]'],
     ['name.namespace with a search suffix', 'productpage.ns1.ns1.svc.cluster.local', 'A', 'productpage.ns1 [9.9.9.9]'],
-    ['the same as AAAA: known, but nothing', 'productpage.ns1.ns1.svc.cluster.local', 'AAAA', 'productpage.ns1 []'],
+    ['the same as AAAA: known, but nothing', 'productpage.ns1.ns1.svc.cluster.local', 'AAAA', '[]'],
     ['name.namespace of another namespace', 'example.ns2', 'A', '[10.10.10.10]'],
     ['a full name of another namespace', 'example.ns2.svc.cluster.local', 'A', '[10.10.10.10]'],
     ['name.namespace.svc of another namespace', 'example.ns2.svc', 'A', '[10.10.10.10]'],

@@ -33,10 +33,9 @@ export function resolveName(
     for (const hostname of withWildcards(name)) {
       const service = bestService(view.servicesByHostname(hostname), settings, namespace);
       if (service === null) continue;
-      return {
-        canonicalLabels: hostname === name ? strippedTo : null,
-        addresses: addressesOf(view, settings, client.network, service, family),
-      };
+      const addresses = addressesOf(view, settings, client.network, service, family);
+      // An alias to nothing would make the client look for more.
+      return { canonicalLabels: hostname === name && addresses.length > 0 ? strippedTo : null, addresses };
     }
   }
   return null;
