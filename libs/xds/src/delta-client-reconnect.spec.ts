@@ -15,10 +15,10 @@ describe('DeltaClientReconnect', () => {
     expect(new DeltaClientReconnect(steady).ended(end).reason).toBe(reason);
   });
 
-  it('waits from 10 ms to 900 ms while the server is away, and 10 ms again after a response', () => {
+  it('waits from 10 ms to 500 ms while the server is away, and 10 ms again after a response', () => {
     const reconnect = new DeltaClientReconnect(steady);
     const delays = Array.from({ length: 9 }, () => reconnect.ended({ kind: 'connect-failed' }).delayMs);
-    expect(delays.map(Math.round)).toEqual([10, 20, 40, 80, 160, 320, 640, 900, 900]);
+    expect(delays.map(Math.round)).toEqual([10, 20, 40, 80, 160, 320, 500, 500, 500]);
     reconnect.healthy();
     expect(reconnect.ended({ kind: 'complete' }).delayMs).toBe(10);
   });
