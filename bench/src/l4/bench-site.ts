@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { toError } from '@weft/result';
 import type { LoadOrder, LoadSample } from './client/load-order.js';
 import { processTree, residentMiB } from './cpu-meter.js';
+import type { PairMemory } from './figures.js';
 import { LoadThreads } from './load-threads.js';
 import { NamespacePair } from './namespace-pair.js';
 import { BenchAuthority } from './peers/bench-authority.js';
@@ -82,7 +83,7 @@ export class BenchSite {
   }
 
   /** MiB of source and destination. */
-  memory(name: string): readonly [source: number, destination: number] {
+  memory(name: string): PairMemory {
     const { source, destination } = this.#peer(name).running!;
     return [residentMiB(pidsOf(source)), residentMiB(pidsOf(destination))];
   }

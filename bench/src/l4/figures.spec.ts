@@ -40,8 +40,9 @@ it('a window in which nothing came through has no figures', () => {
   expect(figuresOf('paced', { ...sample, operations: 0 })).toEqual({});
 });
 it('memory is that of the larger of the two proxies', () => {
-  expect(memoryFigures([50, 60], [90, 80], 1024)).toEqual({
-    connections: 1024,
+  const memory = { idle: [50, 60], withFew: [50, 61], withAll: [90, 80] } as const;
+  expect(memoryFigures(memory, 100, 1024)).toEqual({
+    connections: 1124,
     idleRssMiB: 60,
     rssMiB: 90,
     rssKiBPerConnection: 40,

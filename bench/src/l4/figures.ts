@@ -31,13 +31,23 @@ export function figuresOf(kind: Exclude<L4LoadKind, 'idle'>, sample: LoadSample)
   };
 }
 
-/** Resident memory of source and destination before and with `connections` idle ones. All figures are of the larger of the two. */
-export function memoryFigures(before: readonly number[], after: readonly number[], connections: number): Figures {
-  const perConnection = after.map((mib, side) => ((mib - before[side]!) * 1024) / Math.max(1, connections));
+/** MiB of source and destination. */
+export type PairMemory = readonly [source: number, destination: number];
+
+/**
+ * All figures are of the larger of the two proxies. Memory per connection is what the last `more` connections added to that
+ * with the first `few`.
+ */
+export function memoryFigures(
+  { idle, withFew, withAll }: { readonly idle: PairMemory; readonly withFew: PairMemory; readonly withAll: PairMemory },
+  few: number,
+  more: number,
+): Figures {
+  const perConnection = withAll.map((mib, side) => ((mib - withFew[side]!) * 1024) / Math.max(1, more));
   return {
-    connections,
-    idleRssMiB: Math.max(...before),
-    rssMiB: Math.max(...after),
+    connections: few + more,
+    idleRssMiB: Math.max(...idle),
+    rssMiB: Math.max(...withAll),
     rssKiBPerConnection: Math.max(...perConnection),
   };
 }

@@ -3,6 +3,7 @@ import { arch, availableParallelism, cpus, release } from 'node:os';
 import { toError } from '@weft/result';
 import { raiseOpenFileLimit } from '@weft/linux';
 import type { BenchOptions } from '../options.js';
+import { PeerError } from './bench-error.js';
 import { BenchSite } from './bench-site.js';
 import { figuresOf, memoryFigures } from './figures.js';
 import { formatL4Table, formatOutcomes } from './l4-table.js';
@@ -26,12 +27,15 @@ export interface L4SuiteOptions extends BenchOptions {
 /** Descriptors that a process needs beside its connections. */
 const SPARE_DESCRIPTORS = 500;
 const HOLD_MS = 60_000;
+/** Memory per connection is the slope from this part of the connections to all: what the first ones warm up is not theirs. */
+const FIRST_PART = 4;
 /** Sockets are freed, and collectors run, a little after the last connection. */
 const MEMORY_SETTLE_MS = 300;
 
 /** Runs every load through every peer in turn, and again; prints the medians. Resolves with the exit status. */
 export async function l4Suite(options: L4SuiteOptions): Promise<number> {
   const { root, quick, json, note } = options;
+  if (process.getuid?.() !== 0) throw new PeerError('l4 makes network namespaces: run it as root');
   const began = performance.now();
   const sizes = quick ? QUICK : FULL;
   const loads = L4_LOADS.filter(({ name }) => options.loads.length === 0 || options.loads.includes(name));
@@ -148,13 +152,17 @@ class SuiteRunner {
     const connections = Math.min(this.sizes.idleConnections, this.settings.maxConnections);
     if (connections < this.sizes.idleConnections)
       this.settings.note(`${peer}: ${connections} idle connections, for the limit of open files`);
-    const before = this.site.memory(peer);
-    const sample = await this.site.run(peer, { kind: 'hold', connections, deadlineMs: HOLD_MS });
+    const idle = this.site.memory(peer);
+    const first = Math.floor(connections / FIRST_PART);
+    const few = await this.site.run(peer, { kind: 'hold', connections: first, deadlineMs: HOLD_MS });
     await settle();
-    const after = this.site.memory(peer);
+    const withFew = this.site.memory(peer);
+    const more = await this.site.run(peer, { kind: 'hold', connections: connections - first, deadlineMs: HOLD_MS });
+    await settle();
+    const withAll = this.site.memory(peer);
     await this.site.run(peer, { kind: 'release' });
-    const figures = memoryFigures(before, after, sample.operations);
-    return { ok: true, figures, errors: sample.errors, firstError: sample.firstError };
+    const figures = memoryFigures({ idle, withFew, withAll }, few.operations, more.operations);
+    return { ok: true, figures, errors: few.errors + more.errors, firstError: few.firstError ?? more.firstError };
   }
 }
 

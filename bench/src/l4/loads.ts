@@ -49,11 +49,11 @@ export interface L4Sizes {
 
 export const QUICK: L4Sizes = {
   rounds: 3,
-  budgetMs: 36_000,
-  warmMs: 50,
+  budgetMs: 38_000,
+  warmMs: 40,
   warmUpMs: 300,
-  windowMs: { bulk: 150, exchange: 120, paced: 500, connects: 200 },
-  handshakes: 100,
+  windowMs: { bulk: 120, exchange: 110, paced: 400, connects: 160 },
+  handshakes: 60,
   idleConnections: 2000,
 };
 
