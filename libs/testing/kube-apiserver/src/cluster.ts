@@ -25,7 +25,7 @@ import { WatchObjects } from './serving/watch-objects.js';
 import type { ClusterIdentity } from './storage/snapshot-file.js';
 import { storageKey, type TypeCatalog } from './type-catalog.js';
 import type { Store } from './storage/store.js';
-import { ExecUpgrades } from './streaming/exec-upgrades.js';
+import { StreamingUpgrades } from './streaming/streaming-upgrades.js';
 import { handleLog } from './streaming/log-route.js';
 
 const BOOKMARK_INTERVAL_MS = 10_000;
@@ -45,7 +45,7 @@ export class Cluster {
   /** Writes past HTTP, with everything else that a write goes through. */
   readonly api: ObjectApi;
   readonly handler: RequestHandler;
-  readonly upgrades: ExecUpgrades;
+  readonly upgrades: StreamingUpgrades;
   readonly #watches: WatchObjects;
   readonly #namespaces: NamespaceController;
   readonly #collector: GarbageCollector;
@@ -84,7 +84,7 @@ export class Cluster {
       resources: new ResourceRoutes(context, new ListObjects(store), this.#watches),
       log,
     });
-    this.upgrades = new ExecUpgrades(store, kubelet, (request) => this.handler.upgrade(request), log);
+    this.upgrades = new StreamingUpgrades(store, kubelet, (request) => this.handler.upgrade(request), log);
   }
 
   async start(): Promise<void> {

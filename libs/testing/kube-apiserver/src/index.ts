@@ -6,4 +6,5 @@ export {
   type ExecSession,
   type KubeletConnector,
   type LogOptions,
+  type PodRef,
 } from './streaming/kubelet-connector.js';

@@ -214,7 +214,7 @@ describe('logs and exec', () => {
     ['no stream', 'p/exec?command=x', 'at least 1 of stdin, stdout, stderr'],
     ['an unknown pod', 'none/exec?command=x&stdout=true', 'pods \\"none\\" not found'],
     ['attach, which this node cannot', 'p/attach?stdout=true', 'attach is not supported'],
-    ['port-forward', 'p/portforward?ports=1', 'not supported over WebSocket'],
+    ['port-forward, which this node cannot', 'p/portforward?ports=1', 'port-forward is not supported by the nodes'],
   ])('%s is refused as a Status before the upgrade', async (_what, path, message) => {
     await expect(ExecClient.open(server, `${PODS}/${path}`, ['v5.channel.k8s.io'])).rejects.toThrow(message);
   });

@@ -1,8 +1,11 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
-export interface ContainerRef {
+export interface PodRef {
   readonly namespace: string;
   readonly pod: string;
+}
+
+export interface ContainerRef extends PodRef {
   readonly container: string;
 }
 
@@ -26,7 +29,7 @@ export interface ExecOptions {
   readonly tty: boolean;
 }
 
-/** One running command. With a tty all output comes on `stdout`. */
+/** One running command. With a tty all output comes on `stdout`. Output waits for its reader, also when the command has ended. */
 export interface ExecSession {
   readonly stdin: Writable;
   readonly stdout: Readable;
@@ -46,4 +49,9 @@ export interface KubeletConnector {
   exec(ref: ContainerRef, options: ExecOptions, signal: AbortSignal): Promise<ExecSession>;
   /** The container's own process; absent: attach is refused. */
   attach?(ref: ContainerRef, options: Omit<ExecOptions, 'command'>, signal: AbortSignal): Promise<ExecSession>;
+  /**
+   * A connection to a port of the pod, as from inside the pod. It ends its own side only when its `end` is called; the caller
+   * destroys it. Absent: port-forward is refused.
+   */
+  portForward?(ref: PodRef, port: number, signal: AbortSignal): Promise<Duplex>;
 }

@@ -11,12 +11,24 @@ export interface KubectlResult {
   readonly stderr: string;
 }
 
+export interface KubectlBytes {
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Another version than the one of the machine, for a run by hand. */
+const PROGRAM = process.env['KUBECTL'] ?? 'kubectl';
+
 /** The real kubectl with a home of its own, so that no cache and no configuration of the machine comes in. */
 export class Kubectl {
   readonly #home = mkdtempSync(join(tmpdir(), 'weft-kubectl-'));
   readonly #running = new Set<ChildProcess>();
 
-  constructor(server: ApiServer) {
+  constructor(
+    server: ApiServer,
+    private readonly settings: Readonly<Record<string, string>> = {},
+  ) {
     writeFileSync(join(this.#home, 'config'), server.adminKubeconfig(`https://127.0.0.1:${server.ports[0]!}`), {
       mode: 0o600,
     });
@@ -26,7 +38,7 @@ export class Kubectl {
   try(args: string, stdin = ''): Promise<KubectlResult> {
     return new Promise((resolve) => {
       const child = execFile(
-        'kubectl',
+        PROGRAM,
         splitArguments(args),
         { env: this.#env, timeout: DEADLINE_MS * 2 },
         (error, stdout, stderr) => {
@@ -45,13 +57,41 @@ export class Kubectl {
     return stdout;
   }
 
+  /** Like `try`, for input and output of any bytes and any length. */
+  bytes(args: readonly string[], stdin: Buffer = Buffer.alloc(0)): Promise<KubectlBytes> {
+    return this.wrapped([], args, stdin);
+  }
+
+  /** Like `bytes`, started by another program that gets kubectl and its arguments as its last arguments. */
+  wrapped(by: readonly string[], args: readonly string[], stdin: Buffer = Buffer.alloc(0)): Promise<KubectlBytes> {
+    const [program, ...rest] = [...by, PROGRAM, ...args] as [string, ...string[]];
+    const child = spawn(program, rest, { env: this.#env, stdio: 'pipe' });
+    this.#running.add(child);
+    const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS * 2);
+    const stdout: Buffer[] = [];
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(stdin);
+    return new Promise((resolve) => {
+      child.on('error', (error) => (stderr += error.message));
+      child.on('close', (code) => {
+        clearTimeout(deadline);
+        this.#running.delete(child);
+        resolve({ code: code ?? -1, stdout: Buffer.concat(stdout), stderr });
+      });
+    });
+  }
+
   /** Starts a command that goes on; what it prints grows in `output`. */
   start(args: string): {
     readonly output: () => string;
     readonly until: (text: string) => Promise<unknown>;
     readonly stop: () => void;
   } {
-    const child = spawn('kubectl', splitArguments(args), { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(PROGRAM, splitArguments(args), { env: this.#env, stdio: 'pipe' });
+    child.stdin.on('error', () => undefined);
     this.#running.add(child);
     let text = '';
     child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -70,7 +110,7 @@ export class Kubectl {
   }
 
   get #env(): NodeJS.ProcessEnv {
-    return { PATH: process.env['PATH'], HOME: this.#home, KUBECONFIG: join(this.#home, 'config') };
+    return { PATH: process.env['PATH'], HOME: this.#home, KUBECONFIG: join(this.#home, 'config'), ...this.settings };
   }
 }
 
