@@ -77,9 +77,9 @@ describe('the end of a cluster', () => {
     await withPod(cluster);
     const processes = descendants(cluster.pid);
     process.kill(cluster.pid, 'SIGKILL');
-    await until(() => alive(processes).length === 0, 'all processes are gone');
-    expect(await ClusterHandle.attach(options.stateDir)).toBeNull();
     expect(await cleanupStale(options.stateDir)).toBe(true);
+    expect(alive(processes)).toEqual([]);
+    expect(await ClusterHandle.attach(options.stateDir)).toBeNull();
     expect(existsSync(options.stateDir)).toBe(false);
     expect(await cleanupStale(options.stateDir)).toBe(false);
   });

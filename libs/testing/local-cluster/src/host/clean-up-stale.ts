@@ -8,7 +8,7 @@ import { killCluster, readClusterState, removeStateFiles } from './cluster-state
 export async function cleanupStale(stateDir: string, options: { readonly keepLogs?: boolean } = {}): Promise<boolean> {
   if (!existsSync(stateDir)) return false;
   const state = await readClusterState(stateDir);
-  if (state !== null) await killCluster(state);
+  if (state !== null) await killCluster(state, stateDir);
   await removeStateFiles(stateDir, options.keepLogs === true);
   return state !== null;
 }

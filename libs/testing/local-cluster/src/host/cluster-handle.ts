@@ -88,7 +88,7 @@ export class ClusterHandle {
     while ((await findClusterProcess(this.state)) !== null && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    await killCluster(this.state);
+    await killCluster(this.state, this.stateDir);
     await removeStateFiles(this.stateDir, options.keepLogs === true);
   }
 }

@@ -1,7 +1,13 @@
 import { readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CONTROL_SOCKET, KUBECONFIG_FILE, LOG_DIRECTORY } from '../cluster/state-files.js';
-import { listProcesses, readProcess, signalProcess, type ProcessEntry } from '../process/process-table.js';
+import {
+  commandLineOf,
+  listProcesses,
+  readProcess,
+  signalProcess,
+  type ProcessEntry,
+} from '../process/process-table.js';
 
 export const STATE_FILE = 'cluster.json';
 export const OUTPUT_FILE = 'cluster.log';
@@ -15,6 +21,8 @@ export interface ClusterState {
   readonly startTime: number;
   readonly bootId: string;
   readonly hostPort: number;
+  /** The first process inside, as the outside sees it; known once the cluster is ready. */
+  readonly init?: Pick<ProcessEntry, 'pid' | 'startTime'>;
 }
 
 export async function writeClusterState(stateDir: string, state: ClusterState): Promise<void> {
@@ -46,19 +54,30 @@ export async function findClusterProcess(state: ClusterState): Promise<ProcessEn
 
 const GONE_DEADLINE_MS = 10_000;
 
-/** Kills the first process inside the namespaces, which takes everything there with it, and waits until it is gone. */
-export async function killCluster(state: ClusterState): Promise<void> {
+/**
+ * Kills the first process inside the namespaces, which takes everything there with it, and waits until it is gone: the kernel
+ * lets it go after all the others. The process outside may have been killed before, so it is also found by what was written
+ * down of it, and by its arguments.
+ */
+export async function killCluster(state: ClusterState, stateDir: string): Promise<void> {
+  if (state.bootId !== (await currentBootId())) return;
   const outer = await findClusterProcess(state);
-  if (outer === null) return;
-  const inner = listProcesses().filter(({ parent }) => parent === outer.pid);
-  for (const { pid } of [...inner, outer]) signalProcess(pid, 'SIGKILL');
+  const argument = `"stateDir":${JSON.stringify(stateDir)}`;
+  const { init } = state;
+  const all = listProcesses().filter(
+    ({ pid, parent, startTime }) =>
+      pid === outer?.pid ||
+      parent === outer?.pid ||
+      (pid === init?.pid && startTime === init.startTime) ||
+      commandLineOf(pid).includes(argument),
+  );
+  for (const { pid } of all) signalProcess(pid, 'SIGKILL');
   const deadline = performance.now() + GONE_DEADLINE_MS;
   const alive = (entry: ProcessEntry): boolean => {
     const now = readProcess(entry.pid);
     return now !== null && now.startTime === entry.startTime && now.state !== 'Z';
   };
-  while ([...inner, outer].some(alive) && performance.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  while (all.some(alive) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 /** Removes what a cluster wrote; the directory too if it is empty then. */

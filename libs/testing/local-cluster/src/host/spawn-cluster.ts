@@ -7,7 +7,7 @@ import { toError } from '@weft/result';
 import { checkClusterOptions, type ClusterOptions } from '../cluster/cluster-options.js';
 import { ClusterStartError } from '../cluster/cluster-start-error.js';
 import type { ClusterProcessArguments } from '../cluster/run-cluster-process.js';
-import { readProcess } from '../process/process-table.js';
+import { childrenOf, readProcess } from '../process/process-table.js';
 import { cleanupStale } from './clean-up-stale.js';
 import { ClusterHandle } from './cluster-handle.js';
 import { currentBootId, OUTPUT_FILE, writeClusterState } from './cluster-state.js';
@@ -71,6 +71,8 @@ export async function spawnCluster(options: SpawnOptions): Promise<ClusterHandle
   const handle = new ClusterHandle(stateDir, state);
   try {
     await untilReady(handle, child, timeoutMs, onProgress);
+    const [init] = childrenOf(pid);
+    if (init !== undefined) await writeClusterState(stateDir, { ...state, init });
   } catch (thrown) {
     const output = await lastOutput(stateDir);
     await handle.stop({ keepLogs: true });

@@ -38,6 +38,15 @@ export function listProcesses(): readonly ProcessEntry[] {
     .filter((entry) => entry !== null);
 }
 
+/** The arguments, each ended by a zero byte; empty for a zombie or when there is no such process. */
+export function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** Sends a signal; false when there is no such process (any more). */
 export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
