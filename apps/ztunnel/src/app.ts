@@ -72,7 +72,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     clock,
     connections,
     log: logs.scope('proxy'),
-    accessLog: new AccessLog(logs.scope('access')),
+    accessLog: new AccessLog(logs.lines('access')),
     metrics: new TrafficMetrics(registry, () => connections.countBytes(dataPlane.counters)),
     settings: config,
   });
@@ -221,7 +221,13 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     port: config.ports.admin,
     routes: adminRoutes({ logs, dump, shutdown: ports.shutdown }),
   });
-  const metrics = new AdminServer({ name: 'metrics', host: wildcard, port: config.ports.metrics, registry });
+  const metrics = new AdminServer({
+    name: 'metrics',
+    host: wildcard,
+    port: config.ports.metrics,
+    registry,
+    beforeMetrics: () => dataPlane.settle(),
+  });
   const readinessServer = new AdminServer({
     name: 'readiness',
     host: wildcard,

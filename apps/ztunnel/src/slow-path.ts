@@ -10,7 +10,7 @@ import type {
   InboundContext,
   InboundVerdict,
 } from './dataplane/messages.js';
-import { attributeService } from './inbound/attribute-service.js';
+import { attributeService, forwardedHost } from './inbound/attribute-service.js';
 import { judgeInbound } from './inbound/judge-inbound.js';
 import { LocalWorkloadWait } from './local-workload-wait.js';
 import { planOutbound } from './outbound/plan-outbound.js';
@@ -25,6 +25,7 @@ import { isPolicyKey, stateKeys } from './state/state-keys.js';
 import { TrackingView } from './state/tracking-view.js';
 import { identityOf, type Workload } from './state/workload.js';
 import type { AccessLog, AccessLogger } from './telemetry/access-log.js';
+import { TrafficCache } from './telemetry/traffic-cache.js';
 import type { Traffic } from './telemetry/traffic-labels.js';
 import type { TrafficMetrics } from './telemetry/traffic-metrics.js';
 
@@ -52,6 +53,11 @@ const HBONE_PORT = 15008;
 /** Longer than from a verdict to `connectionOpened`, whatever happens in between. */
 const VERDICT_MAY_BE_STALE_MS = 60_000;
 
+type TrafficParts = Pick<
+  ConnectionOpened,
+  'podUid' | 'direction' | 'transport' | 'source' | 'actualDestination' | 'peerIdentity' | 'inbound' | 'targetId'
+>;
+
 /**
  * The main thread's half of the data path: answers workers from the mesh state, withdraws the answers when what they were
  * made of changes, and closes the connections that policy no longer allows.
@@ -60,6 +66,7 @@ export class SlowPath {
   readonly #dependencies = new DependencyIndex();
   readonly #ledger: TargetLedger;
   readonly #localWorkload: LocalWorkloadWait;
+  readonly #traffics = new TrafficCache();
   readonly #warnedPolicies = new Set<string>();
   #policyChangedAtMs = -Infinity;
   #pods: PodRegistry | null = null;
@@ -82,11 +89,13 @@ export class SlowPath {
 
   /** Pods came, went, or became another workload. */
   podsChanged(): void {
+    this.#traffics.clear();
     this.#updateIdentities();
     this.#localWorkload.check();
   }
 
   podRemoved(podUid: string): void {
+    this.#traffics.clear();
     this.#dependencies.forget(podUid);
     this.#ledger.retire(podUid);
   }
@@ -97,6 +106,7 @@ export class SlowPath {
     const { keys, lostAddresses } = state.takeChanges();
     if (keys.size === 0 && lostAddresses.length === 0) return;
     const changedPods = this.#pods?.refresh() ?? [];
+    this.#traffics.clear();
     this.#invalidate(new Set([...this.#dependencies.takeAffected(keys), ...changedPods]));
     if (lostAddresses.length > 0) {
       const dials = lostAddresses.map((ip) => formatSocketAddress({ ip, port: HBONE_PORT }));
@@ -119,6 +129,7 @@ export class SlowPath {
   handle(message: FromWorker, workerIndex: number): void {
     switch (message.type) {
       case 'ready':
+      case 'reported':
       case 'drained':
         return;
       case 'podAdded':
@@ -260,29 +271,35 @@ export class SlowPath {
     accessLog.refused(failure, traffic);
   }
 
-  #traffic(
-    of: Pick<
-      ConnectionOpened,
-      'podUid' | 'direction' | 'transport' | 'source' | 'actualDestination' | 'peerIdentity' | 'inbound' | 'targetId'
-    >,
-  ): Traffic {
-    const { state, settings } = this.options;
+  #traffic(of: TrafficParts): Traffic {
+    const [network, service] = [of.inbound?.forwardedNetwork, forwardedHost(of.inbound?.forwarded)];
+    const key =
+      of.direction === 'outbound'
+        ? `${of.podUid} ${of.targetId} ${of.transport}`
+        : JSON.stringify([of.podUid, of.transport, hostOf(of.source), of.actualDestination, of.peerIdentity]) +
+          JSON.stringify([of.inbound?.baggage, network, service]);
+    return this.#traffics.get(key, () => (of.direction === 'outbound' ? this.#outbound(of) : this.#inbound(of)));
+  }
+
+  #outbound(of: TrafficParts): Traffic {
     const local = this.#pods?.get(of.podUid)?.workload ?? null;
     const mutualTls = of.transport === 'hbone';
-    if (of.direction === 'outbound') {
-      const target = of.targetId === undefined ? null : this.#ledger.get(of.targetId);
-      const sourcePrincipal = mutualTls && local !== null ? identityOf(local) : null;
-      const { workload = null, service = null } = target ?? {};
-      return {
-        reporter: 'source',
-        source: local,
-        sourceBaggage: null,
-        sourcePrincipal,
-        destination: workload,
-        service,
-        mutualTls,
-      };
-    }
+    const target = of.targetId === undefined ? null : this.#ledger.get(of.targetId);
+    const { workload = null, service = null } = target ?? {};
+    return {
+      reporter: 'source',
+      source: local,
+      sourceBaggage: null,
+      sourcePrincipal: mutualTls && local !== null ? identityOf(local) : null,
+      destination: workload,
+      service,
+      mutualTls,
+    };
+  }
+
+  #inbound(of: TrafficParts): Traffic {
+    const { state, settings } = this.options;
+    const local = this.#pods?.get(of.podUid)?.workload ?? null;
     const peer = parseSocketAddress(of.source);
     const { baggage, forwarded, forwardedNetwork } = of.inbound ?? {};
     const throughGateway =
@@ -292,10 +309,10 @@ export class SlowPath {
       reporter: 'destination',
       source: peer === null || throughGateway ? null : state.workloadByIp(settings.network, peer.ip),
       sourceBaggage: baggage === undefined ? null : parseBaggage(baggage),
-      sourcePrincipal: mutualTls ? of.peerIdentity : null,
+      sourcePrincipal: of.transport === 'hbone' ? of.peerIdentity : null,
       destination: local,
       service: local === null ? null : attributeService(state, local, { port, forwarded }),
-      mutualTls,
+      mutualTls: of.transport === 'hbone',
     };
   }
 
@@ -347,4 +364,9 @@ export class SlowPath {
       );
     }
   }
+}
+
+/** `ip:port` without the port. */
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'));
 }

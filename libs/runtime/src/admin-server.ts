@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
+import { sendMetrics } from './metrics-reply.js';
 import type { Readiness } from './readiness.js';
 import type { Service } from './service.js';
 
@@ -10,6 +11,8 @@ export interface AdminServerOptions {
   readonly port: number;
   readonly readiness?: Readiness;
   readonly registry?: Registry;
+  /** Runs before each scrape: brings up to date what is counted elsewhere. */
+  readonly beforeMetrics?: () => Promise<void>;
   /** More routes: debug pages, config dumps. */
   readonly routes?: (server: FastifyInstance) => void;
 }
@@ -26,7 +29,7 @@ export class AdminServer implements Service {
     this.name = `admin server ${options.name}`;
     this.#server = fastify({ logger: false, forceCloseConnections: true });
     this.#server.get('/healthz', () => 'ok\n');
-    const { readiness, registry } = options;
+    const { readiness, registry, beforeMetrics } = options;
     if (readiness !== undefined) {
       for (const path of ['/readyz', '/healthz/ready']) {
         this.#server.get(path, (_request, reply) => {
@@ -38,9 +41,10 @@ export class AdminServer implements Service {
     }
     if (registry !== undefined) {
       for (const path of ['/metrics', '/stats/prometheus']) {
-        this.#server.get(path, async (_request, reply) =>
-          reply.type(registry.contentType).send(await registry.metrics()),
-        );
+        this.#server.get(path, async (request, reply) => {
+          await beforeMetrics?.();
+          return sendMetrics(registry, request, reply);
+        });
       }
     }
     options.routes?.(this.#server);

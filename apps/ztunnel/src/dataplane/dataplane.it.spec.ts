@@ -91,6 +91,7 @@ describe('HBONE between two pods', () => {
     expect((await readAll(socket)).toString()).toBe('hello through the mesh');
     expect(seen).toEqual([rig.client.address]);
     await until(() => rig.of('connectionClosed').length === 2, 'both ends are closed');
+    await rig.dataPlane.settle();
     expect(rig.of('connectionOpened')).toEqual([
       expect.objectContaining({
         direction: 'inbound',
@@ -242,6 +243,7 @@ describe('refusals', () => {
       flag: 'DENY',
       targetId: 7,
     });
+    await rig.dataPlane.settle();
     expect(rig.of('connectionOpened')).toEqual([]);
     expect(served).not.toHaveBeenCalled();
   });
@@ -313,6 +315,7 @@ describe('refusals', () => {
     rig.plan = (destination) => (destination.endsWith(':1') ? { kind: 'reject', reason: 'unknown service' } : null);
     expect(await endOf(connect('10.213.0.3:1'))).toBe('ECONNRESET');
     expect(await endOf(connect('10.213.0.3:2'))).toBe('ECONNRESET');
+    await rig.dataPlane.settle();
     expect(rig.of('connectionFailed').map(({ reason }) => reason)).toEqual([
       'unknown service',
       'no plan for 10.213.0.3:2 after 200 ms',
@@ -345,6 +348,7 @@ describe('a second target', () => {
       return { ...good, targets: [bad, good.targets[0]!] };
     };
     expect(await echo(connect())).toBe('ping');
+    await rig.dataPlane.settle();
     expect(rig.of('connectionFailed')).toEqual([]);
     expect(rig.of('connectionOpened').find(({ direction }) => direction === 'outbound')?.targetId).toBe(7);
   });
@@ -358,6 +362,7 @@ describe('a second target', () => {
       return { ...plan, targets: [], plainTargets: [{ dial: destination, weight: 1, targetId: 3 }] };
     };
     expect(await echo(connect())).toBe('ping');
+    await rig.dataPlane.settle();
     expect(rig.of('connectionOpened').find(({ direction }) => direction === 'outbound')).toMatchObject({
       transport: 'plaintext',
       targetId: 3,
@@ -413,8 +418,10 @@ describe('plaintext', () => {
     await rig.enrol('client');
     await rig.enrol('server');
     expect(await echo(before, 'pong')).toBe('pong');
+    await rig.dataPlane.settle();
     expect(rig.of('connectionOpened')).toEqual([]);
     expect(await echo(connect())).toBe('ping');
+    await rig.dataPlane.settle();
     expect(rig.of('connectionOpened')).toHaveLength(2);
   });
 });
@@ -427,6 +434,7 @@ describe('commands', () => {
     expect(await echo(doomed)).toBe('ping');
     const port = doomed.localPort;
     expect(await echo(other)).toBe('ping');
+    await rig.dataPlane.settle();
     const { connectionId } = rig
       .of('connectionOpened')
       .find(({ direction, source }) => direction === 'outbound' && source.endsWith(`:${port}`))!;
@@ -553,6 +561,7 @@ describe('when things break', () => {
     const socket = connect();
     await echo(socket);
     const ended = endOf(socket);
+    await rig.dataPlane.settle();
     await rig.crashWorker();
     expect(await ended).toMatch(/ECONNRESET|end/);
     expect(rig.of('connectionClosed').map(({ why }) => why)).toEqual([
@@ -572,6 +581,7 @@ describe('when things break', () => {
       socket.write(bytes);
       await endOf(socket);
     }
+    await rig.dataPlane.settle();
     expect(rig.of('connectionFailed').map(({ flag }) => flag)).toEqual(['TLS_FAILURE', 'TLS_FAILURE', 'TLS_FAILURE']);
     expect(await echo(connect())).toBe('ping');
   });

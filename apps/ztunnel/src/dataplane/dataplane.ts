@@ -46,6 +46,7 @@ const RESTART_MS = 200;
 /** Ids of one life of a worker; the next life starts above. */
 const IDS_PER_LIFE = 2 ** 32;
 const STOP_MS = 2000;
+const SETTLE_MS = 200;
 /** The kernel's own default for the highest limit (`fs.nr_open`). */
 const MOST_DESCRIPTORS = 1 << 20;
 
@@ -63,6 +64,8 @@ export class DataPlane implements Service {
   readonly #pods = new Map<string, PodState>();
   readonly #identities = new Map<string, Identity>();
   readonly #drained = new Set<number>();
+  readonly #reports = new Map<number, (workerIndex: number) => void>();
+  #nextReportId = 1;
   #draining = false;
   #stopping = false;
 
@@ -105,6 +108,27 @@ export class DataPlane implements Service {
       const own = message.type === 'closeConnections' ? ownConnections(message, worker) : message;
       if (own !== null) this.#post(worker, own);
     }
+  }
+
+  /**
+   * Resolves when everything has been heard that workers had to say until now: what tells of connections is gathered for
+   * up to 50 ms. A worker that does not answer soon is not waited for.
+   */
+  async settle(): Promise<void> {
+    const waiting = new Set(this.#running.flatMap((worker) => (worker?.ready === true ? [worker.index] : [])));
+    if (waiting.size === 0) return;
+    const reportId = this.#nextReportId++;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, SETTLE_MS);
+      this.#reports.set(reportId, (workerIndex) => {
+        waiting.delete(workerIndex);
+        if (waiting.size > 0) return;
+        clearTimeout(timer);
+        resolve();
+      });
+      this.send({ type: 'report', reportId });
+    });
+    this.#reports.delete(reportId);
   }
 
   /** Ends one thread as a crash would: it is started again with everything it had. For a stuck worker, and for tests. */
@@ -178,8 +202,8 @@ export class DataPlane implements Service {
     };
     this.#running[index] = worker;
     const ready = new Promise<void>((resolve, reject) => {
-      port1.on('message', (batch: readonly FromWorker[]) => {
-        for (const message of batch) this.#received(worker, message, resolve);
+      port1.on('message', (batch: string) => {
+        for (const message of JSON.parse(batch) as readonly FromWorker[]) this.#received(worker, message, resolve);
       });
       thread.on('error', (error) => {
         this.options.log.error({ worker: index, err: toError(error) }, 'data plane worker failed');
@@ -215,6 +239,10 @@ export class DataPlane implements Service {
         this.#drained.add(worker.index);
         if (this.#drained.size < this.options.workers) return;
         break;
+      case 'reported': {
+        this.#reports.get(message.reportId)?.(worker.index);
+        return;
+      }
       case 'connectionOpened':
         worker.open.set(message.connectionId, { slot: message.counterSlot, atMs: performance.now() });
         break;

@@ -52,6 +52,7 @@ export class EventLoop {
   #nowMs = performance.now();
   #nextScanMs = 0;
   #nextSecondMs = 0;
+  #wakeByMs = Infinity;
   #running = false;
 
   /**
@@ -133,6 +134,11 @@ export class EventLoop {
     return () => this.#everySecond.delete(act);
   }
 
+  /** A turn begins at `atMs` at the latest. Holds for the next wait only. */
+  wakeBy(atMs: number): void {
+    this.#wakeByMs = Math.min(this.#wakeByMs, atMs);
+  }
+
   /** Called at the end of every turn, after the flushes. */
   atTurnEnd(act: () => void): void {
     this.#atTurnEnd.push(act);
@@ -158,9 +164,9 @@ export class EventLoop {
   /** One turn; waits at most `waitMs` for an event. */
   turn(waitMs: number): void {
     const busy = this.#tasks.length > 0 || this.#dirty.length > 0;
-    const wait = this.#deadlines.size > 0 ? Math.min(waitMs, DEADLINE_SCAN_MS) : waitMs;
-    const count = this.#epoll.wait(busy ? 0 : wait);
+    const count = this.#epoll.wait(busy ? 0 : this.#longestWait(waitMs));
     this.#nowMs = performance.now();
+    this.#wakeByMs = Infinity;
     for (let i = 0; i < count; i++) {
       const source = this.#sources[this.#epoll.eventFd(i)];
       if (source !== undefined) this.#dispatch(source, this.#epoll.eventMask(i));
@@ -170,6 +176,12 @@ export class EventLoop {
     this.#tick();
     for (const act of this.#atTurnEnd) this.#guard(act);
     this.#closeDescriptors();
+  }
+
+  #longestWait(waitMs: number): number {
+    const wait = this.#deadlines.size > 0 ? Math.min(waitMs, DEADLINE_SCAN_MS) : waitMs;
+    if (this.#wakeByMs === Infinity) return wait;
+    return Math.max(0, Math.min(wait, Math.ceil(this.#wakeByMs - this.#nowMs)));
   }
 
   #dispatch(source: EventSource, mask: number): void {

@@ -108,6 +108,7 @@ describe('inbound 15008 with node:http2 as the client', () => {
     const session = await start();
     expect(await statusOf(request(session, headers))).toBe(400);
     expect(await statusOf(request(session, connectHeaders(`${rig.server.address}:${APP_PORT}`)))).toBe(200);
+    await rig.dataPlane.settle();
     expect(rig.of('connectionFailed')).toHaveLength(1);
   });
 
@@ -332,6 +333,7 @@ describe('outbound with node:http2 as the server', () => {
     });
     expect(await echo(connect(), 'x')).toBe('x');
     expect(peer.requests).toHaveLength(2);
+    await rig.dataPlane.settle();
     expect(rig.of('connectionFailed')).toEqual([]);
   });
 

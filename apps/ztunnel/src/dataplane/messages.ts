@@ -3,7 +3,7 @@
  *
  * A worker knows no policy and no mesh. It asks once per (pod, destination) for an outbound plan and once per distinct
  * inbound context for a verdict, caches the answers, and forgets them when told to. Everything here survives
- * `structuredClone`; addresses travel as text (`1.2.3.4:80`, `[::1]:80`).
+ * `structuredClone` and JSON; addresses travel as text (`1.2.3.4:80`, `[::1]:80`).
  */
 
 export interface Identity {
@@ -141,6 +141,8 @@ export type ToWorker =
     }
   /** Drop pooled tunnels to these `ip:port` that have no stream, and use none of them for new streams. */
   | { readonly type: 'evictTunnels'; readonly dials: readonly string[] }
+  /** `DataPlane.settle` only: say everything that waits to be said, then `reported`. */
+  | { readonly type: 'report'; readonly reportId: number }
   /** Stop accepting, GOAWAY; answers `drained` when the last connection has ended. */
   | { readonly type: 'drain' }
   | { readonly type: 'stop' };
@@ -180,6 +182,8 @@ export type FromWorker =
       /** Inbound: what the verdict was asked for, if it came that far. */
       readonly inbound?: InboundContext;
     }
+  /** `DataPlane` swallows it; see `report`. */
+  | { readonly type: 'reported'; readonly reportId: number }
   /** `DataPlane` passes it on once, when all workers have drained. */
   | { readonly type: 'drained' }
   | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string };

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { http2CodeName, Http2Code, type HboneResponse, type HboneStream } from '@weft/hbone';
 import { formatSocketAddress, isLoopback, parseSocketAddress, type SocketAddress } from '@weft/ip';
 import { tcpSocket } from '@weft/linux';
@@ -12,6 +11,7 @@ import { PlainRelay } from './plain-relay.js';
 import type { Pod, PodMember } from './pod.js';
 import type { PodServices } from './pod-services.js';
 import { StreamRelay } from './stream-relay.js';
+import { traceParent } from './trace-parent.js';
 import { TcpEnd, type TcpEndOwner } from './tcp-end.js';
 import type { StreamSeeker } from './tunnel-pool.js';
 import type { TunnelError, TunnelStreamUser } from './tunnel.js';
@@ -131,11 +131,10 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
     const { baggage } = this.#plan as HbonePlan;
     const { forwardedHost } = this.#target!.target as HboneTarget;
     const host = forwardedHost === undefined ? '' : `;host=${forwardedHost}`;
-    const random = randomBytes(24).toString('hex');
     return [
       ...(baggage === '' ? [] : [['baggage', baggage] as const]),
       ['forwarded', `for="${this.#source}"${host}`],
-      ['traceparent', `00-${random.slice(0, 32)}-${random.slice(32)}-00`],
+      ['traceparent', traceParent()],
     ];
   }
 

@@ -8,12 +8,13 @@ import { EventLoop } from './event-loop.js';
 import { Identities } from './identities.js';
 import type { DataPlaneLimits } from './limits.js';
 import type { FromWorker, InboundVerdict, OutboundPlan, ToWorker } from './messages.js';
+import { Outbox } from './outbox.js';
 import { Pod } from './pod.js';
 import { TunnelPool } from './tunnel-pool.js';
 
 /** What the main thread hands to a worker thread. */
 export interface WorkerSettings {
-  /** Batches of messages in both directions. */
+  /** To the worker: one message at a time. From it: batches as `Outbox` makes them. */
   readonly port: MessagePort;
   /** Signalled after each message to the worker. */
   readonly wakeFd: number;
@@ -38,14 +39,15 @@ export class DataPlaneWorker {
   readonly #identities: Identities;
   readonly #log: ConnectionLog;
   readonly #wake: EventFd;
-  #outbox: FromWorker[] = [];
+  readonly #outbox: Outbox;
   #draining = false;
   #drained = false;
   #reported = 0;
 
   constructor(private readonly settings: WorkerSettings) {
-    const post = (message: FromWorker): void => void this.#outbox.push(message);
     this.#loop = new EventLoop((error) => this.#report(error), new Uint8Array(settings.owned));
+    this.#outbox = new Outbox(this.#loop, (batch) => settings.port.postMessage(batch));
+    const post = (message: FromWorker): void => this.#outbox.add(message);
     const counters = new Float64Array(settings.counters);
     this.#identities = new Identities(this.#loop, settings.limits.identityTimeoutMs, post);
     this.#log = new ConnectionLog(this.#loop, counters, settings.connectionIds, post);
@@ -60,11 +62,11 @@ export class DataPlaneWorker {
     this.#post({ type: 'ready' });
     this.#turnEnd();
     this.#loop.run();
-    this.#turnEnd();
+    this.#outbox.flush();
   }
 
   #post(message: FromWorker): void {
-    this.#outbox.push(message);
+    this.#outbox.add(message);
   }
 
   #turnEnd(): void {
@@ -72,9 +74,7 @@ export class DataPlaneWorker {
       this.#drained = true;
       this.#post({ type: 'drained' });
     }
-    if (this.#outbox.length === 0) return;
-    this.settings.port.postMessage(this.#outbox);
-    this.#outbox = [];
+    this.#outbox.turnEnd();
   }
 
   #report(error: Error): void {
@@ -134,6 +134,10 @@ export class DataPlaneWorker {
         return;
       case 'evictTunnels': {
         this.#evictTunnels(message.dials);
+        return;
+      }
+      case 'report': {
+        this.#post({ type: 'reported', reportId: message.reportId });
         return;
       }
       case 'drain': {

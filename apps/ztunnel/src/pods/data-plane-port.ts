@@ -6,4 +6,6 @@ export interface DataPlanePort {
   send(message: ToWorker, workerIndex?: number): void;
   /** One per worker; see `ConnectionOpened.counterSlot`. */
   readonly counters: readonly Float64Array[];
+  /** Everything that workers had to say is heard; bounded. */
+  settle(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { ConnectionClosed, ConnectionOpened, FromWorker } from '../dataplane/messages.js';
 import { identityOf, type Workload } from '../state/workload.js';
+import type { LineLog } from './line-log.js';
 import type { Traffic } from './traffic-labels.js';
 
 export interface AccessLogger {
@@ -16,85 +17,101 @@ export interface LoggedConnection {
   readonly authority: string | null;
 }
 
-type Fields = Record<string, string | number>;
+/** Fields that all connections between the same two share, rendered. */
+interface Shared {
+  /** What is said of the source, and of the destination, without addresses and identity. */
+  readonly source: string;
+  readonly destination: string;
+}
 
 /** One line per connection at its end, and one per refusal; absent values are left out. Field names are Istio's, plus `why`. */
 export class AccessLog {
-  constructor(private readonly log: AccessLogger) {}
+  readonly #shared = new WeakMap<Traffic, Shared>();
+
+  constructor(private readonly log: LineLog) {}
 
   opened(connection: LoggedConnection): void {
-    this.log.debug(connectionFields(connection), 'connection opened');
+    if (this.log.enabled('debug')) this.log.line('debug', this.#connectionFields(connection), 'connection opened');
   }
 
   closed(connection: LoggedConnection, closed: ConnectionClosed): void {
+    const level = closed.error === undefined ? 'info' : 'error';
+    if (!this.log.enabled(level)) return;
     const outbound = connection.opened.direction === 'outbound';
     // Counted from this proxy's view: outbound sends what it received from the client.
     const [sent, received] = outbound
       ? [closed.receivedBytes, closed.sentBytes]
       : [closed.sentBytes, closed.receivedBytes];
-    const fields = {
-      ...connectionFields(connection),
-      bytes_sent: sent,
-      bytes_recv: received,
-      duration: `${Math.round(closed.durationMs)}ms`,
-      ...(closed.error === undefined ? {} : { error: closed.error }),
-      why: closed.why,
-    };
-    if (closed.error === undefined) this.log.info(fields, 'connection complete');
-    else this.log.error(fields, 'connection complete');
+    const fields =
+      this.#connectionFields(connection) +
+      this.log.field('bytes_sent', sent) +
+      this.log.field('bytes_recv', received) +
+      this.log.field('duration', `${Math.round(closed.durationMs)}ms`) +
+      this.log.field('error', closed.error ?? '') +
+      this.log.field('why', closed.why);
+    this.log.line(level, fields, 'connection complete');
   }
 
   refused(failure: Extract<FromWorker, { type: 'connectionFailed' }>, traffic: Traffic): void {
+    if (!this.log.enabled('warn')) return;
     const { direction, source, destination, peerIdentity, reason, flag } = failure;
     const expected = traffic.destination === null ? '' : identityOf(traffic.destination);
     const inbound = direction === 'inbound';
-    this.log.warn(
-      present({
-        'src.addr': source,
-        ...sideFields('src', traffic.source, traffic.sourceBaggage?.workloadName),
-        'src.identity': (inbound ? peerIdentity : traffic.sourcePrincipal) ?? '',
-        'dst.addr': destination,
-        'dst.service': traffic.service?.hostname ?? '',
-        ...sideFields('dst', traffic.destination),
-        'dst.identity': inbound ? expected : traffic.mutualTls ? (peerIdentity ?? expected) : '',
-        direction,
-        error: reason,
-        why: flag === 'DENY' ? 'policy' : flag === 'none' ? 'refused' : flag.toLowerCase(),
-      }),
-      'connection failed',
+    const shared = this.#sharedFields(traffic);
+    const field = this.log.field.bind(this.log);
+    const fields =
+      field('src.addr', source) +
+      shared.source +
+      field('src.identity', (inbound ? peerIdentity : traffic.sourcePrincipal) ?? '') +
+      field('dst.addr', destination) +
+      shared.destination +
+      field('dst.identity', inbound ? expected : traffic.mutualTls ? (peerIdentity ?? expected) : '') +
+      field('direction', direction) +
+      field('error', reason) +
+      field('why', flag === 'DENY' ? 'policy' : flag === 'none' ? 'refused' : flag.toLowerCase());
+    this.log.line('warn', fields, 'connection failed');
+  }
+
+  #connectionFields({ opened, traffic, authority }: LoggedConnection): string {
+    const mutual = traffic.mutualTls;
+    const shared = this.#sharedFields(traffic);
+    const field = this.log.field.bind(this.log);
+    return (
+      field('src.addr', opened.source) +
+      shared.source +
+      field('src.identity', mutual ? (traffic.sourcePrincipal ?? '') : '') +
+      field('dst.addr', opened.direction === 'inbound' ? opened.destination : opened.actualDestination) +
+      field('dst.hbone_addr', opened.transport === 'hbone' ? (authority ?? '') : '') +
+      shared.destination +
+      field('dst.identity', mutual ? destinationIdentity({ opened, traffic }) : '') +
+      field('direction', opened.direction)
     );
   }
-}
 
-function connectionFields({ opened, traffic, authority }: LoggedConnection): Fields {
-  const mutual = traffic.mutualTls;
-  return present({
-    'src.addr': opened.source,
-    ...sideFields('src', traffic.source, traffic.sourceBaggage?.workloadName),
-    'src.identity': mutual ? (traffic.sourcePrincipal ?? '') : '',
-    'dst.addr': opened.direction === 'inbound' ? opened.destination : opened.actualDestination,
-    'dst.hbone_addr': opened.transport === 'hbone' ? (authority ?? '') : '',
-    'dst.service': traffic.service?.hostname ?? '',
-    ...sideFields('dst', traffic.destination),
-    'dst.identity': mutual ? destinationIdentity({ opened, traffic }) : '',
-    direction: opened.direction,
-  });
+  #sharedFields(traffic: Traffic): Shared {
+    let shared = this.#shared.get(traffic);
+    if (shared === undefined) {
+      const service = this.log.field('dst.service', traffic.service?.hostname ?? '');
+      shared = {
+        source: this.#sideFields('src', traffic.source, traffic.sourceBaggage?.workloadName),
+        destination: service + this.#sideFields('dst', traffic.destination),
+      };
+      this.#shared.set(traffic, shared);
+    }
+    return shared;
+  }
+
+  #sideFields(side: 'src' | 'dst', workload: Workload | null, fallbackName = ''): string {
+    if (workload === null) return this.log.field(`${side}.workload`, fallbackName);
+    return (
+      this.log.field(`${side}.workload`, workload.name === '' ? workload.canonicalName : workload.name) +
+      this.log.field(`${side}.namespace`, workload.namespace) +
+      this.log.field(`${side}.cluster`, workload.clusterId)
+    );
+  }
 }
 
 function destinationIdentity({ opened, traffic }: Pick<LoggedConnection, 'opened' | 'traffic'>): string {
   if (opened.direction === 'outbound' && opened.peerIdentity !== null) return opened.peerIdentity;
   return traffic.destination === null ? '' : identityOf(traffic.destination);
-}
-
-function sideFields(side: 'src' | 'dst', workload: Workload | null, fallbackName = ''): Fields {
-  if (workload === null) return { [`${side}.workload`]: fallbackName };
-  return {
-    [`${side}.workload`]: workload.name === '' ? workload.canonicalName : workload.name,
-    [`${side}.namespace`]: workload.namespace,
-    [`${side}.cluster`]: workload.clusterId,
-  };
-}
-
-function present(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ''));
 }

@@ -10,7 +10,8 @@ export function textLogLine(json: string): string {
   return rest === '' ? `${head}\n` : `${head}\t${rest}\n`;
 }
 
-function textValue(value: unknown): string {
+/** As it stands in a text line: quoted if it needs it. */
+export function textValue(value: unknown): string {
   if (typeof value === 'string' && PLAIN.test(value)) return value;
   return JSON.stringify(value);
 }

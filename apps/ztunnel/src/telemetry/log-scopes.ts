@@ -1,13 +1,15 @@
 import { ok, type Result } from '@weft/result';
-import type { ConfigProblem, Logger } from '@weft/runtime';
+import type { ConfigProblem, Logger, LogLevel } from '@weft/runtime';
 import pino from 'pino';
+import { GatheredOutput } from './gathered-output.js';
+import { LineLog } from './line-log.js';
 import { formatLogFilter, parseLogFilter, type LogFilter } from './log-filter.js';
 import { textLogLine } from './log-line.js';
 
 export interface LogScopesOptions {
   readonly format: 'text' | 'json';
   readonly filter: LogFilter;
-  /** Takes whole lines. */
+  /** Takes whole lines, one by one. Default: the standard output, where lines of a `LineLog` are gathered. */
   readonly write?: (line: string) => void;
 }
 
@@ -15,11 +17,15 @@ export interface LogScopesOptions {
 export class LogScopes {
   readonly #loggers = new Map<string, Logger>();
   #filter: LogFilter;
+  readonly #lineLogs = new Map<string, LineLog>();
   readonly #stream: { write(line: string): void };
+  readonly #writeSoon: (line: string) => void;
 
   constructor(private readonly options: LogScopesOptions) {
     this.#filter = options.filter;
-    const write = options.write ?? stdout();
+    const gathered = options.write === undefined ? stdout() : null;
+    const write = options.write ?? ((line: string) => gathered?.now(line));
+    this.#writeSoon = options.write ?? ((line) => gathered?.soon(line));
     this.#stream = { write: options.format === 'json' ? write : (line) => write(textLogLine(line)) };
   }
 
@@ -37,6 +43,17 @@ export class LogScopes {
       this.#loggers.set(name, logger);
     }
     return logger;
+  }
+
+  /** For a scope with very many lines. */
+  lines(name: string): LineLog {
+    let log = this.#lineLogs.get(name);
+    if (log === undefined) {
+      log = new LineLog(name, this.options.format, this.#writeSoon, rank);
+      log.level = this.#levelOf(name);
+      this.#lineLogs.set(name, log);
+    }
+    return log;
   }
 
   get filter(): string {
@@ -58,22 +75,29 @@ export class LogScopes {
   #apply(filter: LogFilter): void {
     this.#filter = filter;
     for (const [name, logger] of this.#loggers) logger.level = this.#levelOf(name);
+    for (const [name, log] of this.#lineLogs) log.level = this.#levelOf(name);
   }
 
-  #levelOf(name: string): string {
+  #levelOf(name: string): LogLevel {
     return this.#filter.scopes.get(name) ?? this.#filter.level;
   }
 }
 
+function rank(level: LogLevel): number {
+  return pino.levels.values[level] ?? Infinity;
+}
+
 /** Synchronous, so that the last line before a crash is not lost; a full disk drops lines and stops nothing. */
-function stdout(): (line: string) => void {
+function stdout(): GatheredOutput {
   const destination = pino.destination({ fd: 1, sync: true });
   destination.on('error', () => undefined);
-  return (line) => {
+  const output = new GatheredOutput((text) => {
     try {
-      destination.write(line);
+      destination.write(text);
     } catch {
       // As above: a log must never stop the data path.
     }
-  };
+  });
+  process.on('exit', () => output.flush());
+  return output;
 }

@@ -68,3 +68,48 @@ describe('LogScopes', () => {
     expect(logs.add('nonsense').ok).toBe(false);
   });
 });
+
+describe('LineLog', () => {
+  const fields = fc.dictionary(fc.stringMatching(/^[a-z][a-z.]{0,8}$/), fc.oneof(fc.string(), fc.integer()));
+
+  function bothLogs(format: 'text' | 'json', values: Record<string, string | number>): readonly [string, string] {
+    const lines: string[] = [];
+    const logs = new LogScopes({ format, filter: { level: 'info', scopes: new Map() }, write: (it) => lines.push(it) });
+    const log = logs.lines('access');
+    logs.scope('access').info(values, 'connection complete');
+    const rendered = Object.entries(values).map(([key, value]) => log.field(key, value));
+    log.line('info', rendered.join(''), 'connection complete');
+    const timeless = (line = '') => line.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/, 'TIME');
+    return [timeless(lines[0]), timeless(lines[1])];
+  }
+
+  it.each(['text', 'json'] as const)(
+    'writes the same %s lines as the other scopes, whatever a peer sends',
+    (format) => {
+      const reserved = new Set(['level', 'time', 'scope', 'message', '']);
+      fc.assert(
+        fc.property(fields, (all) => {
+          const values = Object.fromEntries(Object.entries(all).filter(([key, it]) => !reserved.has(key) && it !== ''));
+          const [other, own] = bothLogs(format, values);
+          expect(format === 'json' ? (JSON.parse(own) as unknown) : own).toEqual(
+            format === 'json' ? JSON.parse(other) : other,
+          );
+        }),
+      );
+    },
+  );
+
+  it('leaves empty fields out, and follows the level of its scope', () => {
+    const lines: string[] = [];
+    const filter = { level: 'warn' as const, scopes: new Map() };
+    const logs = new LogScopes({ format: 'json', filter, write: (line) => lines.push(line) });
+    const log = logs.lines('access');
+    expect(log.field('a', '')).toBe('');
+    log.line('info', log.field('a', 'b'), 'quiet');
+    expect(logs.add('access=info').ok).toBe(true);
+    log.line('info', log.field('a', 'b'), 'loud');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      { level: 'info', time: expect.any(String) as string, scope: 'access', a: 'b', message: 'loud' },
+    ]);
+  });
+});

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { FailureFlag } from '../dataplane/messages.js';
-import { TRAFFIC_LABELS, trafficLabels, type Traffic } from './traffic-labels.js';
+import { TRAFFIC_LABELS, trafficLabels, type Traffic, type TrafficLabels } from './traffic-labels.js';
 
 type TrafficCounter = Counter<(typeof TRAFFIC_LABELS)[number]>;
 
@@ -10,14 +10,47 @@ export interface ByteCounters {
   sent(bytes: number): void;
 }
 
-/** Istio's TCP metrics. `received` is from the client to the server on both reporters, as Istio counts it. */
+/** What was counted for one set of labels and is not in the registry yet. */
+class Pending implements ByteCounters {
+  opened = 0;
+  closed = 0;
+  failed = 0;
+  receivedBytes = 0;
+  sentBytes = 0;
+
+  constructor(
+    readonly labels: TrafficLabels,
+    private readonly touched: (pending: Pending) => void,
+  ) {}
+
+  received(bytes: number): void {
+    this.receivedBytes += bytes;
+    this.touched(this);
+  }
+
+  sent(bytes: number): void {
+    this.sentBytes += bytes;
+    this.touched(this);
+  }
+}
+
+/** More than this waits only where nobody scrapes. */
+const MOST_PENDING = 10_000;
+
+/**
+ * Istio's TCP metrics. `received` is from the client to the server on both reporters, as Istio counts it. A connection
+ * only adds to plain numbers, found by its `Traffic` object (callers keep and share those); the registry, which hashes 28
+ * labels for each step, is brought up to date by each scrape.
+ */
 export class TrafficMetrics {
   readonly #opened: TrafficCounter;
   readonly #closed: TrafficCounter;
   readonly #failed: TrafficCounter;
   readonly #received: TrafficCounter;
   readonly #sent: TrafficCounter;
-  readonly #sockets: Gauge<'reporter'>;
+  readonly #open = { source: 0, destination: 0 };
+  readonly #byTraffic = new WeakMap<Traffic, Map<FailureFlag, Pending>>();
+  readonly #touched = new Set<Pending>();
 
   /** `beforeScrape` runs at every scrape, so that byte counters of open connections are up to date. */
   constructor(registry: Registry, beforeScrape: () => void) {
@@ -29,40 +62,75 @@ export class TrafficMetrics {
         registers: [registry],
         ...(collect === undefined ? {} : { collect }),
       });
-    this.#opened = counter('istio_tcp_connections_opened_total', 'Connections opened', beforeScrape);
+    // The first of them to be collected: what it does is done for all.
+    this.#opened = counter('istio_tcp_connections_opened_total', 'Connections opened', () => {
+      beforeScrape();
+      this.#settle();
+    });
     this.#closed = counter('istio_tcp_connections_closed_total', 'Connections closed');
     this.#failed = counter('istio_tcp_connections_failed_total', 'Connections that ended with an error (unstable)');
     this.#received = counter('istio_tcp_received_bytes_total', 'Bytes from client to server');
     this.#sent = counter('istio_tcp_sent_bytes_total', 'Bytes from server to client');
-    this.#sockets = new Gauge({
+    const open = this.#open;
+    new Gauge({
       name: 'istio_tcp_sockets_open',
       help: 'Connections open now (unstable)',
       labelNames: ['reporter'],
       registers: [registry],
+      collect() {
+        for (const [reporter, count] of Object.entries(open)) this.set({ reporter }, count);
+      },
     });
   }
 
   opened(traffic: Traffic): ByteCounters {
-    const labels = trafficLabels(traffic, 'none');
-    this.#opened.inc(labels);
-    this.#sockets.inc({ reporter: traffic.reporter });
-    const received = this.#received.labels(labels);
-    const sent = this.#sent.labels(labels);
-    return { received: (bytes) => received.inc(bytes), sent: (bytes) => sent.inc(bytes) };
+    const pending = this.#pending(traffic, 'none');
+    pending.opened++;
+    this.#open[traffic.reporter]++;
+    return pending;
   }
 
   closed(traffic: Traffic, flag: FailureFlag): void {
-    const labels = trafficLabels(traffic, flag);
-    this.#closed.inc(labels);
-    this.#sockets.dec({ reporter: traffic.reporter });
-    if (flag !== 'none') this.#failed.inc(labels);
+    this.#ended(traffic, flag);
+    this.#open[traffic.reporter]--;
   }
 
   /** Opened, failed and closed in one: it never carried a byte. */
   refused(traffic: Traffic, flag: FailureFlag): void {
-    const labels = trafficLabels(traffic, flag);
-    this.#opened.inc(trafficLabels(traffic, 'none'));
-    this.#closed.inc(labels);
-    if (flag !== 'none') this.#failed.inc(labels);
+    this.#pending(traffic, 'none').opened++;
+    this.#ended(traffic, flag);
+  }
+
+  #ended(traffic: Traffic, flag: FailureFlag): void {
+    const pending = this.#pending(traffic, flag);
+    pending.closed++;
+    if (flag !== 'none') pending.failed++;
+  }
+
+  #pending(traffic: Traffic, flag: FailureFlag): Pending {
+    let byFlag = this.#byTraffic.get(traffic);
+    if (byFlag === undefined) this.#byTraffic.set(traffic, (byFlag = new Map<FailureFlag, Pending>()));
+    let pending = byFlag.get(flag);
+    if (pending === undefined) {
+      pending = new Pending(trafficLabels(traffic, flag), (touched) => this.#touched.add(touched));
+      byFlag.set(flag, pending);
+    }
+    this.#touched.add(pending);
+    if (this.#touched.size > MOST_PENDING) this.#settle();
+    return pending;
+  }
+
+  /** A series that was never counted up does not appear. */
+  #settle(): void {
+    for (const pending of this.#touched) {
+      const { labels, opened, closed, failed, receivedBytes, sentBytes } = pending;
+      if (opened > 0) this.#opened.inc(labels, opened);
+      if (closed > 0) this.#closed.inc(labels, closed);
+      if (failed > 0) this.#failed.inc(labels, failed);
+      if (receivedBytes > 0) this.#received.inc(labels, receivedBytes);
+      if (sentBytes > 0) this.#sent.inc(labels, sentBytes);
+      pending.opened = pending.closed = pending.failed = pending.receivedBytes = pending.sentBytes = 0;
+    }
+    this.#touched.clear();
   }
 }

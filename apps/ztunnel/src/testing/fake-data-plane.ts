@@ -26,6 +26,10 @@ export class FakeDataPlane implements DataPlanePort, Service {
     return this.sent.filter((message): message is Extract<ToWorker, { type: T }> => message.type === type);
   }
 
+  settle(): Promise<void> {
+    return Promise.resolve();
+  }
+
   start(): Promise<void> {
     return Promise.resolve();
   }

@@ -43,7 +43,7 @@ export class SlowPathRig {
       dataPlane,
       connections,
       log: logs.scope('proxy'),
-      accessLog: new AccessLog(logs.scope('access')),
+      accessLog: new AccessLog(logs.lines('access')),
       metrics: this.metrics,
       settings: { nodeName: 'n1', network: '', preserveSource: true, responseBaggage: true, logPolicyDecisions: false },
     });
