@@ -35,7 +35,12 @@ function namespaceOf(pid: string): string {
 function processesIn(namespaces: ReadonlySet<string>): readonly string[] {
   return readdirSync('/proc').filter((pid) => {
     try {
-      return /^\d+$/.test(pid) && namespaces.has(namespaceOf(pid));
+      // A zombie has ended; whoever adopted it has yet to collect it.
+      return (
+        /^\d+$/.test(pid) &&
+        namespaces.has(namespaceOf(pid)) &&
+        !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+      );
     } catch {
       return false;
     }
@@ -51,13 +56,15 @@ describe('the launcher', () => {
       { ...process.env, HOME: home },
     );
   const state = join(home, '.weft', NAME);
-  const hostNetwork = (): string =>
+  /** Lines about the network and mounts of this machine that a cluster could have left. */
+  const hostNetwork = (): readonly string[] =>
     ['ip -o link', 'ip netns list', 'ip rule', 'ip route', 'iptables-save -t nat | grep -v "^#\\|^:"', 'mount']
       .map((command) =>
         execFileSync('sh', ['-c', `${command} || true`], { encoding: 'utf8' }).replace(/(qlen|group) \S+/g, ''),
       )
-      .join('\n');
-  let before: string;
+      .flatMap((text) => text.split('\n'))
+      .filter((line) => /weft0|cni0|node-?\d|10\.244\.|10\.96\.|172\.30\.|weft-e2e/.test(line));
+  let before: readonly string[];
 
   beforeAll(() => {
     before = hostNetwork();
@@ -71,7 +78,7 @@ describe('the launcher', () => {
     expect(processesOf(home)).toEqual([]);
     expect(processesIn(namespaces)).toEqual([]);
     expect(existsSync(state)).toBe(false);
-    expect(hostNetwork()).toBe(before);
+    expect(hostNetwork().filter((line) => !before.includes(line))).toEqual([]);
   };
   /** Every pid namespace below the cluster's first process, its own included. */
   const clusterNamespaces = (): ReadonlySet<string> => {
@@ -121,8 +128,9 @@ describe('the launcher', () => {
 
   it('a second up finds the cluster and takes less than 5 s', async () => {
     const startMs = performance.now();
-    const { code, stdout } = await weft('up', '--once', '--json');
+    const { code, stdout, stderr } = await weft('up', '--once', '--json');
     expect(code).toBe(0);
+    expect(stderr).not.toContain('building'); // nothing changed between the two
     expect((JSON.parse(stdout) as Shown).nodes).toHaveLength(2);
     expect(performance.now() - startMs).toBeLessThan(5000);
   });
