@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { SeqPacketServer } from '@weft/linux';
+import * as dnsPacket from 'dns-packet';
+import { parseSocketAddress } from '@weft/ip';
+import { closeDescriptor, duplicateDescriptor, inNetns, SeqPacketServer, UdpSocket } from '@weft/linux';
 import { startAll } from '@weft/runtime';
 import { FakeClock, until } from '@weft/testing-fixtures';
 import { ADDRESS_TYPE_URL as ADDRESS, AUTHORIZATION_TYPE_URL as POLICY } from '@weft/xds';
@@ -16,6 +18,7 @@ import { FakeAgent, zdsRequest } from './testing/fake-agent.js';
 import { FakeCa } from './testing/fake-ca.js';
 import { FakeDataPlane } from './testing/fake-data-plane.js';
 import { memberOf, serviceMessage, workloadMessage, type WorkloadFields } from './testing/mesh-fixtures.js';
+import { PodNamespace } from './testing/pod-namespace.js';
 
 const HOUR = 3_600_000;
 const disposers: (() => Promise<void> | void)[] = [];
@@ -169,6 +172,38 @@ describe('a ztunnel', () => {
     expect((await get('readinessServer', '/healthz/ready', 'POST')).status).toBe(405);
     agents[0]!.connection.close();
     await until(async () => (await get('readinessServer', '/healthz/ready')).status === 500, 'a lost agent shows');
+  });
+
+  it('with DNS capture serves only pods whose DNS it can serve, from what the control plane sends', async () => {
+    const { ads, agents, get } = await start({ ISTIO_META_DNS_CAPTURE: 'true' });
+    const pods = PodNamespace.pair(`wda${process.pid}`);
+    disposers.push(() => pods.forEach((it) => it.remove()));
+    await ads.until(() => ads.streams[0]?.requests.length === 2);
+    ads.streams[0]!.send(ADDRESS, [serviceB]);
+    ads.streams[0]!.send(POLICY, []);
+    await until(() => (agents[0]?.received.length ?? 0) > 0, 'ztunnel connects to the agent');
+    expect(await agents[0]!.ask(zdsRequest.add('no-namespace'))).toMatch(/cannot serve pod shop\/a: DNS: setns/);
+    const fd = duplicateDescriptor(pods[0].fd);
+    expect(await agents[0]!.addPod('u1', 'a', fd)).toBe('');
+    closeDescriptor(fd);
+    const answers: dnsPacket.DecodedPacket[] = [];
+    const socket = inNetns(pods[0].fd, () =>
+      UdpSocket.open(
+        4,
+        { connect: parseSocketAddress('127.0.0.1:15053')! },
+        { message: (bytes) => answers.push(dnsPacket.decode(bytes)), failed: () => undefined },
+      ),
+    );
+    disposers.push(() => socket.close());
+    socket.send(dnsPacket.encode({ type: 'query', id: 1, questions: [{ type: 'A', name: 'b' }] }));
+    // Who asks is known only now.
+    ads.streams[0]!.send(ADDRESS, [pod('a', pods[0].address)]);
+    await until(() => answers.length === 1, 'the pod is answered');
+    expect(answers[0]?.answers).toMatchObject([{ name: 'b', data: '10.96.0.1' }]);
+    expect((await get('metrics', '/metrics')).text).toContain(
+      'istio_dns_requests_total{request_query_type="A",request_protocol="udp",source_canonical_service="a",',
+    );
+    expect((await get('readinessServer', '/healthz/ready')).text).not.toContain('DNS');
   });
 
   it('asks the CA in the name of the pods of its node, with the token of its file', async () => {

@@ -13,7 +13,7 @@ import { until } from '@weft/testing-fixtures';
 import { Registry } from 'prom-client';
 import { MeshState } from '../state/mesh-state.js';
 import { LogScopes } from '../telemetry/log-scopes.js';
-import { bytes, service, workload } from '../testing/mesh-fixtures.js';
+import { bytes, memberOf, service, workload } from '../testing/mesh-fixtures.js';
 import { PodNamespace } from '../testing/pod-namespace.js';
 import { createDnsProxy } from './create-dns-proxy.js';
 import type { DnsProxy } from './dns-proxy.js';
@@ -180,6 +180,12 @@ async function ask(family: 4 | 6, transport: Transport, name: string, type: dnsP
   return { answer: dnsPacket.decode(answer), bytes: answer, direct: upstreamAnswer(message, transport) };
 }
 
+async function requestsOverTcp(): Promise<number> {
+  const metric = await registry.getSingleMetric('istio_dns_requests_total')!.get();
+  const tcp = metric.values.filter(({ labels }) => labels['request_protocol'] === 'tcp');
+  return tcp.reduce((sum, { value }) => sum + value, 0);
+}
+
 const data = (packet: dnsPacket.DecodedPacket) => packet.answers?.map((it) => ('data' in it ? it.data : null));
 
 describe.each([4, 6] as const)('a captured pod asks a nameserver over IPv%i', (family) => {
@@ -254,6 +260,26 @@ describe('a captured pod', () => {
     expect(answers.map(({ id, questions }) => `${id} ${questions![0]!.name}`).sort()).toEqual(
       names.map((name, id) => `${id} ${name}`),
     );
+  });
+
+  it('a client that asks for more than it reads is cut off', async () => {
+    state.upsertService(service('big', null));
+    for (let i = 0; i < 3000; i++)
+      state.upsertWorkload(workload(`big-${i}`, `10.1.${i >> 8}.${i & 255}`, { services: memberOf('big') }));
+    const socket = pods[0].connect(SERVERS[4]);
+    socket.on('error', () => undefined);
+    socket.on('end', () => socket.destroy());
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const query = frame(dnsPacket.encode({ type: 'query', id: 1, questions: [{ type: 'A', name: 'big.shop' }] }));
+    const count = 1000;
+    const before = await requestsOverTcp();
+    socket.write(Buffer.concat(new Array<Buffer>(count).fill(query)));
+    await until(async () => (await requestsOverTcp()) > before, 'the queries arrive');
+    let received = 0;
+    socket.on('data', (it: Buffer) => (received += it.length));
+    await closed;
+    expect(received).toBeLessThan((count * 3000 * 16) / 2);
+    expect((await requestsOverTcp()) - before).toBeLessThan(count / 2);
   });
 
   it('two hundred queries at once', async () => {

@@ -21,6 +21,7 @@ export type DnsTransport = 'udp' | 'tcp';
 
 const TTL_SECONDS = 30;
 const PLAIN_UDP_BYTES = 512;
+const MAX_UDP_BYTES = 65_507;
 const MAX_MESSAGE_BYTES = 65_535;
 const OPT_BYTES = 11;
 const RESPONSE = 0x80;
@@ -65,7 +66,8 @@ export function encodeRefusal(message: Buffer, rcode: number): Buffer {
 
 /** What the client takes over UDP: 512 bytes, or what it says if that is more. */
 function limitOf({ edns }: DnsQuery, transport: DnsTransport): number {
-  return transport === 'tcp' ? MAX_MESSAGE_BYTES : Math.max(PLAIN_UDP_BYTES, edns?.payloadBytes ?? 0);
+  if (transport === 'tcp') return MAX_MESSAGE_BYTES;
+  return Math.min(MAX_UDP_BYTES, Math.max(PLAIN_UDP_BYTES, edns?.payloadBytes ?? 0));
 }
 
 function headOf({ message, questionEnd, recursionDesired, edns }: DnsQuery, rcode: number): Buffer {

@@ -16,6 +16,8 @@ export interface PodDnsListenersOptions {
 
 const MAX_CONNECTIONS = 128;
 const TCP_IDLE_MS = 5000;
+/** Answers that a client asked for and does not read. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
 const BACKLOG = 128;
 const V4 = parseIp('127.0.0.1')!;
 const V6 = parseIp('::1')!;
@@ -92,7 +94,10 @@ export class PodDnsListeners {
     return server;
   }
 
-  /** Any number of messages, each answered when its answer is there. A client that does not read is not read from. */
+  /**
+   * Any number of messages, each answered when its answer is there. A client that does not read is not read from, and is cut
+   * off when what it asked for in one go is too much to keep.
+   */
   #serve(connection: Socket): void {
     const framing = new MessageFraming();
     let [unanswered, ended] = [0, false];
@@ -109,10 +114,12 @@ export class PodDnsListeners {
       unanswered--;
       if (!connection.writable) return;
       if (!connection.write(frame(answer))) connection.pause();
+      if (connection.writableLength > MAX_UNREAD_BYTES) connection.destroy();
       if (ended && unanswered === 0) connection.end();
     };
     connection.on('data', (bytes) => {
       for (const message of framing.push(bytes)) {
+        if (connection.destroyed) return;
         unanswered++;
         this.options.onMessage(message, 'tcp', reply);
       }

@@ -1,5 +1,6 @@
 import { workload } from '../testing/mesh-fixtures.js';
 import { SlowPathRig } from '../testing/slow-path-rig.js';
+import { PodRegistry } from './pod-registry.js';
 
 const info = { name: 'a', namespace: 'shop', serviceAccount: 'a' };
 
@@ -70,6 +71,40 @@ describe('PodRegistry', () => {
     const answer = pods.add('u1', info, 10);
     await clock.advance(4000);
     expect(await answer).toBe('cannot serve pod shop/a: the data plane did not answer within 4 s');
+  });
+
+  it('listens for DNS before the data plane is asked, and serves no pod where it cannot', async () => {
+    const { state, clock, dataPlane, logs } = new SlowPathRig();
+    const calls: string[] = [];
+    let failure: string | null = 'bind 127.0.0.1 port 15053: EADDRINUSE';
+    const pods = new PodRegistry({
+      dataPlane,
+      state,
+      clock,
+      log: logs.scope('inpod'),
+      nodeName: 'n1',
+      trustDomain: 'cluster.local',
+      descriptors: { duplicate: (fd) => fd, close: () => undefined, identity: String },
+      onChanged: () => undefined,
+      dns: {
+        addPod: (uid, fd) => {
+          if (failure !== null) throw new Error(failure);
+          calls.push(`add ${uid} ${fd}`);
+        },
+        removePod: (uid) => calls.push(`remove ${uid}`),
+      },
+    });
+    dataPlane.say = (message) => (message.type === 'podAdded' ? pods.podAdded(message) : undefined);
+    const refusal = 'cannot serve pod shop/a: DNS: bind 127.0.0.1 port 15053: EADDRINUSE';
+    expect(await pods.add('u1', info, 10)).toBe(refusal);
+    expect(await pods.add('u1', info, 10)).toBe(refusal);
+    expect([pods.pending(), dataPlane.of('addPod')]).toEqual([['u1'], []]);
+    failure = null;
+    calls.length = 0;
+    await clock.advance(5000);
+    expect([calls, pods.get('u1')?.state]).toEqual([['add u1 10'], 'up']);
+    pods.remove('u1');
+    expect(calls).toEqual(['add u1 10', 'remove u1']);
   });
 
   it('forgets a removed pod, also one that is pending', async () => {
