@@ -18,8 +18,6 @@ export class ExecSpdy {
   readonly #missing: Set<string>;
   readonly #streams = new Map<string, SpdyStream>();
   readonly #session: SpdySession;
-  readonly #outputs: Promise<void>[] = [];
-  #complete = false;
   readonly #deadline: NodeJS.Timeout;
 
   constructor(
@@ -52,16 +50,27 @@ export class ExecSpdy {
     return (stream) => this.#use(type, stream);
   }
 
+  /**
+   * Nothing is sent before all streams are open: while kubectl waits for the answer to one, it reads none of the others, and
+   * output for them would keep the answer from being read.
+   */
   #use(type: string, stream: SpdyStream): void {
     this.#streams.set(type, stream);
-    if (type === 'stdin') this.#input(stream);
-    else if (type === 'resize') this.#sizes(stream);
-    else {
-      stream.resume();
-      if (type !== 'error') this.#outputs.push(pump(this.command[type as 'stdout' | 'stderr'], stream));
+    if (this.#missing.size > 0) return;
+    clearTimeout(this.#deadline);
+    const outputs: Promise<void>[] = [];
+    for (const [name, open] of this.#streams) {
+      if (name === 'stdin') this.#input(open);
+      else if (name === 'resize') this.#sizes(open);
+      else open.resume();
+      if (name === 'stdout' || name === 'stderr') outputs.push(pump(this.command[name], open));
     }
-    // Clients that know no terminal sizes never open the stream for them.
-    if (!this.#complete && [...this.#missing].every((missing) => missing === 'resize')) this.#awaitExit();
+    this.command.exit
+      .then(async (code) => {
+        await Promise.all(outputs);
+        this.#finish(exitStatus(code));
+      })
+      .catch((thrown: unknown) => this.#finish(internalError(toError(thrown).message).toStatus()));
   }
 
   #input(stream: SpdyStream): void {
@@ -86,17 +95,6 @@ export class ExecSpdy {
         if (size !== null) this.command.resize(size.columns, size.rows);
       }
     });
-  }
-
-  #awaitExit(): void {
-    this.#complete = true;
-    clearTimeout(this.#deadline);
-    this.command.exit
-      .then(async (code) => {
-        await Promise.all(this.#outputs);
-        this.#finish(exitStatus(code));
-      })
-      .catch((thrown: unknown) => this.#finish(internalError(toError(thrown).message).toStatus()));
   }
 
   #finish(status: object): void {

@@ -49,9 +49,6 @@ export interface KubeletConnector {
   exec(ref: ContainerRef, options: ExecOptions, signal: AbortSignal): Promise<ExecSession>;
   /** The container's own process; absent: attach is refused. */
   attach?(ref: ContainerRef, options: Omit<ExecOptions, 'command'>, signal: AbortSignal): Promise<ExecSession>;
-  /**
-   * A connection to a port of the pod, as from inside the pod. It ends its own side only when its `end` is called; the caller
-   * destroys it. Absent: port-forward is refused.
-   */
+  /** A connection to a port of the pod's own loopback; the caller destroys it. Absent: port-forward is refused. */
   portForward?(ref: PodRef, port: number, signal: AbortSignal): Promise<Duplex>;
 }
