@@ -111,6 +111,23 @@ describe('network', () => {
     await until(async () => (await byName()) === `server ${ip}`, 'the service name answers');
   });
 
+  it('port-forward ends at the loopback of the pod', async () => {
+    const env = { ...process.env, KUBECONFIG: cluster.kubeconfigPath };
+    const forward = spawn('kubectl', ['port-forward', 'pod/server', ':80'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [forward.stdout, forward.stderr])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    forward.on('error', (error) => (output += error.message));
+    try {
+      const port = (): string | undefined => /127\.0\.0\.1:(\d+)/.exec(output)?.[1];
+      await until(() => port() !== undefined, 'kubectl listens');
+      const answer = await fetch(`http://127.0.0.1:${port()!}/`, { signal: AbortSignal.timeout(10_000) });
+      expect(await answer.text()).toBe('server 127.0.0.1');
+    } finally {
+      forward.kill('SIGKILL');
+    }
+  });
+
   it('a pod has its own host name, hosts file and resolver', async () => {
     expect(await kubectl.exec('far', 'hostname')).toBe('far\n');
     expect(await kubectl.exec('far', 'cat', '/etc/resolv.conf')).toContain(

@@ -1,27 +1,32 @@
 import { spawn } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
-import { PassThrough, type Readable, type Writable } from 'node:stream';
+import { PassThrough, type Duplex, type Readable, type Writable } from 'node:stream';
 import type {
   ContainerRef,
   ExecOptions,
   ExecSession,
   KubeletConnector,
   LogOptions,
+  PodRef,
 } from '@weft/testing-kube-apiserver';
 import { renderLogLine, selectLines, type LogLine } from '../container/log-line.js';
 import type { ContainerLog } from '../container/container-log.js';
 import { MeshError } from '@weft/result';
+import { NodeDialer } from '../node/node-dialer.js';
 import { childrenOf, signalProcess } from '../process/process-table.js';
 import { exitCodeOf, runCommand } from '../process/run-command.js';
 import type { ContainerSupervisor } from './container-supervisor.js';
 import type { Kubelet } from './kubelet.js';
+import type { PodWorker } from './pod-worker.js';
+
+const DIAL_TIMEOUT_MS = 5_000;
 
 /** The container that a log or exec request names is not there, or does not run. */
 export class ContainerUnavailableError extends MeshError {
   readonly code = 'CLUSTER_NO_CONTAINER';
 }
 
-/** Logs and exec for the API server, over the kubelets of all nodes. */
+/** Logs, exec and port-forward for the API server, over the kubelets of all nodes. */
 export class KubeletGateway implements KubeletConnector {
   constructor(private readonly kubelets: () => readonly Kubelet[]) {}
 
@@ -49,13 +54,29 @@ export class KubeletGateway implements KubeletConnector {
     return Promise.resolve(session);
   }
 
-  #find({ namespace, pod, container }: ContainerRef): ContainerSupervisor {
+  /** To the pod's own loopback. */
+  async portForward(ref: PodRef, port: number): Promise<Duplex> {
+    const process = this.#worker(ref).runningProcess;
+    if (process === null) throw new ContainerUnavailableError(`no container of pod "${ref.pod}" is running`);
+    const dialer = new NodeDialer(`/proc/${process.initPid}/ns/net`);
+    try {
+      return await dialer.connect('127.0.0.1', port, DIAL_TIMEOUT_MS);
+    } finally {
+      dialer.close();
+    }
+  }
+
+  #find(ref: ContainerRef): ContainerSupervisor {
+    const found = this.#worker(ref).container(ref.container);
+    if (found === undefined)
+      throw new ContainerUnavailableError(`container "${ref.container}" is not in pod "${ref.pod}"`);
+    return found;
+  }
+
+  #worker({ namespace, pod }: PodRef): PodWorker {
     for (const kubelet of this.kubelets()) {
       const worker = kubelet.worker(namespace, pod);
-      if (worker === undefined) continue;
-      const found = worker.container(container);
-      if (found === undefined) throw new ContainerUnavailableError(`container "${container}" is not in pod "${pod}"`);
-      return found;
+      if (worker !== undefined) return worker;
     }
     throw new ContainerUnavailableError(`pod "${namespace}/${pod}" does not run on any node`);
   }

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PODS, type Pod } from '@weft/kube';
 import { Backoff, toError } from '@weft/result';
+import type { ContainerProcess } from '../container/container-process.js';
 import type { Sandbox } from '../node/sandbox.js';
 import { pause } from '../process/wait.js';
 import { planContainer } from './container-plan.js';
@@ -63,6 +64,12 @@ export class PodWorker {
   container(name: string): ContainerSupervisor | undefined {
     if (name === '' && this.#main.length === 1) return this.#main[0];
     return [...this.#main, ...this.#init].find(({ container }) => container.name === name);
+  }
+
+  /** Of any container that runs now; all of them share the pod's network. Null: none does. */
+  get runningProcess(): ContainerProcess | null {
+    for (const { process } of [...this.#main, ...this.#init]) if (process !== null) return process;
+    return null;
   }
 
   /** Begins the pod's life. Call once. */
