@@ -1,7 +1,7 @@
 import type { HboneStream } from '@weft/hbone';
 import type { SocketAddress } from '@weft/ip';
 import type { Memory } from '@weft/linux';
-import { parseSpiffeId, uriSansOfCertificate } from '@weft/spiffe';
+import { parseSpiffeId, uriSansOfCertificate } from '@weft/spiffe/identity';
 import type { TlsContext } from '@weft/tls';
 import type { Dial, DialOutcome } from './dial.js';
 import type { EventLoop } from './event-loop.js';

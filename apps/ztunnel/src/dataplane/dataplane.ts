@@ -47,6 +47,11 @@ const RESTART_MS = 200;
 const IDS_PER_LIFE = 2 ** 32;
 const STOP_MS = 2000;
 const SETTLE_MS = 200;
+/**
+ * A worker keeps little (connections, cached answers) and throws much away: more than this for the young would only be
+ * touched, not used. Out of the old, the thread ends and is started again.
+ */
+const HEAP = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 512 } as const;
 /** The kernel's own default for the highest limit (`fs.nr_open`). */
 const MOST_DESCRIPTORS = 1 << 20;
 
@@ -186,7 +191,12 @@ export class DataPlane implements Service {
       limits: this.#limits,
     };
     const entry = this.options.entry ?? join(__dirname, 'data-plane.cjs');
-    const thread = new Worker(entry, { workerData, transferList: [port2], name: `data-plane-${index}` });
+    const thread = new Worker(entry, {
+      workerData,
+      transferList: [port2],
+      name: `data-plane-${index}`,
+      resourceLimits: HEAP,
+    });
     const exited = new Promise<void>((resolve) => {
       thread.once('exit', () => resolve());
     });

@@ -1,6 +1,6 @@
 import type { HboneRequest, HboneStream } from '@weft/hbone';
 import { formatSocketAddress, parseSocketAddress } from '@weft/ip';
-import { parseSpiffeId, uriSansOfCertificate } from '@weft/spiffe';
+import { parseSpiffeId, uriSansOfCertificate } from '@weft/spiffe/identity';
 import type { TlsContext } from '@weft/tls';
 import { InboundStream } from './inbound-stream.js';
 import type { Accepted } from './listener.js';
