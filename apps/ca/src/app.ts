@@ -1,15 +1,16 @@
-import { NAMESPACES, PODS, type KubeClient } from '@weft/kube';
+import { randomUUID } from 'node:crypto';
+import { LeaderElector, NAMESPACES, PODS, type KubeClient, type KubeObject } from '@weft/kube';
 import type { Clock } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
-import type { CertificateAuthority } from '@weft/spiffe';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { AuthorityHolder } from './authority-holder.js';
 import { CaMetrics } from './ca-metrics.js';
 import { CertificateService } from './certificate-service.js';
 import type { CaConfig } from './config.js';
 import { GrpcServer } from './grpc-server.js';
 import { NodeAuthorizer } from './node-authorizer.js';
 import { RootDistributor } from './root-distributor.js';
-import { loadOrCreateRoot } from './root-store.js';
+import { SignerChoice } from './signer-choice.js';
 
 export interface CaApp {
   readonly services: readonly Service[];
@@ -30,25 +31,48 @@ export function createCaApp(
   const namespaces = kube.informer(NAMESPACES);
   const nodes = new NodeAuthorizer(pods, config.trustedNodeAccounts);
 
-  let authority: CertificateAuthority | null = null;
-  const current = (): CertificateAuthority => {
-    if (authority === null) throw new TypeError('the root is loaded before anything is served');
-    return authority;
+  const event = kube.event.bind(kube);
+  const holder = new AuthorityHolder({ log, metrics, event });
+  const distributor: RootDistributor = new RootDistributor({
+    kube,
+    namespaces,
+    rootsPem: () => signer.rootsPem(),
+    log,
+  });
+  const elector = new LeaderElector({
+    kube,
+    namespace: config.namespace,
+    name: 'weft-ca-leader',
+    identity: `${config.podName}_${randomUUID()}`,
+    lead: (signal) => {
+      distributor.lead(true);
+      signal.addEventListener('abort', () => distributor.lead(false), { once: true });
+    },
+    log,
+  });
+  const rotation = {
+    isLeader: () => elector.isLeader,
+    isEverywhere: (rootsPem: string) => distributor.isEverywhere(rootsPem),
   };
+  const pod: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace: config.namespace, name: config.podName },
+  };
+  const signer: SignerChoice = new SignerChoice({ kube, config, holder, clock, log, metrics, rotation, pod });
+  signer.onChange(() => distributor.distribute());
   const root: Service = {
     name: 'root certificate',
     start: async () => {
-      authority = await loadOrCreateRoot(kube, config, clock);
-      metrics.rootExpiry.set(authority.notAfter.getTime() / 1000);
+      await signer.start();
       readiness.done('root');
     },
-    stop: () => Promise.resolve(),
+    stop: () => signer.stop(),
   };
   const reviewToken = kube.reviewToken.bind(kube);
-  const service = new CertificateService({ config, authority: current, reviewToken, nodes, clock, log, metrics });
-  const grpc = new GrpcServer({ config, service, authority: current, clock, log });
+  const service = new CertificateService({ config, signer, reviewToken, nodes, clock, log, metrics });
+  const grpc = new GrpcServer({ config, service, signer, clock, log });
   const admin = new AdminServer({ name: 'ca', host: '0.0.0.0', port: config.adminPort, readiness, registry });
-  const distributor = new RootDistributor({ kube, namespaces, rootsPem: () => current().material.rootsPem, log });
   const synced: Service = {
     name: 'pods synced',
     start: async () => {
@@ -68,5 +92,5 @@ export function createCaApp(
       return Promise.resolve();
     },
   };
-  return { services: [admin, root, pods, namespaces, synced, grpc, distributor, serving], grpc, admin };
+  return { services: [admin, root, pods, namespaces, synced, grpc, distributor, elector, serving], grpc, admin };
 }

@@ -6,6 +6,10 @@ export class CaMetrics {
   readonly refused: Counter<'code'>;
   readonly duration: Histogram;
   readonly rootExpiry: Gauge;
+  readonly chainExpiry: Gauge;
+  readonly rotationState: Gauge<'state'>;
+  readonly rootChangeRefused: Gauge;
+  readonly rootChanges: Counter<'result'>;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -29,6 +33,28 @@ export class CaMetrics {
     this.rootExpiry = new Gauge({
       name: 'citadel_server_root_cert_expiry_timestamp',
       help: 'Unix time at which the root certificate expires.',
+      registers,
+    });
+    this.chainExpiry = new Gauge({
+      name: 'citadel_server_cert_chain_expiry_timestamp',
+      help: 'Unix time at which the first certificate from the signing one up to the root expires.',
+      registers,
+    });
+    this.rotationState = new Gauge({
+      name: 'weft_ca_rotation_state',
+      help: 'Rotation of the self-signed root: 1 for the state it is in.',
+      labelNames: ['state'],
+      registers,
+    });
+    this.rootChangeRefused = new Gauge({
+      name: 'weft_ca_root_change_refused',
+      help: '1 while the signing certificate as it is stored cannot be used and the last good one signs.',
+      registers,
+    });
+    this.rootChanges = new Counter({
+      name: 'weft_ca_root_changes_total',
+      help: 'Changes of the signing certificate or of the roots, by result.',
+      labelNames: ['result'],
       registers,
     });
   }

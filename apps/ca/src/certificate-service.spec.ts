@@ -27,7 +27,7 @@ async function setUp({ refusal = null as string | null, user = 'system:serviceac
   const registry = new Registry();
   const service = new CertificateService({
     config: config.value,
-    authority: () => loaded.value,
+    signer: { current: () => loaded, admitTtl: () => Promise.resolve() },
     reviewToken: (token) => {
       if (token === 'away') return Promise.reject(new Error('connection refused'));
       return Promise.resolve(token === 'good' ? verdict(user) : { authenticated: false, error: 'expired' });

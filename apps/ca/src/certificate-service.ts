@@ -2,12 +2,13 @@ import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import type { TokenVerdict } from '@weft/kube';
 import { err, ok, toError, type Clock, type Result } from '@weft/result';
 import type { Logger } from '@weft/runtime';
-import { checkCsr, formatSpiffeId, parseSpiffeId, type CertificateAuthority, type SpiffeId } from '@weft/spiffe';
+import { checkCsr, formatSpiffeId, parseSpiffeId, type SpiffeId } from '@weft/spiffe';
 import type { IstioCertificateRequest, IstioCertificateResponse } from '@weft/xds/gen/mesh/ca/ca.js';
 import type { CaMetrics } from './ca-metrics.js';
 import { callerOf, type Caller } from './caller.js';
 import type { CaConfig } from './config.js';
 import type { NodeAuthorizer } from './node-authorizer.js';
+import type { Signer } from './signer.js';
 
 /** A refusal: what the caller is told, and what the audit log holds. */
 export interface Refusal {
@@ -19,7 +20,7 @@ export interface Refusal {
 
 export interface CertificateServiceOptions {
   readonly config: CaConfig;
-  readonly authority: () => CertificateAuthority;
+  readonly signer: Pick<Signer, 'current' | 'admitTtl'>;
   readonly reviewToken: (token: string, audiences: readonly string[]) => Promise<TokenVerdict>;
   readonly nodes: Pick<NodeAuthorizer, 'refusal'>;
   readonly clock: Clock;
@@ -71,7 +72,7 @@ export class CertificateService {
     caller: Caller,
     peer: string,
   ): Promise<Result<IstioCertificateResponse, Refusal>> {
-    const { authority, clock, config, log, metrics } = this.options;
+    const { signer, clock, config, log, metrics } = this.options;
     const identity = this.#identity(request, caller);
     if (!identity.ok) return identity;
     const { text: spiffeId, namespace, serviceAccount } = identity.value;
@@ -84,18 +85,25 @@ export class CertificateService {
         message: 'validity_duration is negative',
         detail: `validity_duration ${request.validityDuration.toString()}`,
       });
-    const ca = authority();
+    const ttlMs = Math.min(asked === 0 ? config.defaultTtlMs : asked, config.maxTtlMs);
+    try {
+      await signer.admitTtl(ttlMs);
+    } catch (thrown) {
+      return unavailable(toError(thrown).message);
+    }
+    const authority = signer.current();
+    if (!authority.ok) return unavailable(authority.error);
+    const ca = authority.value;
     const leaf = await ca.issue(csr.value.publicKey, {
       spiffeId,
       dnsNames: config.dnsNames.get(`${namespace}/${serviceAccount}`) ?? [],
-      ttlMs: Math.min(asked === 0 ? config.defaultTtlMs : asked, config.maxTtlMs),
+      ttlMs,
       now: clock.now(),
     });
     metrics.issued.inc();
     log.info({ peer, caller, spiffeId, serial: leaf.serialNumber, notAfter: leaf.notAfter }, 'certificate issued');
-    const { certificateChainPem, rootsPem } = ca.material;
-    const intermediates = certificateChainPem === rootsPem ? [] : [certificateChainPem];
-    return ok({ $type: 'istio.v1.auth.IstioCertificateResponse', certChain: [leaf.pem, ...intermediates, rootsPem] });
+    const certChain = [leaf.pem, ...ca.intermediatesPem, ca.material.rootsPem];
+    return ok({ $type: 'istio.v1.auth.IstioCertificateResponse', certChain });
   }
 
   /** The caller's own identity, or the one it impersonates where it may. */
@@ -116,6 +124,9 @@ export class CertificateService {
     return refusal === null ? parsed : refuse(refusal);
   }
 }
+
+const unavailable = (detail: string): Result<never, Refusal> =>
+  err({ code: status.UNAVAILABLE, message: 'the signing certificate is not available, try again', detail });
 
 /** The gRPC form of a refusal. */
 export function serviceError({ code, message }: Refusal): ServiceError {

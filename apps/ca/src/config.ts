@@ -9,6 +9,13 @@ export interface CaConfig {
   readonly rootSecret: string;
   readonly rootKeyType: KeyType;
   readonly rootTtlMs: number;
+  /** How often the root Secret, or what is plugged in, is read again. */
+  readonly rootRefreshMs: number;
+  /** Between the steps of a root rotation; null: the longest lifetime that was issued. */
+  readonly rotationWaitMs: number | null;
+  readonly pluggedInSecret: string;
+  readonly pluggedInFolder: string;
+  readonly podName: string;
   readonly grpcHost: string;
   readonly grpcPort: number;
   readonly adminPort: number;
@@ -35,6 +42,15 @@ Settings (environment; a duration is 30s, 5m or 24h):
                            absent, never overwritten                          (istio-ca-secret)
   CA_ROOT_KEY_TYPE         ${KEY_TYPES.join(', ')}  (ecdsa-p256)
   CA_ROOT_TTL              lifetime of a root made here                        (87600h)
+  ROOT_CA_DIR              folder with root-cert.pem, ca-cert.pem, ca-key.pem
+                           and cert-chain.pem (or ca.crt, tls.crt, tls.key):
+                           used if any of them is there at the start           (/etc/cacerts)
+  CA_PLUGGED_IN_SECRET     Secret with the same keys; used if there is one and
+                           the folder is empty                                 (cacerts)
+  CA_ROOT_REFRESH          how often these are read again                      (5s)
+  CA_ROTATION_WAIT         between the steps of a root rotation; shorter than
+                           the longest lifetime issued is not safe
+                           (default: that lifetime)
   GRPC_HOST, GRPC_PORT     where CreateCertificate is served                   (0.0.0.0, 15012)
   ADMIN_PORT               /healthz /readyz /metrics                           (15014)
   DEFAULT_WORKLOAD_CERT_TTL, MAX_WORKLOAD_CERT_TTL                             (24h, 2160h)
@@ -42,6 +58,7 @@ Settings (environment; a duration is 30s, 5m or 24h):
   CA_TRUSTED_NODE_ACCOUNTS namespace/serviceAccount, comma separated           (istio-system/ztunnel)
   CA_DNS_NAMES             namespace/serviceAccount=dns1+dns2, comma separated:
                            names certified besides the SPIFFE ID
+  POD_NAME                 names this replica in the Lease and in events
   LOG_LEVEL                ${LOG_LEVELS.join(', ')}  (info)
 `;
 
@@ -52,12 +69,18 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
   const namespace = read.string('POD_NAMESPACE', 'istio-system');
   const trusted = read.string('CA_TRUSTED_NODE_ACCOUNTS', `${namespace}/ztunnel`).split(',');
   const defaultDnsNames = `${namespace}/weft-control-plane=istiod.${namespace}.svc+istiod.${namespace}.svc.cluster.local`;
+  const rotationWait = read.durationMs('CA_ROTATION_WAIT', -1);
   const config: CaConfig = {
     trustDomain: read.string('TRUST_DOMAIN', 'cluster.local'),
     namespace,
     rootSecret: read.string('CA_ROOT_SECRET', 'istio-ca-secret'),
     rootKeyType: read.oneOf('CA_ROOT_KEY_TYPE', KEY_TYPES, 'ecdsa-p256'),
     rootTtlMs: read.durationMs('CA_ROOT_TTL', 87_600 * HOUR_MS),
+    rootRefreshMs: read.durationMs('CA_ROOT_REFRESH', 5000),
+    rotationWaitMs: rotationWait >= 0 ? rotationWait : null,
+    pluggedInSecret: read.string('CA_PLUGGED_IN_SECRET', 'cacerts'),
+    pluggedInFolder: read.string('ROOT_CA_DIR', '/etc/cacerts'),
+    podName: read.string('POD_NAME', read.string('HOSTNAME', 'weft-ca')),
     grpcHost: read.string('GRPC_HOST', '0.0.0.0'),
     grpcPort: read.integer('GRPC_PORT', 15_012, 0, 65_535),
     adminPort: read.integer('ADMIN_PORT', 15_014, 0, 65_535),
@@ -77,6 +100,9 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
       });
     }
   }
+  if (config.rootRefreshMs < 10) problems.push({ key: 'CA_ROOT_REFRESH', problem: 'want 10ms or more' });
+  if (config.defaultTtlMs > config.maxTtlMs)
+    problems.push({ key: 'DEFAULT_WORKLOAD_CERT_TTL', problem: 'is longer than MAX_WORKLOAD_CERT_TTL' });
   problems.push(...read.problems());
   return problems.length === 0 ? ok(config) : err(problems);
 }

@@ -21,12 +21,16 @@ export interface RootDistributorOptions {
   readonly log: Logger;
 }
 
-/** Keeps ConfigMap `istio-ca-root-cert` in every namespace and repairs it when it was changed or deleted. */
+/**
+ * Keeps ConfigMap `istio-ca-root-cert` in every namespace and repairs it when it was changed or deleted. Every replica
+ * watches; only the leader writes.
+ */
 export class RootDistributor implements Service {
   readonly name = 'root certificate distributor';
   readonly #configMaps: Informer<ConfigMap>;
   readonly #queue: WorkQueue;
   #stopped = false;
+  #leading = false;
 
   constructor(private readonly options: RootDistributorOptions) {
     const { kube, log } = options;
@@ -58,8 +62,31 @@ export class RootDistributor implements Service {
     await this.#configMaps.stop();
   }
 
+  /** Starts or stops writing. */
+  lead(leading: boolean): void {
+    this.#leading = leading;
+    if (leading) this.distribute();
+  }
+
+  /** Looks at every namespace again, because the roots have changed. */
+  distribute(): void {
+    if (this.#stopped) return;
+    for (const { metadata } of this.options.namespaces.list()) this.#queue.add(metadata?.name ?? '');
+  }
+
+  /** Does every namespace have exactly this bundle, as far as the API server has told? */
+  isEverywhere(rootsPem: string): boolean {
+    const { namespaces } = this.options;
+    if (!namespaces.hasSynced || !this.#configMaps.hasSynced) return false;
+    return namespaces.list().every(({ metadata, status }) => {
+      if (status?.phase === 'Terminating') return true;
+      return this.#configMaps.get(metadata?.name, ROOT_CONFIG_MAP)?.data?.[ROOT_KEY] === rootsPem;
+    });
+  }
+
   async #reconcile(namespace: string): Promise<undefined> {
     const { kube, namespaces, rootsPem } = this.options;
+    if (!this.#leading) return;
     const live = namespaces.get(undefined, namespace);
     if (live?.status?.phase === 'Terminating' || live === undefined) return;
     const data = { [ROOT_KEY]: rootsPem() };

@@ -23,4 +23,5 @@ export {
 export { type Priority } from './signing-queue.js';
 export { formatSpiffeId, parseSpiffeId, type SpiffeId } from './spiffe-id.js';
 export { uriSansOfCertificate } from './subject-alt-names.js';
+export { mergeTrustBundles, parseTrustBundle, withoutRoots, type TrustBundle } from './trust-bundle.js';
 export { svidFromCaResponse, type Svid } from './svid.js';

@@ -1,5 +1,5 @@
 import { x509 } from './x509.js';
-import { createPrivateKey, webcrypto } from 'node:crypto';
+import { createPrivateKey, webcrypto, type KeyObject } from 'node:crypto';
 
 /** Key types that SVIDs and authorities may have. */
 export const KEY_TYPES = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-3072'] as const;
@@ -29,14 +29,32 @@ export function signingAlgorithm(key: CryptoKey): EcdsaParams | Algorithm {
   return { name, hash: namedCurve === 'P-384' ? 'SHA-384' : 'SHA-256' };
 }
 
-/** Imports an unencrypted PKCS#8, SEC1 or PKCS#1 PEM key for signing. Throws if it is none of these. */
+/** Imports an unencrypted PKCS#8, SEC1 or PKCS#1 PEM key for signing. Throws, saying why, if it is none or too weak. */
 export async function importSigningKey(pem: string): Promise<CryptoKey> {
-  const key = createPrivateKey(pem);
+  const key = readKey(pem);
   const der = key.export({ format: 'der', type: 'pkcs8' });
-  const curve = key.asymmetricKeyDetails?.namedCurve;
-  const parameters =
-    key.asymmetricKeyType === 'ec'
-      ? { name: 'ECDSA', namedCurve: curve === 'secp384r1' ? 'P-384' : 'P-256' }
-      : { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
-  return await webcrypto.subtle.importKey('pkcs8', der, parameters, true, ['sign']);
+  return await webcrypto.subtle.importKey('pkcs8', der, importParameters(key), true, ['sign']);
+}
+
+function readKey(pem: string): KeyObject {
+  if (pem.trim() === '') throw new TypeError('there is no private key');
+  try {
+    return createPrivateKey(pem);
+  } catch (cause) {
+    // The message of OpenSSL may differ by version and quotes nothing an operator can use.
+    throw new TypeError('the private key is not an unencrypted PEM key', { cause });
+  }
+}
+
+function importParameters(key: KeyObject): { name: string; namedCurve: string } | { name: string; hash: string } {
+  const { namedCurve = '', modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === 'ec') {
+    const curve = ({ prime256v1: 'P-256', secp384r1: 'P-384' } as Record<string, string>)[namedCurve];
+    if (curve === undefined) throw new TypeError(`a key on curve ${namedCurve} is not supported: use P-256 or P-384`);
+    return { name: 'ECDSA', namedCurve: curve };
+  }
+  if (key.asymmetricKeyType !== 'rsa')
+    throw new TypeError(`key type ${key.asymmetricKeyType ?? 'unknown'} is not supported: use ECDSA or RSA`);
+  if (modulusLength < 2048) throw new TypeError(`an RSA key of ${modulusLength} bits is too weak: want 2048 or more`);
+  return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
 }
