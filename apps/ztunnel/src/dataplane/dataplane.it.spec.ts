@@ -242,6 +242,7 @@ describe('refusals', () => {
       reason: 'http status: 401',
       flag: 'DENY',
       targetId: 7,
+      peerIdentity: SERVER_ID,
     });
     await rig.dataPlane.settle();
     expect(rig.of('connectionOpened')).toEqual([]);
@@ -351,6 +352,24 @@ describe('a second target', () => {
     await rig.dataPlane.settle();
     expect(rig.of('connectionFailed')).toEqual([]);
     expect(rig.of('connectionOpened').find(({ direction }) => direction === 'outbound')?.targetId).toBe(7);
+  });
+
+  it('is tried when the first has lost its application, before a byte was sent; a denial is final', async () => {
+    await start();
+    await serve((socket) => socket.pipe(socket));
+    let status: 401 | 503 = 503;
+    const stale = '10.213.0.3:1';
+    rig.verdict = (context) =>
+      context.authority === stale ? { kind: 'deny', status, reason: 'the stale one' } : rig.allow(context);
+    rig.plan = (destination) => {
+      const good = rig.hbonePlan(destination) as Extract<ReturnType<typeof rig.hbonePlan>, { kind: 'hbone' }>;
+      const gone = { ...good.targets[0]!, authority: stale, weight: 1_000_000, targetId: 1 };
+      return { ...good, targets: [gone, good.targets[0]!] };
+    };
+    expect(await echo(connect())).toBe('ping');
+    status = 401;
+    rig.dataPlane.send({ type: 'invalidate' });
+    expect(await endOf(connect())).toBe('ECONNRESET');
   });
 
   it('may be outside of the mesh', async () => {

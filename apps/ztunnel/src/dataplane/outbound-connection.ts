@@ -160,8 +160,7 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
 
   onResponse(response: HboneResponse): void {
     if (response.status !== 200) {
-      const flag: FailureFlag = response.status === 401 ? 'DENY' : 'CONNECT';
-      this.#fail({ reason: `http status: ${response.status}`, flag });
+      this.#refused(response.status);
       return;
     }
     const { stream, tunnel } = this.#stream!;
@@ -180,6 +179,22 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
       onEnded: () => this.#leave(),
     });
     this.#relay.start();
+  }
+
+  /**
+   * A peer that cannot reach its application (503) may be an endpoint that is just going away, and it has not seen a byte:
+   * another one is tried. A refusal by policy is an answer and is not asked for twice.
+   */
+  #refused(status: number): void {
+    const reason = `http status: ${status}`;
+    if (status !== 503) {
+      this.#fail({ reason, flag: status === 401 ? 'DENY' : 'CONNECT' });
+      return;
+    }
+    const { stream, tunnel } = this.#stream!;
+    this.#stream = null;
+    tunnel.tunnel?.http.reset(stream, Http2Code.CANCEL);
+    this.#failedTarget({ reason, flag: 'CONNECT' }, false);
   }
 
   onReset(code: number): void {
@@ -314,13 +329,14 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
     this.#stream = null;
     open?.tunnel.tunnel?.http.reset(open.stream, Http2Code.CANCEL);
     this.#client.close(true);
+    const peerIdentity = open?.tunnel.peerIdentity ?? '';
     const targetId = this.#target?.target.targetId;
     this.services.log.fail({
       podUid: this.#pod.uid,
       direction: 'outbound',
       source: this.#source,
       destination: this.#destination,
-      peerIdentity: null,
+      peerIdentity: peerIdentity === '' ? null : peerIdentity,
       reason,
       flag,
       ...(targetId === undefined ? {} : { targetId }),
