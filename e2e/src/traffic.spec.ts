@@ -43,6 +43,10 @@ describe('traffic of enrolled pods', () => {
     packets = await cluster().watchPackets();
   }, 120_000);
 
+  it('one ztunnel runs on each node', async () => {
+    expect([...(await new Ztunnels(cluster()).pods()).keys()].sort()).toEqual(cluster().nodes);
+  });
+
   it('the link between nodes carries TLS on port 15008 and nothing else while pgbench runs', async () => {
     await run('pgbench -q -i -s 1 -h db.shop -U postgres postgres', 60_000);
     const capture = await cluster().captureLink('node-2');
