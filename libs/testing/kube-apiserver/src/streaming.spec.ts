@@ -219,6 +219,44 @@ describe('logs and exec', () => {
     await expect(ExecClient.open(server, `${PODS}/${path}`, ['v5.channel.k8s.io'])).rejects.toThrow(message);
   });
 
+  it.each([
+    [
+      'a protocol without exit codes',
+      'exec',
+      'SPDY/3.1',
+      'v3.channel.k8s.io, v1.channel.k8s.io',
+      'none of the offered',
+    ],
+    ['no protocol', 'exec', 'SPDY/3.1', '', 'none of the offered'],
+    ['another upgrade', 'exec', 'h2c', 'v4.channel.k8s.io', 'h2c is not supported'],
+    [
+      'port-forward, which this node cannot',
+      'portforward',
+      'SPDY/3.1',
+      'portforward.k8s.io',
+      'not supported by the nodes',
+    ],
+    ['a subresource without streams', 'log', 'SPDY/3.1', 'v4.channel.k8s.io', 'pods/log cannot be upgraded'],
+  ])(
+    'an upgrade with %s is refused as a Status, and nothing runs',
+    async (_what, subresource, upgrade, protocols, message) => {
+      const calls = kubelet.execCalls.length;
+      const { body } = await api.call('POST', `${PODS}/p/${subresource}?command=cat&stdout=true`, {
+        headers: { connection: 'Upgrade', upgrade, 'x-stream-protocol-version': protocols },
+      });
+      expect(body).toMatchObject({ kind: 'Status', code: 400, message: expect.stringContaining(message) as unknown });
+      expect(kubelet.execCalls).toHaveLength(calls);
+    },
+  );
+
+  it('an upgrade without a token is refused', async () => {
+    const { body } = await api.call('POST', `${PODS}/p/exec?command=cat&stdout=true`, {
+      token: null,
+      headers: { connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': 'v4.channel.k8s.io' },
+    });
+    expect(body).toMatchObject({ kind: 'Status', code: 401 });
+  });
+
   it('an unknown subprotocol is refused', async () => {
     await expect(ExecClient.open(server, `${PODS}/p/exec?command=cat&stdout=true`, ['chat'])).rejects.toThrow(
       'none of the offered protocols',

@@ -19,7 +19,7 @@ const CLOSE = 255;
 /** Output that a client may leave unread before the command has to wait. */
 const MAX_BEHIND_BYTES = 1024 * 1024;
 const RESUME_POLL_MS = 10;
-const PING_MS = 15_000;
+const PING_MS = 5_000;
 
 /** Carries one session's streams over one WebSocket: the first byte of each message names the channel. */
 export class ExecWebSocket {

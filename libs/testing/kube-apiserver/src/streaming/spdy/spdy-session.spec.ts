@@ -1,52 +1,15 @@
 import type { Duplex } from 'node:stream';
 import { duplexPair } from 'node:stream';
+import { SpdyClient } from '../../testing/spdy-client.js';
 import { eventually } from '../../testing/test-server.js';
-import { FrameDecoder } from './frame-decoder.js';
 import { FrameEncoder } from './frame-encoder.js';
-import { RST_STATUS, type SpdyFrame } from './spdy-frame.js';
+import { RST_STATUS } from './spdy-frame.js';
 import { SpdySession } from './spdy-session.js';
 import type { SpdyStream } from './spdy-stream.js';
 
-/** The client's end, frame by frame. */
-class Client {
-  readonly frames: SpdyFrame[] = [];
-  readonly #encoder = new FrameEncoder();
-  readonly #decoder = new FrameDecoder();
-
-  constructor(readonly transport: Duplex) {
-    transport.on('error', () => undefined);
-    transport.on('data', (bytes: Buffer) => this.frames.push(...this.#decoder.decode(bytes).frames));
-  }
-
-  send(...frames: SpdyFrame[]): void {
-    this.transport.write(Buffer.concat(frames.map((frame) => this.#encoder.encode(frame))));
-  }
-
-  open(streamId: number, type = 'data', fin = false): void {
-    const headers = new Map([['streamtype', type]]);
-    this.send({ type: 'synStream', streamId, associatedStreamId: 0, priority: 0, fin, unidirectional: false, headers });
-  }
-
-  data(streamId: number, text: string | Buffer, fin = false): void {
-    this.send({ type: 'data', streamId, fin, bytes: Buffer.from(text) });
-  }
-
-  until<T extends SpdyFrame['type']>(type: T, streamId?: number): Promise<Extract<SpdyFrame, { type: T }>> {
-    const wanted = (frame: SpdyFrame): frame is Extract<SpdyFrame, { type: T }> =>
-      frame.type === type && (streamId === undefined || ('streamId' in frame && frame.streamId === streamId));
-    return eventually(`${type} arrives`, () => this.frames.find(wanted));
-  }
-
-  received(streamId: number): Buffer {
-    return Buffer.concat(
-      this.frames.flatMap((frame) => (frame.type === 'data' && frame.streamId === streamId ? [frame.bytes] : [])),
-    );
-  }
-}
-
 describe('a SPDY/3.1 session', () => {
   const streams: SpdyStream[] = [];
-  let client: Client;
+  let client: SpdyClient;
   let server: Duplex;
   let session: SpdySession;
   let closes: number;
@@ -55,7 +18,7 @@ describe('a SPDY/3.1 session', () => {
     streams.length = 0;
     closes = 0;
     const [left, right] = duplexPair();
-    client = new Client(left);
+    client = new SpdyClient(left);
     server = right;
     session = new SpdySession({
       transport: right,
@@ -242,7 +205,7 @@ describe('a SPDY/3.1 session', () => {
     afterEach(() => jest.useRealTimers());
     const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-    const fresh = (): { client: Client; session: SpdySession; closed: () => boolean } => {
+    const fresh = (): { client: SpdyClient; session: SpdySession; closed: () => boolean } => {
       const [left, right] = duplexPair();
       let closed = false;
       const made = new SpdySession({
@@ -250,12 +213,12 @@ describe('a SPDY/3.1 session', () => {
         accept: () => null,
         onClose: () => (closed = true),
       });
-      return { client: new Client(left), session: made, closed: () => closed };
+      return { client: new SpdyClient(left), session: made, closed: () => closed };
     };
 
-    it('a PING with an even number is sent every 15 s', async () => {
+    it('a PING with an even number is sent every 5 s', async () => {
       const { client: peer, session: pinging } = fresh();
-      await jest.advanceTimersByTimeAsync(31_000);
+      await jest.advanceTimersByTimeAsync(11_000);
       await turn();
       expect(peer.frames).toEqual([
         { type: 'ping', id: 2 },

@@ -5,7 +5,7 @@ import { GOAWAY_STATUS, RST_STATUS, type SpdyFrame, type SpdyHeaders } from './s
 import { SpdyStream, type SpdyStreamLink } from './spdy-stream.js';
 
 /** A peer that vanished without a word is noticed by what is sent to it. */
-const PING_MS = 15_000;
+const PING_MS = 5_000;
 /** A peer that has got everything hangs up by itself; it is given this long. */
 const HANG_UP_MS = 5_000;
 const LINGER_MS = 60_000;
@@ -39,6 +39,8 @@ export class SpdySession implements SpdyStreamLink {
   #lastStreamId = 0;
   #pingId = 0;
   #leaving = false;
+  /** The client opens no more streams, and ends when it has what it wants. */
+  #clientLeaves = false;
   #closed = false;
   #timer: NodeJS.Timeout;
 
@@ -113,7 +115,7 @@ export class SpdySession implements SpdyStreamLink {
         if (frame.id % 2 === 1) this.#write(this.#encoder.encode(frame));
         break;
       case 'goaway':
-        this.#leaving = true;
+        this.#clientLeaves = true;
         break;
       case 'settings':
       case 'windowUpdate':
@@ -127,7 +129,7 @@ export class SpdySession implements SpdyStreamLink {
       return;
     }
     this.#lastStreamId = streamId;
-    const refused = this.#leaving || unidirectional || this.#streams.size >= MAX_STREAMS;
+    const refused = this.#leaving || this.#clientLeaves || unidirectional || this.#streams.size >= MAX_STREAMS;
     const use = refused ? null : this.options.accept(headers);
     if (use === null) {
       this.#reset(streamId, RST_STATUS.refusedStream);
