@@ -51,3 +51,4 @@ export {
 } from './selector/field-selector.js';
 export { openApiV2 } from './openapi/open-api-v2.js';
 export { openApiV3, openApiV3Index } from './openapi/open-api-v3.js';
+export { parseQuantity } from './builtin/quantity.js';

@@ -1,7 +1,5 @@
 import type { Node, Pod } from '@weft/kube';
-import fc from 'fast-check';
 import { whyNot } from './node-fit.js';
-import { parseQuantity } from './quantity.js';
 
 const node = (changes: Partial<Node> = {}): Node => ({
   metadata: { name: 'n1', labels: { zone: 'a', size: '4' } },
@@ -51,20 +49,5 @@ describe('whyNot', () => {
     expect(whyNot(hungry, small, [])).toBeNull();
     expect(whyNot(hungry, small, [hungry])).toBe('Insufficient cpu');
     expect(whyNot(pod(), small, [pod(), pod()])).toBe('Too many pods');
-  });
-});
-
-describe('parseQuantity', () => {
-  it.each([
-    ['250m', 0.25],
-    ['64Mi', 64 * 2 ** 20],
-    ['1e3', 1000],
-    ['1.5G', 1.5e9],
-    ['', null],
-    ['x', null],
-    ['1KiB', null],
-  ])('%s', (text, value) => expect(parseQuantity(text)).toBe(value));
-  it('never throws', () => {
-    fc.assert(fc.property(fc.string(), (text) => void parseQuantity(text)));
   });
 });

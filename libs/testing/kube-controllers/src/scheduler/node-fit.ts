@@ -1,5 +1,5 @@
 import type { Node, Pod } from '@weft/kube';
-import { parseQuantity } from './quantity.js';
+import { parseQuantity } from '@weft/testing-kube-schema';
 
 type Taint = NonNullable<NonNullable<Node['spec']>['taints']>[number];
 type PodSpec = NonNullable<Pod['spec']>;
@@ -85,7 +85,7 @@ function lacks(pod: Pod, node: Node, onNode: readonly Pod[]): string | null {
   for (const resource of ['cpu', 'memory'] as const) {
     const requested = requests(pod, resource);
     const free = parseQuantity(allocatable[resource] ?? '');
-    if (requested === 0 || free === null) continue;
+    if (requested === 0 || free === undefined) continue;
     if (requested + onNode.reduce((sum, other) => sum + requests(other, resource), 0) > free)
       return `Insufficient ${resource}`;
   }
