@@ -171,6 +171,10 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     readiness,
     pods,
     dataPlane,
+    clock,
+    drainMs: config.drainMs,
+    openConnections: () => connections.size,
+    log: logs.scope('ztunnel'),
     onOpen: () => {
       open = true;
       stateChanged();

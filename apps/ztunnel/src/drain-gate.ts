@@ -1,3 +1,4 @@
+import type { Clock } from '@weft/result';
 import type { Readiness, Service } from '@weft/runtime';
 import type { PodRegistry } from './pods/pod-registry.js';
 import type { DataPlanePort } from './pods/data-plane-port.js';
@@ -6,6 +7,11 @@ export interface DrainGateOptions {
   readonly readiness: Readiness;
   readonly pods: PodRegistry;
   readonly dataPlane: DataPlanePort;
+  readonly clock: Clock;
+  /** How long open connections may go on. */
+  readonly drainMs: number;
+  readonly openConnections: () => number;
+  readonly log: { warn(fields: object, message: string): void };
   /** Everything else runs now. */
   readonly onOpen: () => void;
 }
@@ -31,14 +37,20 @@ export class DrainGate implements Service {
   }
 
   async stop(hard: AbortSignal): Promise<void> {
-    const { readiness, pods, dataPlane } = this.options;
+    const { readiness, pods, dataPlane, clock, drainMs, openConnections, log } = this.options;
     readiness.pend('draining');
     pods.drain();
     await new Promise<void>((resolve) => {
-      this.#drained = resolve;
+      const cancel = clock.after(drainMs, resolve);
+      this.#drained = () => {
+        cancel();
+        resolve();
+      };
       if (hard.aborted) resolve();
       hard.addEventListener('abort', () => resolve(), { once: true });
       dataPlane.send({ type: 'drain' });
     });
+    const connections = openConnections();
+    if (connections > 0) log.warn({ connections }, 'the time to drain is over: what is still open is closed');
   }
 }

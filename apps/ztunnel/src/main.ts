@@ -9,6 +9,9 @@ import { LogScopes } from './telemetry/log-scopes.js';
 /** Longer than a connection waits for its pod's workload, so that the reason of the refusal is ours. */
 const ANSWER_TIMEOUT_MS = 6000;
 
+/** For what comes after the drain: closing what is left, and the rest of the process. */
+const AFTER_DRAIN_MS = 900;
+
 async function main(): Promise<void> {
   const [flag] = process.argv.slice(2);
   if (flag === '--help' || flag === '-h') {
@@ -42,7 +45,7 @@ async function main(): Promise<void> {
       }),
     shutdown: () => process.kill(process.pid, 'SIGTERM'),
   });
-  await runProcess({ log, services, drainMs: config.drainMs });
+  await runProcess({ log, services, drainMs: config.drainMs + AFTER_DRAIN_MS });
 }
 
 main().catch((failure: unknown) => {

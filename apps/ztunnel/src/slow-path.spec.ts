@@ -376,6 +376,38 @@ describe('telemetry', () => {
     );
   });
 
+  it('calls an outbound denial mutual_tls also when its target is long forgotten: the peer was verified', async () => {
+    const it = await rig();
+    it.say({
+      type: 'connectionFailed',
+      podUid: 'client',
+      direction: 'outbound',
+      source: '10.0.0.1:4000',
+      destination: '10.96.0.1:80',
+      peerIdentity: SERVER_ID,
+      reason: 'http status: 401',
+      flag: 'DENY',
+      targetId: 99_999,
+    });
+    expect(it.access()[0]).toMatchObject({ 'src.identity': CLIENT_ID, 'dst.identity': SERVER_ID, why: 'policy' });
+    const text = await it.registry.metrics();
+    expect(text).not.toContain('connection_security_policy="unknown"');
+    expect(text).toMatch(
+      /connections_failed_total\{.*response_flags="DENY",connection_security_policy="mutual_tls".*\} 1/,
+    );
+  });
+
+  it('counts connections that a stop or a dead worker broke', async () => {
+    const it = await rig();
+    it.open({ connectionId: 1, podUid: 'client', direction: 'outbound', targetId: await targetOf(it) });
+    it.open({ connectionId: 2, podUid: 'client', direction: 'outbound', targetId: await targetOf(it) });
+    it.close(1, { why: 'connection closed due to connection drain' });
+    it.close(2);
+    const text = await it.registry.metrics();
+    expect(text).toContain('weft_connections_broken_total{reason="drain"} 1');
+    expect(text).toContain('weft_connections_broken_total{reason="worker"} 0');
+  });
+
   it('counts bytes of open connections at the scrape, and the rest at the end, each once', async () => {
     const it = await rig();
     it.open({

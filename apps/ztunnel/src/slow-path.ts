@@ -257,7 +257,7 @@ export class SlowPath {
     const { connections, metrics, accessLog } = this.options;
     const connection = connections.close(closed);
     if (connection === null) return;
-    metrics.closed(connection.traffic, closed.flag);
+    metrics.closed(connection.traffic, closed);
     accessLog.closed(connection, closed);
   }
 

@@ -48,6 +48,7 @@ const denyClient: FakeResource = {
 
 let worker: Awaited<ReturnType<typeof bundleWorker>>;
 let ztunnel: Ztunnel;
+let stop: () => Promise<void>;
 let ads: FakeAdsServer;
 let ca: FakeCa;
 let pods: readonly [PodNamespace, PodNamespace];
@@ -82,6 +83,7 @@ beforeAll(async () => {
       AUTH_TOKEN: join(directory, 'token'),
       NODE_NAME: 'n1',
       INPOD_UDS: zdsPath,
+      CONNECTION_TERMINATION_DEADLINE: '1s',
       WEFT_ADMIN_PORT: '0',
       WEFT_METRICS_PORT: '0',
       WEFT_READINESS_PORT: '0',
@@ -98,7 +100,8 @@ beforeAll(async () => {
       new DataPlane({ workers: 2, entry: worker.entry, log: logs.scope('dataplane'), onMessage }),
     shutdown: () => undefined,
   });
-  disposers.push(await startAll(ztunnel.services, 2000));
+  stop = await startAll(ztunnel.services, 2000);
+  disposers.push(() => stop());
   await ads.until(() => ads.streams[0]?.requests.length === 2);
   ads.streams[0]!.send(ADDRESS, [
     address('Kubernetes//Pod/shop/client', { workload: workloadMessage('client', pods[0].address) }),
@@ -217,6 +220,38 @@ describe('a whole ztunnel between two pods', () => {
       again.destroy();
       return answer === 'x';
     }, 'the removal of the policy lets it in again');
+    app.close();
+  });
+
+  it('a stop: not ready, no new connections, open ones go on until the deadline, then they are closed and logged', async () => {
+    const app = await echoServer();
+    const [short, long] = [pods[0].connect('10.96.0.1:80'), pods[0].connect('10.96.0.1:80')];
+    for (const socket of [short, long]) socket.on('error', () => undefined);
+    expect(await echo(short, 'a')).toBe('a');
+    expect(await echo(long, 'b')).toBe('b');
+    lines.length = 0;
+    const longEnded = closeOf(long);
+    const begun = performance.now();
+    const stopped = stop();
+    await until(async () => {
+      const ready = await fetch(`http://127.0.0.1:${ztunnel.readinessServer.port}/healthz/ready`);
+      return (await ready.text()).includes('draining');
+    }, 'readiness says so');
+    const refused = pods[0].connect('10.96.0.1:80');
+    await new Promise<void>((resolve) => refused.on('error', () => resolve()));
+    expect(await echo(short, 'still here')).toBe('still here');
+    expect(await echo(long, 'me too')).toBe('me too');
+    short.end();
+    await longEnded;
+    expect(performance.now() - begun).toBeGreaterThan(900);
+    await stopped;
+    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(access().filter(({ why, bytes_sent: sent }) => why === 'completed' && sent === 11)).toHaveLength(2);
+    const drained = access().filter(({ error }) => error === 'connection closed due to connection drain');
+    expect(drained.map(({ direction }) => direction).sort()).toEqual(['inbound', 'outbound']);
+    expect(lines).toContainEqual(
+      expect.objectContaining({ connections: 2, message: expect.stringContaining('time to drain is over') as string }),
+    );
     app.close();
   });
 });

@@ -102,6 +102,10 @@ export class ConnectionLog {
     this.#live.get(connectionId)?.terminate(why, flag);
   }
 
+  terminateAll(why: string): void {
+    for (const connection of [...this.#live.values()]) connection.terminate(why, 'none');
+  }
+
   #takeSlot(): number | null {
     if (this.#free.length === 0) this.#wakeSlots();
     return this.#free.pop() ?? null;

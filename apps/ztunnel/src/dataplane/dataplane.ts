@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import { closeDescriptor, duplicateDescriptor, EventFd, raiseOpenFileLimit, warmThreadPool } from '@weft/linux';
 import { toError } from '@weft/result';
 import type { Logger, Service } from '@weft/runtime';
 import { DEFAULT_LIMITS, type DataPlaneLimits } from './limits.js';
-import type { FromWorker, Identity, ToWorker } from './messages.js';
+import { CLOSED_BY_WORKER_END, type FromWorker, type Identity, type ToWorker } from './messages.js';
 import type { WorkerSettings } from './worker.js';
 
 type AddPod = Extract<ToWorker, { type: 'addPod' }>;
@@ -94,7 +94,10 @@ export class DataPlane implements Service {
     const running = this.#running.filter((worker) => worker !== null);
     for (const worker of running) this.#post(worker, { type: 'stop' });
     const deadline = AbortSignal.any([hard, AbortSignal.timeout(STOP_MS)]);
-    const gaveUp = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }));
+    const gaveUp = new Promise<void>((resolve) => {
+      if (deadline.aborted) resolve();
+      deadline.addEventListener('abort', () => resolve(), { once: true });
+    });
     await Promise.race([Promise.all(running.map(({ exited }) => exited)), gaveUp]);
     await Promise.all(running.map(async ({ thread }) => thread.terminate()));
     for (const { added } of this.#pods.values()) closeDescriptor(added.netnsFd);
@@ -213,7 +216,7 @@ export class DataPlane implements Service {
     this.#running[index] = worker;
     const ready = new Promise<void>((resolve, reject) => {
       port1.on('message', (batch: string) => {
-        for (const message of JSON.parse(batch) as readonly FromWorker[]) this.#received(worker, message, resolve);
+        this.#receivedBatch(worker, batch, resolve);
       });
       thread.on('error', (error) => {
         this.options.log.error({ worker: index, err: toError(error) }, 'data plane worker failed');
@@ -225,6 +228,10 @@ export class DataPlane implements Service {
       });
     });
     await ready;
+  }
+
+  #receivedBatch(worker: Running, batch: string, onReady: () => void): void {
+    for (const message of JSON.parse(batch) as readonly FromWorker[]) this.#received(worker, message, onReady);
   }
 
   #received(worker: Running, message: FromWorker, onReady: () => void): void {
@@ -282,6 +289,12 @@ export class DataPlane implements Service {
   }
 
   #exited(worker: Running): void {
+    // Its last words may still be on their way.
+    for (;;) {
+      const last = receiveMessageOnPort(worker.port) as { message: string } | undefined;
+      if (last === undefined) break;
+      this.#receivedBatch(worker, last.message, () => undefined);
+    }
     worker.port.close();
     worker.wake.close();
     this.#running[worker.index] = null;
@@ -292,7 +305,7 @@ export class DataPlane implements Service {
     for (const [connectionId, { slot, atMs }] of worker.open) {
       const cells = this.counters[worker.index]!;
       const bytes = { receivedBytes: cells[slot * 2]!, sentBytes: cells[slot * 2 + 1]! };
-      const lost = { durationMs: performance.now() - atMs, flag: 'none', why: 'the data plane worker ended' } as const;
+      const lost = { durationMs: performance.now() - atMs, flag: 'none', why: CLOSED_BY_WORKER_END } as const;
       this.options.onMessage(
         { type: 'connectionClosed', connectionId, ...bytes, ...lost, error: lost.why },
         worker.index,

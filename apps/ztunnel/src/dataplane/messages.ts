@@ -6,6 +6,10 @@
  * `structuredClone` and JSON; addresses travel as text (`1.2.3.4:80`, `[::1]:80`).
  */
 
+/** `ConnectionClosed.why` of what was still open at the end of a drain, and of what a dead worker had open. */
+export const CLOSED_BY_DRAIN = 'connection closed due to connection drain';
+export const CLOSED_BY_WORKER_END = 'the data plane worker ended';
+
 export interface Identity {
   /** `spiffe://trust-domain/ns/namespace/sa/account`. */
   readonly spiffeId: string;

@@ -7,7 +7,7 @@ import { EnrolledPod } from './enrolled-pod.js';
 import { EventLoop } from './event-loop.js';
 import { Identities } from './identities.js';
 import type { DataPlaneLimits } from './limits.js';
-import type { FromWorker, InboundVerdict, OutboundPlan, ToWorker } from './messages.js';
+import { CLOSED_BY_DRAIN, type FromWorker, type InboundVerdict, type OutboundPlan, type ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
 import { Pod } from './pod.js';
 import { TunnelPool } from './tunnel-pool.js';
@@ -222,7 +222,10 @@ export class DataPlaneWorker {
   }
 
   #stop(): void {
-    for (const podUid of [...this.#pods.keys()]) this.#removePod(podUid, 'proxy stopped');
+    const why = this.#draining ? CLOSED_BY_DRAIN : 'proxy stopped';
+    // Before their tunnels, so that each is told the reason itself.
+    this.#log.terminateAll(why);
+    for (const podUid of [...this.#pods.keys()]) this.#removePod(podUid, why);
     this.#identities.close();
     this.#loop.stop();
   }

@@ -1,5 +1,10 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { FailureFlag } from '../dataplane/messages.js';
+import {
+  CLOSED_BY_DRAIN,
+  CLOSED_BY_WORKER_END,
+  type ConnectionClosed,
+  type FailureFlag,
+} from '../dataplane/messages.js';
 import { TRAFFIC_LABELS, trafficLabels, type Traffic, type TrafficLabels } from './traffic-labels.js';
 
 type TrafficCounter = Counter<(typeof TRAFFIC_LABELS)[number]>;
@@ -34,6 +39,10 @@ class Pending implements ByteCounters {
   }
 }
 
+const BROKEN_BY: Readonly<Record<string, string>> = {
+  [CLOSED_BY_DRAIN]: 'drain',
+  [CLOSED_BY_WORKER_END]: 'worker',
+};
 /** More than this waits only where nobody scrapes. */
 const MOST_PENDING = 10_000;
 
@@ -48,6 +57,7 @@ export class TrafficMetrics {
   readonly #failed: TrafficCounter;
   readonly #received: TrafficCounter;
   readonly #sent: TrafficCounter;
+  readonly #broken: Counter<'reason'>;
   readonly #open = { source: 0, destination: 0 };
   readonly #byTraffic = new WeakMap<Traffic, Map<FailureFlag, Pending>>();
   readonly #touched = new Set<Pending>();
@@ -71,6 +81,13 @@ export class TrafficMetrics {
     this.#failed = counter('istio_tcp_connections_failed_total', 'Connections that ended with an error (unstable)');
     this.#received = counter('istio_tcp_received_bytes_total', 'Bytes from client to server');
     this.#sent = counter('istio_tcp_sent_bytes_total', 'Bytes from server to client');
+    this.#broken = new Counter({
+      name: 'weft_connections_broken_total',
+      help: 'Open connections that this proxy ended because it stopped, or because a part of it died',
+      labelNames: ['reason'],
+      registers: [registry],
+    });
+    for (const reason of Object.values(BROKEN_BY)) this.#broken.inc({ reason }, 0);
     const open = this.#open;
     new Gauge({
       name: 'istio_tcp_sockets_open',
@@ -90,8 +107,10 @@ export class TrafficMetrics {
     return pending;
   }
 
-  closed(traffic: Traffic, flag: FailureFlag): void {
+  closed(traffic: Traffic, { flag, why }: Pick<ConnectionClosed, 'flag' | 'why'>): void {
     this.#ended(traffic, flag);
+    const reason = BROKEN_BY[why];
+    if (reason !== undefined) this.#broken.inc({ reason });
     this.#open[traffic.reporter]--;
   }
 
