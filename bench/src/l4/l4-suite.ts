@@ -58,7 +58,7 @@ export async function l4Suite(options: L4SuiteOptions): Promise<number> {
     const runner = new SuiteRunner(site, sizes, { began, maxConnections, note });
     const rows = withAddedLatency(await runner.rows(loads, names), 'paced-1000');
     if (json) process.stdout.write(rows.map((row) => `${jsonOf(row)}\n`).join(''));
-    else process.stdout.write(`${machine(site)}${formatL4Table(rows, loads)}\n${formatOutcomes(outcomes(rows))}`);
+    else process.stdout.write(`${machine(site, rows)}${formatL4Table(rows, loads)}\n${formatOutcomes(outcomes(rows))}`);
     note(`${((performance.now() - began) / 1000).toFixed(0)} s`);
     return rows.some(({ errors, error }) => errors > 0 || error !== undefined) ? 1 : 0;
   } finally {
@@ -71,11 +71,12 @@ function peersOf({ only, pairs }: L4SuiteOptions, authority: BenchAuthority): re
   return all.filter(({ name }) => only.length === 0 || only.includes(name));
 }
 
-function machine(site: BenchSite): string {
+function machine(site: BenchSite, rows: readonly L4Row[]): string {
+  const rounds = Math.max(...rows.map((row) => row.rounds));
   const [cpu] = cpus();
   const versions = site.peers.map(({ name, version }) => `  ${name}: ${version}`);
   return [
-    `${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} cores (${cpu?.model ?? arch()}), Linux ${release()}`,
+    `${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} cores (${cpu?.model ?? arch()}), Linux ${release()}, ${rounds} rounds`,
     ...versions,
     '',
   ].join('\n');
