@@ -136,6 +136,20 @@ describe('a namespace with running pods', () => {
     expect(answers().length).toBeGreaterThan(250);
   });
 
+  it('a connection of the mesh that outlives the release is closed, not left hanging', async () => {
+    await mode('ambient');
+    await enrolled(true);
+    const log = await AccessLog.start(cluster());
+    const download = inClient(
+      'curl -sSN --max-time 60 http://web/big | { head -c 100000 >/dev/null; echo begun; cat >/dev/null; }; echo over',
+    );
+    await download.says(/begun/);
+    await mode(null);
+    await download.says(/over/, 8000);
+    const line = await log.line({ message: 'connection complete', direction: 'outbound', 'src.workload': 'client' });
+    expect(line['src.identity']).toBe('spiffe://cluster.local/ns/legacy/sa/client');
+  });
+
   it('a label on a pod alone is enough, and `none` on a pod keeps it out of an enrolled namespace', async () => {
     const state = async (name: string): Promise<string | undefined> =>
       (await cluster().kube.get(PODS, NAMESPACE, name))?.metadata?.annotations?.['ambient.istio.io/redirection'];
