@@ -266,6 +266,25 @@ describe('a ztunnel', () => {
     expect((await get('admin', '/nothing')).status).toBe(404);
   });
 
+  it('takes profiles of itself', async () => {
+    const { get } = await running();
+    const profile = get('admin', '/debug/pprof/profile?seconds=1&frequency=1000');
+    await until(
+      async () => (await get('admin', '/debug/pprof/heap?seconds=1')).status === 409,
+      'a second one is refused meanwhile',
+    );
+    const { status: code, text } = await profile;
+    expect(code).toBe(200);
+    expect(Object.keys(JSON.parse(text) as object)).toEqual(
+      expect.arrayContaining(['nodes', 'samples', 'startTime', 'endTime', 'timeDeltas']),
+    );
+    expect(
+      (JSON.parse((await get('admin', '/debug/pprof/heap?seconds=1')).text) as { head: unknown }).head,
+    ).toBeDefined();
+    for (const bad of ['seconds=0', 'seconds=301', 'seconds=x', 'frequency=1001'])
+      expect((await get('admin', `/debug/pprof/profile?${bad}`)).status).toBe(400);
+  });
+
   it('counts what it does', async () => {
     const { get } = await running();
     const { text } = await get('metrics', '/stats/prometheus');

@@ -129,3 +129,18 @@ describe('properties', () => {
     fc.assert(fc.property(fc.dictionary(key, fc.string()), (env) => void parseConfig(env, 2)));
   });
 });
+
+describe('HTTP/2 sizes', () => {
+  it('are those of ztunnel, and may be set', () => {
+    const usual = parseConfig({}, 2);
+    expect(usual.ok && usual.value.http2).toEqual({
+      streamWindowBytes: 4_194_304,
+      connectionWindowBytes: 16_777_216,
+      frameBytes: 1_048_576,
+      streamsPerTunnel: 100,
+    });
+    const set = parseConfig({ HTTP2_FRAME_SIZE: '16384', POOL_MAX_STREAMS_PER_CONNECTION: '2' }, 2);
+    expect(set.ok && set.value.http2).toMatchObject({ frameBytes: 16_384, streamsPerTunnel: 2 });
+    expect(parseConfig({ HTTP2_FRAME_SIZE: '1000' }, 2).ok).toBe(false);
+  });
+});

@@ -1,6 +1,7 @@
 import { err, ok, type Result } from '@weft/result';
 import { EnvReader, type ConfigProblem, type Env } from '@weft/runtime';
 import type { MeshEndpointOptions } from '@weft/xds-grpc';
+import { DEFAULT_LIMITS, type Http2Sizes } from './dataplane/limits.js';
 import { parseLogFilter, type LogFilter } from './telemetry/log-filter.js';
 import { workerThreads } from './worker-threads.js';
 
@@ -28,6 +29,7 @@ export interface ZtunnelConfig {
   readonly ipv6: boolean;
   readonly keepAlive: { readonly idleSeconds: number; readonly intervalSeconds: number; readonly probes: number };
   readonly poolIdleMs: number;
+  readonly http2: Http2Sizes;
   readonly responseBaggage: boolean;
   readonly logPolicyDecisions: boolean;
   readonly drainMs: number;
@@ -95,6 +97,7 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
     ipv6: reader.boolean('IPV6_ENABLED', true),
     keepAlive: keepAliveOf(reader),
     poolIdleMs: reader.durationMs('POOL_UNUSED_RELEASE_TIMEOUT', 5 * 60_000),
+    http2: http2Of(reader),
     responseBaggage: reader.boolean('ENABLE_RESPONSE_BAGGAGE', true),
     logPolicyDecisions: reader.boolean('AUTHZ_POLICY_INFO_LOGGING', false),
     drainMs: drainMsOf(reader),
@@ -143,6 +146,22 @@ function keepAliveOf(reader: EnvReader): ZtunnelConfig['keepAlive'] {
     idleSeconds: seconds('KEEPALIVE_TIME'),
     intervalSeconds: seconds('KEEPALIVE_INTERVAL'),
     probes: reader.integer('KEEPALIVE_RETRIES', 9, 1, 127),
+  };
+}
+
+function http2Of(reader: EnvReader): Http2Sizes {
+  const { http2: usual } = DEFAULT_LIMITS;
+  const largestWindow = 2 ** 31 - 1;
+  return {
+    streamWindowBytes: reader.integer('HTTP2_STREAM_WINDOW_SIZE', usual.streamWindowBytes, 65_535, largestWindow),
+    connectionWindowBytes: reader.integer(
+      'HTTP2_CONNECTION_WINDOW_SIZE',
+      usual.connectionWindowBytes,
+      65_535,
+      largestWindow,
+    ),
+    frameBytes: reader.integer('HTTP2_FRAME_SIZE', usual.frameBytes, 16_384, 16_777_215),
+    streamsPerTunnel: reader.integer('POOL_MAX_STREAMS_PER_CONNECTION', usual.streamsPerTunnel, 1, 65_535),
   };
 }
 

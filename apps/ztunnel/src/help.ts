@@ -18,6 +18,8 @@ Everything is configured by environment variables:
   ISTIO_META_DNS_CAPTURE [false]  answer the DNS of pods; the CNI agent needs AMBIENT_DNS_CAPTURE=true, too
   PREFERED_SERVICE_NAMESPACE     whose services win where several namespaces have one of that name
   KEEPALIVE_TIME, KEEPALIVE_INTERVAL [180s], KEEPALIVE_RETRIES [9]
+  HTTP2_STREAM_WINDOW_SIZE [4194304], HTTP2_CONNECTION_WINDOW_SIZE [16777216], HTTP2_FRAME_SIZE [1048576]
+  POOL_MAX_STREAMS_PER_CONNECTION [100]
   POOL_UNUSED_RELEASE_TIMEOUT [5m], SECRET_TTL [24h], ENABLE_RESPONSE_BAGGAGE [true]
   ZTUNNEL_WORKER_THREADS         a number, 0 for all cores, or a percentage [from the CPU limits]
   CONNECTION_TERMINATION_DEADLINE, TERMINATION_GRACE_PERIOD_SECONDS  how long a stop may take [5s]

@@ -1,4 +1,5 @@
 import type { LogScopes } from '../telemetry/log-scopes.js';
+import { parseProfileRequest, Profiler, type ProfileRequest } from './profiler.js';
 
 /** What fastify's server offers of interest here. */
 export interface RouteServer {
@@ -35,6 +36,7 @@ const INDEX = `<!DOCTYPE html><title>ztunnel</title><h1>ztunnel</h1><ul>
 <li><a href="/config_dump">/config_dump</a>: what this proxy knows
 <li>POST /logging: log levels
 <li>POST /quitquitquit: stop gracefully
+<li><a href="/debug/pprof/profile?seconds=10">/debug/pprof/profile</a>, <a href="/debug/pprof/heap?seconds=10">/debug/pprof/heap</a>: profiles of the main thread
 </ul>
 `;
 
@@ -58,6 +60,19 @@ export function adminRoutes({ logs, dump, shutdown }: AdminRoutesOptions): (serv
         reply.type('application/json').send(JSON.stringify(dump(), null, 2)),
       ),
     });
+    const profiler = new Profiler();
+    server.route({
+      url: '/debug/pprof/profile',
+      ...only('GET', 'GET only\n', (query, reply) =>
+        sendProfile(profiler, query, reply, (request) => profiler.cpu(request)),
+      ),
+    });
+    server.route({
+      url: '/debug/pprof/heap',
+      ...only('GET', 'GET only\n', (query, reply) =>
+        sendProfile(profiler, query, reply, (request) => profiler.heap(request)),
+      ),
+    });
     server.route({
       url: '/logging',
       ...only('POST', LOGGING_USAGE, (query, reply) => changeLogging(logs, query, reply)),
@@ -70,6 +85,18 @@ export function adminRoutes({ logs, dump, shutdown }: AdminRoutesOptions): (serv
       }),
     });
   };
+}
+
+async function sendProfile(
+  profiler: Profiler,
+  query: Readonly<Record<string, unknown>>,
+  reply: RouteReply,
+  take: (request: ProfileRequest) => Promise<string>,
+): Promise<unknown> {
+  const request = parseProfileRequest(query);
+  if (typeof request === 'string') return reply.code(400).type('text/plain').send(request);
+  if (profiler.running) return reply.code(409).type('text/plain').send('a profile is being taken; try again later\n');
+  return reply.type('application/json').send(await take(request));
 }
 
 function changeLogging(logs: LogScopes, query: Readonly<Record<string, unknown>>, reply: RouteReply): unknown {

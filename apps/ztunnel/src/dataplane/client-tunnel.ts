@@ -1,13 +1,12 @@
 import type { HboneStream } from '@weft/hbone';
 import type { SocketAddress } from '@weft/ip';
-import type { Memory } from '@weft/linux';
 import { parseSpiffeId, uriSansOfCertificate } from '@weft/spiffe/identity';
 import type { TlsContext } from '@weft/tls';
 import type { Dial, DialOutcome } from './dial.js';
 import type { EventLoop } from './event-loop.js';
 import type { FailureFlag } from './messages.js';
 import type { Pod } from './pod.js';
-import { Tunnel, type TunnelError, type TunnelOwner } from './tunnel.js';
+import { Tunnel, type TunnelError, type TunnelOwner, type TunnelShared } from './tunnel.js';
 
 export interface TunnelFailure {
   readonly reason: string;
@@ -22,7 +21,7 @@ export interface ClientTunnelParts {
   readonly expectedIdentities: readonly string[];
   /** Asked when the connect is done: the certificate may have been rotated since. */
   readonly context: () => TlsContext | null;
-  readonly shared: { readonly readBuffer: Memory; readonly handshakeTimeoutMs: number };
+  readonly shared: TunnelShared;
   readonly connectTimeoutMs: number;
   /** Open and verified, or a stream more fits. */
   readonly onRoom: () => void;

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type net from 'node:net';
 import { until } from '@weft/testing-fixtures';
+import { DEFAULT_LIMITS } from './limits.js';
 import {
   APP_PORT,
   bundleWorker,
@@ -220,6 +221,18 @@ describe('IPv6', () => {
     socket.end('mixed');
     expect((await readAll(socket)).toString()).toBe('mixed');
     expect(seen).toEqual([rig.server.address]);
+  });
+});
+
+describe('sizes', () => {
+  it('no more connections share a tunnel than configured', async () => {
+    const { http2 } = DEFAULT_LIMITS;
+    await start({ limits: { http2: { ...http2, frameBytes: 16_384, streamsPerTunnel: 2 } } });
+    await serve((socket) => socket.pipe(socket));
+    const sockets = Array.from({ length: 5 }, () => connect());
+    expect(await Promise.all(sockets.map((socket) => echo(socket)))).toEqual(sockets.map(() => 'ping'));
+    const tunnels = rig.server.run('ss', ['-Htn', 'state', 'established', 'sport', '=', ':15008']).trim().split('\n');
+    expect(tunnels.length).toBeGreaterThanOrEqual(3);
   });
 });
 

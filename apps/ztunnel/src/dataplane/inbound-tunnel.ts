@@ -55,7 +55,8 @@ export class InboundTunnel implements TunnelOwner, PodMember {
       this.#end(`no certificate for ${services.pod.sourceIdentity}`, 'TLS_FAILURE');
       return;
     }
-    const shared = { readBuffer: services.readBuffer, handshakeTimeoutMs: services.limits.handshakeTimeoutMs };
+    const { handshakeTimeoutMs, http2 } = services.limits;
+    const shared = { readBuffer: services.readBuffer, handshakeTimeoutMs, http2 };
     this.#tunnel = new Tunnel(services.loop, accepted.fd, this, shared, context, 'server');
   }
 

@@ -1,4 +1,14 @@
+import { CLIENT_SETTINGS } from '@weft/hbone';
 import type { KeepAlive } from '@weft/linux';
+
+/** What tunnels offer their peers, and how many streams of ours share one. */
+export interface Http2Sizes {
+  readonly streamWindowBytes: number;
+  readonly connectionWindowBytes: number;
+  readonly frameBytes: number;
+  /** Outbound; the peer may allow fewer. */
+  readonly streamsPerTunnel: number;
+}
 
 /** Ports, times and sizes of the data path. Everything is plain data, so that it can be handed to a worker thread. */
 export interface DataPlaneLimits {
@@ -17,6 +27,7 @@ export interface DataPlaneLimits {
   readonly identityTimeoutMs: number;
   /** From the CONNECT to its response. */
   readonly responseTimeoutMs: number;
+  readonly http2: Http2Sizes;
   /** A pooled tunnel without streams is closed after this. */
   readonly idleTunnelMs: number;
   /** Connections open at one time in one worker; more are refused. Also the number of counter slots. */
@@ -34,6 +45,12 @@ export const DEFAULT_LIMITS: DataPlaneLimits = {
   answerTimeoutMs: 5_000,
   identityTimeoutMs: 10_000,
   responseTimeoutMs: 30_000,
+  http2: {
+    streamWindowBytes: CLIENT_SETTINGS.initialWindowBytes,
+    connectionWindowBytes: CLIENT_SETTINGS.connectionWindowBytes,
+    frameBytes: CLIENT_SETTINGS.maxFrameBytes,
+    streamsPerTunnel: CLIENT_SETTINGS.maxConcurrentStreams,
+  },
   idleTunnelMs: 300_000,
   maxConnections: 65_536,
   cacheEntries: 10_000,

@@ -159,7 +159,7 @@ class PoolEntry {
         dialText: this.target.dial,
         expectedIdentities: this.target.expectedIdentities,
         context: () => this.parts.identities.peek(this.sourceIdentity),
-        shared: { readBuffer, handshakeTimeoutMs: limits.handshakeTimeoutMs },
+        shared: { readBuffer, handshakeTimeoutMs: limits.handshakeTimeoutMs, http2: limits.http2 },
         connectTimeoutMs: limits.connectTimeoutMs,
         onRoom: () => this.#room(tunnel),
         onClosed: (failure) => this.#closed(tunnel, failure),

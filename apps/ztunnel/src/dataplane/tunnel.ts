@@ -1,9 +1,10 @@
 import { CLIENT_SETTINGS, HboneConnection, Http2Code, SERVER_SETTINGS, type HboneError } from '@weft/hbone';
-import type { HboneHandler, HboneRequest, HboneResponse, HboneStream } from '@weft/hbone';
+import type { HboneHandler, HboneRequest, HboneResponse, HboneSettings, HboneStream } from '@weft/hbone';
 import { EPOLLIN, EPOLLOUT, Memory } from '@weft/linux';
 import { toError } from '@weft/result';
 import { TLS_CLOSED, TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TlsConnection, type TlsContext } from '@weft/tls';
 import type { Deadline, EventLoop, EventSource, Flushable, Task } from './event-loop.js';
+import type { Http2Sizes } from './limits.js';
 
 /** Who uses one stream of a tunnel; kept in `HboneStream.user`. */
 export interface TunnelStreamUser {
@@ -34,6 +35,13 @@ export interface TunnelOwner {
   onRoom(): void;
   /** Exactly once, after the streams were told. Null error: closed in order. */
   onClosed(error: TunnelError | null): void;
+}
+
+/** What all tunnels of a worker have in common. */
+export interface TunnelShared {
+  readonly readBuffer: Memory;
+  readonly handshakeTimeoutMs: number;
+  readonly http2: Http2Sizes;
 }
 
 /** Room for one TLS record; `read` fills the shared buffer until less than this is left. */
@@ -67,12 +75,12 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
     private readonly loop: EventLoop,
     private readonly fd: number,
     private readonly owner: TunnelOwner,
-    private readonly shared: { readonly readBuffer: Memory; readonly handshakeTimeoutMs: number },
+    private readonly shared: TunnelShared,
     context: TlsContext,
     readonly role: 'client' | 'server',
   ) {
     this.#tls = new TlsConnection(context, fd, role);
-    this.http = new HboneConnection(role === 'client' ? CLIENT_SETTINGS : SERVER_SETTINGS, this);
+    this.http = new HboneConnection(settingsOf(role, shared.http2), this);
     this.out = Memory.of(this.http.out.bytes);
     this.#idleSinceMs = loop.nowMs;
     this.#deadline = loop.deadline(shared.handshakeTimeoutMs, () =>
@@ -341,6 +349,16 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
     for (const stream of [...this.http.streams()]) userOf(stream)?.onTunnelClosed(told);
     this.owner.onClosed(error);
   }
+}
+
+function settingsOf(role: 'client' | 'server', sizes: Http2Sizes): HboneSettings {
+  const common = {
+    initialWindowBytes: sizes.streamWindowBytes,
+    connectionWindowBytes: sizes.connectionWindowBytes,
+    maxFrameBytes: sizes.frameBytes,
+  };
+  if (role === 'server') return { ...SERVER_SETTINGS, ...common };
+  return { ...CLIENT_SETTINGS, ...common, maxConcurrentStreams: sizes.streamsPerTunnel };
 }
 
 function userOf(stream: HboneStream): TunnelStreamUser | undefined {
