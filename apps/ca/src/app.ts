@@ -9,8 +9,13 @@ import { CertificateService } from './certificate-service.js';
 import type { CaConfig } from './config.js';
 import { GrpcServer } from './grpc-server.js';
 import { NodeAuthorizer } from './node-authorizer.js';
+import { RequestGate } from './request-gate.js';
 import { RootDistributor } from './root-distributor.js';
 import { SignerChoice } from './signer-choice.js';
+import { TokenReviewer } from './token-reviewer.js';
+
+/** Half of the deadline that node proxies set. */
+const LONGEST_QUEUE_WAIT_MS = 5000;
 
 export interface CaApp {
   readonly services: readonly Service[];
@@ -29,7 +34,7 @@ export function createCaApp(
   const readiness = new Readiness(['root', 'pods synced', 'serving']);
   const pods = kube.informer(PODS);
   const namespaces = kube.informer(NAMESPACES);
-  const nodes = new NodeAuthorizer(pods, config.trustedNodeAccounts);
+  const nodes = new NodeAuthorizer(pods, config.trustedNodeAccounts, clock);
 
   const event = kube.event.bind(kube);
   const holder = new AuthorityHolder({ log, metrics, event });
@@ -69,8 +74,17 @@ export function createCaApp(
     },
     stop: () => signer.stop(),
   };
-  const reviewToken = kube.reviewToken.bind(kube);
-  const service = new CertificateService({ config, signer, reviewToken, nodes, clock, log, metrics });
+  const review = kube.reviewToken.bind(kube);
+  const reviewer = new TokenReviewer({ review, audience: config.audience, pods, clock });
+  const gate = new RequestGate({
+    concurrency: config.maxConcurrent,
+    queueLength: config.maxQueued,
+    maxWaitMs: LONGEST_QUEUE_WAIT_MS,
+    clock,
+  });
+  metrics.watchLoad(registry, { rememberedTokens: () => reviewer.size, waitingRequests: () => gate.waiting });
+  const reviewToken = reviewer.verdict.bind(reviewer);
+  const service = new CertificateService({ config, signer, reviewToken, gate, nodes, clock, log, metrics });
   const grpc = new GrpcServer({ config, service, signer, clock, log });
   const admin = new AdminServer({ name: 'ca', host: '0.0.0.0', port: config.adminPort, readiness, registry });
   const synced: Service = {

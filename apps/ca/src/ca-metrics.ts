@@ -58,4 +58,24 @@ export class CaMetrics {
       registers,
     });
   }
+
+  /** Read when the metrics are asked for. */
+  watchLoad(registry: Registry, load: { rememberedTokens(): number; waitingRequests(): number }): void {
+    new Gauge({
+      name: 'weft_ca_remembered_tokens',
+      help: 'Reviewed tokens that are remembered.',
+      registers: [registry],
+      collect() {
+        this.set(load.rememberedTokens());
+      },
+    });
+    new Gauge({
+      name: 'weft_ca_requests_waiting',
+      help: 'Certificate requests that wait for their turn.',
+      registers: [registry],
+      collect() {
+        this.set(load.waitingRequests());
+      },
+    });
+  }
 }

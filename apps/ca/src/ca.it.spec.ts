@@ -1,6 +1,6 @@
-import { status } from '@grpc/grpc-js';
+import { status, type ServiceError } from '@grpc/grpc-js';
 import { CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS, type KubeClient } from '@weft/kube';
-import { verifyChain } from '@weft/spiffe';
+import { createCsr, verifyChain } from '@weft/spiffe';
 import { until } from '@weft/testing-fixtures';
 import { CaRig, SYSTEM, type CaClient } from './testing/ca-rig.js';
 
@@ -114,4 +114,61 @@ describe('CreateCertificate over TLS', () => {
       code: status.INVALID_ARGUMENT,
     });
   });
+
+  it('refuses a token at once when its pod is deleted, though it was good a moment before', async () => {
+    const token = await rig.startPod({ namespace: 'shop', account: 'web', node: 'node-1', name: 'web' });
+    await client.certify(token, WEB);
+    await client.certify(token, WEB);
+    await kube.delete(PODS, 'shop', 'web', { gracePeriodSeconds: 0 });
+    const refused = (): Promise<boolean> =>
+      client.certify(token, WEB).then(
+        () => false,
+        (failure: unknown) => (failure as ServiceError).code === status.UNAUTHENTICATED,
+      );
+    await until(refused, 'the CA has seen the pod go', 1000);
+  });
+
+  it('answers UNAVAILABLE while the API server is away, and UNAUTHENTICATED to garbage in any case', async () => {
+    await expect(client.certify('garbage', WEB)).rejects.toMatchObject({
+      code: status.UNAUTHENTICATED,
+      details: 'authentication failed',
+    });
+    const token = await rig.startPod({ namespace: 'shop', account: 'web', node: 'node-1', name: 'web' });
+    await rig.apiServer.stop();
+    await expect(client.certify(token, WEB)).rejects.toMatchObject({
+      code: status.UNAVAILABLE,
+      details: 'token review is not available, try again',
+    });
+  });
 });
+
+it('a burst far beyond its limits ends with a certificate for everybody, by being told when to come back', async () => {
+  const ca = await rig.startCa({ CA_MAX_CONCURRENT_REQUESTS: '4', CA_MAX_QUEUED_REQUESTS: '16' });
+  await until(async () => (await rig.root(SYSTEM)) !== undefined, 'the root is distributed');
+  const client = rig.client(ca.grpc.port, (await rig.root(SYSTEM))!);
+  const token = await rig.startPod({ namespace: 'shop', account: 'web', node: 'node-1', name: 'web' });
+  const { csrPem: csr } = await createCsr('spiffe://cluster.local/ns/shop/sa/web');
+  let turnedAway = 0;
+  const insist = async (): Promise<void> => {
+    for (;;) {
+      try {
+        await client.certify(token, 'spiffe://cluster.local/ns/shop/sa/web', { csr });
+        return;
+      } catch (failure) {
+        const { code, details, metadata } = failure as ServiceError;
+        const retryMs = Number(metadata.get('grpc-retry-pushback-ms')[0]);
+        expect({ code, details }).toEqual({
+          code: status.RESOURCE_EXHAUSTED,
+          details: `the CA is busy, try again in ${retryMs} ms`,
+        });
+        turnedAway++;
+        await new Promise((resolve) => setTimeout(resolve, retryMs));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 300 }, insist));
+  expect(turnedAway).toBeGreaterThan(0);
+  expect(await rig.metric(ca, 'citadel_server_success_cert_issuance_count')).toEqual([
+    'citadel_server_success_cert_issuance_count 300',
+  ]);
+}, 20_000);

@@ -7,6 +7,7 @@ import { X509Certificate } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { CaMetrics } from './ca-metrics.js';
 import { CertificateService } from './certificate-service.js';
+import { RequestGate } from './request-gate.js';
 import { parseCaConfig, type CaConfig } from './config.js';
 
 const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
@@ -32,7 +33,8 @@ async function setUp({ refusal = null as string | null, user = 'system:serviceac
       if (token === 'away') return Promise.reject(new Error('connection refused'));
       return Promise.resolve(token === 'good' ? verdict(user) : { authenticated: false, error: 'expired' });
     },
-    nodes: { refusal: () => refusal },
+    nodes: { settledRefusal: () => Promise.resolve(refusal) },
+    gate: new RequestGate({ concurrency: 8, queueLength: 8, maxWaitMs: 1000, clock }),
     clock,
     log: createLogger('ca', 'silent'),
     metrics: new CaMetrics(registry),

@@ -8,6 +8,7 @@ import type { CaMetrics } from './ca-metrics.js';
 import { callerOf, type Caller } from './caller.js';
 import type { CaConfig } from './config.js';
 import type { NodeAuthorizer } from './node-authorizer.js';
+import type { RequestGate } from './request-gate.js';
 import type { Signer } from './signer.js';
 
 /** A refusal: what the caller is told, and what the audit log holds. */
@@ -16,13 +17,16 @@ export interface Refusal {
   /** Says nothing about which identities exist. */
   readonly message: string;
   readonly detail: string;
+  /** When to come back; only with RESOURCE_EXHAUSTED. */
+  readonly retryAfterMs?: number;
 }
 
 export interface CertificateServiceOptions {
   readonly config: CaConfig;
   readonly signer: Pick<Signer, 'current' | 'admitTtl'>;
-  readonly reviewToken: (token: string, audiences: readonly string[]) => Promise<TokenVerdict>;
-  readonly nodes: Pick<NodeAuthorizer, 'refusal'>;
+  readonly reviewToken: (token: string) => Promise<TokenVerdict>;
+  readonly nodes: Pick<NodeAuthorizer, 'settledRefusal'>;
+  readonly gate: RequestGate;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: CaMetrics;
@@ -37,20 +41,33 @@ export class CertificateService {
     metadata: Metadata,
     peer: string,
   ): Promise<Result<IstioCertificateResponse, Refusal>> {
-    const { log, metrics } = this.options;
+    const { gate, metrics } = this.options;
     const end = metrics.duration.startTimer();
+    const admitted = await gate.run(() => this.#answer(request, metadata, peer));
+    end();
+    if (admitted.ok) return admitted.value;
+    const { retryAfterMs } = admitted.error;
+    const message = `the CA is busy, try again in ${retryAfterMs} ms`;
+    const refusal = { code: status.RESOURCE_EXHAUSTED, message, detail: message, retryAfterMs };
+    this.#audit(refusal, peer, undefined);
+    return err(refusal);
+  }
+
+  async #answer(
+    request: IstioCertificateRequest,
+    metadata: Metadata,
+    peer: string,
+  ): Promise<Result<IstioCertificateResponse, Refusal>> {
     const caller = await this.#authenticate(metadata);
     const result = caller.ok ? await this.#issue(request, caller.value, peer) : caller;
-    end();
-    if (!result.ok) {
-      const { code, detail } = result.error;
-      metrics.refused.inc({ code: status[code] });
-      log.warn(
-        { peer, caller: caller.ok ? caller.value : undefined, code: status[code], reason: detail },
-        'certificate refused',
-      );
-    }
+    if (!result.ok) this.#audit(result.error, peer, caller.ok ? caller.value : undefined);
     return result;
+  }
+
+  #audit({ code, detail }: Refusal, peer: string, caller: Caller | undefined): void {
+    const { log, metrics } = this.options;
+    metrics.refused.inc({ code: status[code] });
+    log.warn({ peer, caller, code: status[code], reason: detail }, 'certificate refused');
   }
 
   async #authenticate(metadata: Metadata): Promise<Result<Caller, Refusal>> {
@@ -59,7 +76,7 @@ export class CertificateService {
     const token = typeof header === 'string' ? /^Bearer (\S+)$/.exec(header)?.[1] : undefined;
     if (token === undefined) return refuse('no bearer token');
     try {
-      const caller = callerOf(await this.options.reviewToken(token, [this.options.config.audience]));
+      const caller = callerOf(await this.options.reviewToken(token));
       return caller.ok ? caller : refuse(caller.error);
     } catch (thrown) {
       const detail = `the API server cannot review the token: ${toError(thrown).message}`;
@@ -73,7 +90,7 @@ export class CertificateService {
     peer: string,
   ): Promise<Result<IstioCertificateResponse, Refusal>> {
     const { signer, clock, config, log, metrics } = this.options;
-    const identity = this.#identity(request, caller);
+    const identity = await this.#identity(request, caller);
     if (!identity.ok) return identity;
     const { text: spiffeId, namespace, serviceAccount } = identity.value;
     const csr = await checkCsr(request.csr, spiffeId);
@@ -107,7 +124,7 @@ export class CertificateService {
   }
 
   /** The caller's own identity, or the one it impersonates where it may. */
-  #identity(request: IstioCertificateRequest, caller: Caller): Result<SpiffeId, Refusal> {
+  async #identity(request: IstioCertificateRequest, caller: Caller): Promise<Result<SpiffeId, Refusal>> {
     const { config, nodes } = this.options;
     const refuse = (detail: string) =>
       err({ code: status.UNAUTHENTICATED, message: 'request impersonation authentication failure', detail });
@@ -120,7 +137,7 @@ export class CertificateService {
     if (parsed.value.trustDomain !== config.trustDomain)
       return refuse(`${text} is not of trust domain ${config.trustDomain}`);
     if (asked === undefined) return parsed;
-    const refusal = nodes.refusal(caller, parsed.value);
+    const refusal = await nodes.settledRefusal(caller, parsed.value);
     return refusal === null ? parsed : refuse(refusal);
   }
 }
@@ -128,7 +145,9 @@ export class CertificateService {
 const unavailable = (detail: string): Result<never, Refusal> =>
   err({ code: status.UNAVAILABLE, message: 'the signing certificate is not available, try again', detail });
 
-/** The gRPC form of a refusal. */
-export function serviceError({ code, message }: Refusal): ServiceError {
-  return Object.assign(new Error(message), { code, details: message, metadata: new Metadata() });
+/** The gRPC form of a refusal; `grpc-retry-pushback-ms` is what gRPC clients with a retry policy heed. */
+export function serviceError({ code, message, retryAfterMs }: Refusal): ServiceError {
+  const metadata = new Metadata();
+  if (retryAfterMs !== undefined) metadata.set('grpc-retry-pushback-ms', String(retryAfterMs));
+  return Object.assign(new Error(message), { code, details: message, metadata });
 }

@@ -21,6 +21,9 @@ export interface CaConfig {
   readonly adminPort: number;
   readonly defaultTtlMs: number;
   readonly maxTtlMs: number;
+  /** Requests worked on at once, and those that may wait. */
+  readonly maxConcurrent: number;
+  readonly maxQueued: number;
   readonly audience: string;
   /** `namespace/serviceAccount` of node proxies that may ask for the identities of pods on their node. */
   readonly trustedNodeAccounts: ReadonlySet<string>;
@@ -54,6 +57,8 @@ Settings (environment; a duration is 30s, 5m or 24h):
   GRPC_HOST, GRPC_PORT     where CreateCertificate is served                   (0.0.0.0, 15012)
   ADMIN_PORT               /healthz /readyz /metrics                           (15014)
   DEFAULT_WORKLOAD_CERT_TTL, MAX_WORKLOAD_CERT_TTL                             (24h, 2160h)
+  CA_MAX_CONCURRENT_REQUESTS, CA_MAX_QUEUED_REQUESTS: what is more is told
+                           RESOURCE_EXHAUSTED and when to come back            (64, 2000)
   TOKEN_AUDIENCE           audience a caller's token must have                 (istio-ca)
   CA_TRUSTED_NODE_ACCOUNTS namespace/serviceAccount, comma separated           (istio-system/ztunnel)
   CA_DNS_NAMES             namespace/serviceAccount=dns1+dns2, comma separated:
@@ -86,6 +91,8 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
     adminPort: read.integer('ADMIN_PORT', 15_014, 0, 65_535),
     defaultTtlMs: read.durationMs('DEFAULT_WORKLOAD_CERT_TTL', 24 * HOUR_MS),
     maxTtlMs: read.durationMs('MAX_WORKLOAD_CERT_TTL', 2160 * HOUR_MS),
+    maxConcurrent: read.integer('CA_MAX_CONCURRENT_REQUESTS', 64, 1, 10_000),
+    maxQueued: read.integer('CA_MAX_QUEUED_REQUESTS', 2000, 0, 1_000_000),
     audience: read.string('TOKEN_AUDIENCE', 'istio-ca'),
     trustedNodeAccounts: new Set(trusted.map((account) => account.trim())),
     dnsNames: parseDnsNames(read.string('CA_DNS_NAMES', defaultDnsNames), problems),

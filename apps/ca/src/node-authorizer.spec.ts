@@ -1,5 +1,6 @@
 import type { Informer, InformerHandler, Pod } from '@weft/kube';
 import { parseSpiffeId, type SpiffeId } from '@weft/spiffe';
+import { FakeClock } from '@weft/testing-fixtures';
 import { NodeAuthorizer } from './node-authorizer.js';
 
 /** The part of an informer that the authorizer uses, driven by hand. */
@@ -48,9 +49,11 @@ describe('a node proxy asks for the identity of a pod', () => {
   };
   let pods: FakePods;
   let authorizer: NodeAuthorizer;
+  let clock: FakeClock;
   beforeEach(() => {
     pods = new FakePods();
-    authorizer = new NodeAuthorizer(pods as unknown as Informer<Pod>, new Set(['istio-system/ztunnel']));
+    clock = new FakeClock();
+    authorizer = new NodeAuthorizer(pods as unknown as Informer<Pod>, new Set(['istio-system/ztunnel']), clock);
     pods.set('ztunnel-1', 'istio-system/ztunnel', 'node-1');
     pods.set('web', 'shop/web', 'node-1');
     pods.set('db', 'shop/db', 'node-2');
@@ -85,5 +88,28 @@ describe('a node proxy asks for the identity of a pod', () => {
   it('may not, with the token of a pod that was deleted and made again', () => {
     pods.set('ztunnel-1', 'istio-system/ztunnel', 'node-1', 'Running', 'another-uid');
     expect(authorizer.refusal(ztunnel, id('shop/web'))).toContain('not the one the token was made for');
+  });
+  it('waits a moment for a pod that the watch has not brought yet', async () => {
+    const refusal = authorizer.settledRefusal(ztunnel, id('shop/new'));
+    pods.set('other', 'shop/other', 'node-1');
+    pods.set('new', 'shop/new', 'node-1');
+    expect(await refusal).toBeNull();
+    expect(clock.pendingTimers).toBe(0);
+  });
+  it('waits no longer than that moment', async () => {
+    const refusal = authorizer.settledRefusal(ztunnel, id('shop/db'));
+    await clock.advance(1000);
+    expect(await refusal).toBe('no pod of shop/db runs on node node-1');
+  });
+  it('is refused at once where waiting cannot help', async () => {
+    const web = { ...ztunnel, namespace: 'shop', serviceAccount: 'web' };
+    expect(await authorizer.settledRefusal(web, id('shop/db'))).toContain('may not ask for other identities');
+    expect(clock.pendingTimers).toBe(0);
+  });
+  it('does not let more than 32 requests wait', async () => {
+    const waiting = Array.from({ length: 32 }, () => authorizer.settledRefusal(ztunnel, id('shop/db')));
+    expect(await authorizer.settledRefusal(ztunnel, id('shop/db'))).toContain('no pod of shop/db');
+    await clock.advance(1000);
+    await Promise.all(waiting);
   });
 });

@@ -1,22 +1,40 @@
 import type { Informer, Pod } from '@weft/kube';
+import type { Clock } from '@weft/result';
 import type { SpiffeId } from '@weft/spiffe';
 import type { Caller } from './caller.js';
+
+/** Why not; `early` if the watch may simply not have brought the pod yet. */
+interface Refusal {
+  readonly reason: string;
+  readonly early: boolean;
+}
+
+/** How long a request waits for a pod that the watch has not brought yet. */
+const PATIENCE_MS = 1000;
+/** Waiting requests hold resources; beyond this a refusal is told at once. */
+const MOST_WAITING = 32;
 
 /** Pods by node and service account, kept from a watch so that a request costs no call to the API server. */
 export class NodeAuthorizer {
   readonly #pods: Informer<Pod>;
+  readonly #waiting = new Set<() => void>();
   readonly #accountsByNode = new Map<string, Map<string, number>>();
 
   constructor(
     pods: Informer<Pod>,
     private readonly trustedNodeAccounts: ReadonlySet<string>,
+    private readonly clock: Clock,
   ) {
     this.#pods = pods;
     pods.on({
-      added: (pod) => this.#count(pod, 1),
+      added: (pod) => {
+        this.#count(pod, 1);
+        this.#wake();
+      },
       updated: (pod, old) => {
         this.#count(old, -1);
         this.#count(pod, 1);
+        this.#wake();
       },
       deleted: (pod) => this.#count(pod, -1),
     });
@@ -27,18 +45,46 @@ export class NodeAuthorizer {
    * bound to, and only for a service account that runs on that pod's node. Null means yes; else the reason for the log.
    */
   refusal(caller: Caller, wanted: SpiffeId): string | null {
+    return this.#judge(caller, wanted)?.reason ?? null;
+  }
+
+  /** As `refusal`, but gives the watch a moment to bring a pod that has only just been started. */
+  async settledRefusal(caller: Caller, wanted: SpiffeId): Promise<string | null> {
+    const first = this.#judge(caller, wanted);
+    if (first?.early !== true || this.#waiting.size >= MOST_WAITING) return first?.reason ?? null;
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        cancel();
+        this.#waiting.delete(look);
+        resolve(this.refusal(caller, wanted));
+      };
+      const look = (): void => {
+        if (this.#judge(caller, wanted)?.early !== true) settle();
+      };
+      const cancel = this.clock.after(PATIENCE_MS, settle);
+      this.#waiting.add(look);
+    });
+  }
+
+  #judge(caller: Caller, wanted: SpiffeId): Refusal | null {
     const account = `${caller.namespace}/${caller.serviceAccount}`;
-    if (!this.trustedNodeAccounts.has(account)) return `${account} may not ask for other identities`;
-    if (caller.pod === undefined) return `the token of ${account} is not bound to a pod`;
+    const never = (reason: string): Refusal => ({ reason, early: false });
+    const early = (reason: string): Refusal => ({ reason, early: true });
+    if (!this.trustedNodeAccounts.has(account)) return never(`${account} may not ask for other identities`);
+    if (caller.pod === undefined) return never(`the token of ${account} is not bound to a pod`);
+    const named = `pod ${caller.namespace}/${caller.pod.name}`;
     const pod = this.#pods.get(caller.namespace, caller.pod.name);
-    if (pod?.metadata?.uid !== caller.pod.uid)
-      return `pod ${caller.namespace}/${caller.pod.name} is not the one the token was made for`;
-    if (pod.spec?.serviceAccountName !== caller.serviceAccount)
-      return `pod ${caller.namespace}/${caller.pod.name} does not run as ${account}`;
+    if (pod === undefined) return early(`${named} is not known`);
+    if (pod.metadata?.uid !== caller.pod.uid) return never(`${named} is not the one the token was made for`);
+    if (pod.spec?.serviceAccountName !== caller.serviceAccount) return never(`${named} does not run as ${account}`);
     const node = pod.spec.nodeName;
-    if (!node) return `pod ${caller.namespace}/${caller.pod.name} is not on a node yet`;
+    if (!node) return early(`${named} is not on a node yet`);
     const runs = this.#accountsByNode.get(node)?.has(`${wanted.namespace}/${wanted.serviceAccount}`) ?? false;
-    return runs ? null : `no pod of ${wanted.namespace}/${wanted.serviceAccount} runs on node ${node}`;
+    return runs ? null : early(`no pod of ${wanted.namespace}/${wanted.serviceAccount} runs on node ${node}`);
+  }
+
+  #wake(): void {
+    for (const look of [...this.#waiting]) look();
   }
 
   #count(pod: Pod, by: 1 | -1): void {

@@ -98,6 +98,12 @@ describe('an issued SVID', () => {
     });
   });
 
+  it('is good on a machine whose clock is up to two minutes behind, and on one ahead until it ends', async () => {
+    const { pem } = await issue(ca, WEB);
+    const at = (ms: number): boolean => verifyChain([pem], ca.material.rootsPem, NOW + ms).ok;
+    expect([at(-119_000), at(-121_000), at(HOUR - 1000), at(HOUR)]).toEqual([true, false, true, false]);
+  });
+
   it('is refused by its client when it is for another identity or another key', async () => {
     const { pem, privateKeyPem } = await issue(ca, WEB);
     const foreign = await createCsr(WEB);

@@ -24,6 +24,13 @@ export function uriSansOfCertificate(der: Uint8Array): readonly string[] {
   return extensions ? uriSansOfExtensions(der, extensions) : [];
 }
 
+/** Is this SAN extension value one URI name with exactly the bytes of `uri`, and nothing else? */
+export function isOnlyUriName(value: Uint8Array, uri: string): boolean {
+  const list = only(readDerElements(value, 0, value.length), SEQUENCE);
+  const name = list && only(readDerElements(value, list.start, list.end), GENERAL_NAME_URI);
+  return name !== null && equals(value, name, [...Buffer.from(uri, 'utf8')]);
+}
+
 function uriSansOfExtensions(der: Uint8Array, extensions: DerElement): readonly string[] {
   let names: readonly string[] | null = null;
   for (const extension of readDerElements(der, extensions.start, extensions.end) ?? []) {
