@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { until } from '@weft/testing-fixtures';
 import { cleanupStale } from './host/clean-up-stale.js';
 import { ClusterHandle } from './host/cluster-handle.js';
@@ -24,7 +24,13 @@ beforeAll(async () => {
 afterAll(() => bundle.remove());
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'weft-cluster-'));
-  options = { name: 'it', stateDir: join(directory, 'state'), entry: bundle.entry, nodes: [{ name: 'node-1' }] };
+  options = {
+    name: 'it',
+    stateDir: join(directory, 'state'),
+    entry: bundle.entry,
+    sharedPaths: [dirname(process.execPath)],
+    nodes: [{ name: 'node-1' }],
+  };
 });
 afterEach(async () => {
   await cleanupStale(options.stateDir);

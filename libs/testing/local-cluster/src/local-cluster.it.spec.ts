@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { KubeClient } from '@weft/kube';
 import { until } from '@weft/testing-fixtures';
 import type { ClusterHandle } from './host/cluster-handle.js';
@@ -28,6 +28,7 @@ beforeAll(async () => {
     name: 'it',
     stateDir,
     entry: bundle.entry,
+    sharedPaths: [dirname(process.execPath)],
     nodes: [
       { name: 'node-1', region: 'r', zone: 'a' },
       { name: 'node-2', region: 'r', zone: 'b' },
