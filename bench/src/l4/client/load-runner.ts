@@ -23,6 +23,8 @@ const HOLD_CONCURRENCY = 32;
 /** Runs loads on the calling thread; a call blocks for as long as its load takes. */
 export class LoadRunner {
   readonly #held = new SocketLoop();
+  /** What earlier loads left open is not this one's. */
+  #openBefore = 0;
   readonly #ownThread = readlinkSync('/proc/thread-self');
 
   constructor(
@@ -32,8 +34,11 @@ export class LoadRunner {
 
   run(request: LoadRequest): LoadSample {
     const netns = openNetns(request.netnsPath);
+    const { kind } = request.order;
+    if (kind !== 'hold' && kind !== 'release') this.#openBefore = this.counters.openConnections;
     try {
-      return inNetns(netns, () => this.#run(request));
+      const sample = inNetns(netns, () => this.#run(request));
+      return kind === 'hold' ? sample : this.#withLeftOpen(sample);
     } finally {
       closeDescriptor(netns);
     }
@@ -153,10 +158,22 @@ export class LoadRunner {
     };
   }
 
+  get #leftOpen(): number {
+    return this.counters.openConnections - this.#openBefore;
+  }
+
+  /** A path that keeps connections open to the server which the client closed is at fault. */
+  #withLeftOpen(sample: LoadSample): LoadSample {
+    const left = this.#leftOpen;
+    if (left <= 0) return sample;
+    const what = `${left} connections stayed open at the server ${DRAIN_MS} ms after the client closed`;
+    return { ...sample, errors: sample.errors + left, firstError: sample.firstError ?? what };
+  }
+
   /** The next load must not pay for what this one left on the path. */
   #drain(): void {
     const endMs = performance.now() + DRAIN_MS;
-    while (this.counters.openConnections > 0 && performance.now() < endMs) sleep(1);
+    while (this.#leftOpen > 0 && performance.now() < endMs) sleep(1);
     sleep(SETTLE_MS);
   }
 }

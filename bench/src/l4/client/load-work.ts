@@ -21,17 +21,23 @@ const NO_HURRY_MS = 100;
 
 /** Streams that send as fast as they may. What counts is what the server received. */
 export class BulkWork implements LoadWork {
+  #openBefore: number;
+
   constructor(
     private readonly order: OrderOf<'bulk'>,
     loop: SocketLoop,
     address: SocketAddress,
     private readonly counters: ServerCounters,
   ) {
+    this.#openBefore = counters.openConnections;
     for (let i = 0; i < order.connections; i++) new BulkSocket(loop, address);
   }
 
   ready(): boolean {
-    return this.counters.openConnections >= this.order.connections && this.counters.sunkBytes > 0;
+    const { openConnections } = this.counters;
+    // Late ends of an earlier load.
+    this.#openBefore = Math.min(this.#openBefore, openConnections);
+    return openConnections - this.#openBefore >= this.order.connections && this.counters.sunkBytes > 0;
   }
 
   beforeTurn(): number {
