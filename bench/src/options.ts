@@ -40,6 +40,9 @@ export const USAGE = `weft bench [l4] [cluster] [--quick] [--json]
 Without a name, both are run.
 `;
 
+/** The peers of suite l4 that need no command; `--peer` adds more. */
+const BUILT_IN_PEERS = ['direct', 'weft', 'haproxy', 'nginx', 'envoy'];
+
 /** Pure. An error is one sentence for the terminal. */
 export function parseOptions(argv: readonly string[]): Result<BenchOptions, string> {
   try {
@@ -67,6 +70,10 @@ export function parseOptions(argv: readonly string[]): Result<BenchOptions, stri
       if (pair === null) return err(`--peer ${text}: want name=source-command,destination-command`);
       pairs.push(pair);
     }
+    const peers = [...BUILT_IN_PEERS, ...pairs.map(({ name }) => name)];
+    const noPeer = only.find((name) => !peers.includes(name));
+    if (noPeer !== undefined)
+      return err(`--only ${noPeer}: there are ${peers.join(', ')}; one name each, it may be repeated`);
     const suites = positionals.length > 0 ? (positionals as Suite[]) : SUITES;
     return ok({ suites, quick, json, help, loads: values.load, only, pairs, profile: values.profile ?? null });
   } catch (thrown) {
