@@ -577,6 +577,24 @@ describe('when things break', () => {
     expect(await ended).toBe('ECONNRESET');
   });
 
+  it('a client that resets after its end leaves nothing open at either end', async () => {
+    await start();
+    await serve((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('end', () => socket.write('the end was seen'));
+      socket.resume();
+    });
+    const socket = connect();
+    socket.end('x');
+    await once(socket, 'data');
+    socket.resetAndDestroy();
+    const closed = async (): Promise<boolean> => {
+      await rig.dataPlane.settle();
+      return rig.of('connectionClosed').length === 2;
+    };
+    await until(closed, 'both proxies have closed it');
+  });
+
   it('an application that resets makes the client see a reset', async () => {
     await start();
     await serve((socket) => socket.on('data', () => socket.resetAndDestroy()));

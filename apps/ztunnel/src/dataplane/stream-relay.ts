@@ -12,6 +12,8 @@ const TURN_BYTES = 262_144;
 const READ_BYTES = 262_144;
 /** With this much waiting, the tunnel is written at once instead of at the end of the turn. */
 const FLUSH_BYTES = 262_144;
+/** What may still be delivered to a slow socket after the peer gave the stream up. */
+const HELD_AFTER_RESET_BYTES = 65_536;
 
 export interface StreamRelayParts {
   readonly loop: EventLoop;
@@ -55,7 +57,11 @@ export class StreamRelay implements TcpEndOwner, TunnelStreamUser, Task, Termina
   // ---- socket to stream
 
   onReadable(): void {
-    if (!this.planned) this.run();
+    const { socket, socketName } = this.parts;
+    // Its end was passed on already, so nothing reads any more: without this a later reset would go unseen.
+    if (this.#sentEnd && socket.gone && !socket.finished) {
+      this.#abort(`reset by the ${socketName}`, 'none', `${socketName} socket: reset after its end`);
+    } else if (!this.planned) this.run();
   }
 
   onWritable(): void {
@@ -124,10 +130,16 @@ export class StreamRelay implements TcpEndOwner, TunnelStreamUser, Task, Termina
       this.#abort('reset by the peer', 'none', `stream reset: ${http2CodeName(code)}`);
       return;
     }
+    const { socket } = this.parts;
+    if (socket.queuedBytes > HELD_AFTER_RESET_BYTES) {
+      // The stream no longer counts against the peer's limits, so what it left behind must not grow without bound.
+      this.#abort('reset by the peer', 'none', `stream reset with ${socket.queuedBytes} bytes not delivered`);
+      return;
+    }
     // The peer lost interest after what it sent: that still arrives.
     this.#sentEnd = true;
-    if (this.parts.socket.finished) this.#endIfDone();
-    else this.parts.socket.finish();
+    if (socket.finished) this.#endIfDone();
+    else socket.finish();
   }
 
   onTunnelClosed(error: TunnelError): void {
