@@ -18,13 +18,19 @@ export function denialRows(logs: readonly string[]): readonly DenialRow[] {
           : `${text('src.namespace')}/${text('src.workload')}`,
       sourceIdentity: text('src.identity') || null,
       destination: `${text('dst.namespace')}/${text('dst.workload')}`,
-      reason: text('error'),
+      policy: policyIn(text('error')),
+      reason: text('error').replace(/^connection closed due to policy rejection: /, ''),
     };
     const key = Object.values(row).join(' ');
     const known = rows.get(key);
     rows.set(key, { ...row, count: (known?.count ?? 0) + 1, last: text('time') || (known?.last ?? '') });
   }
   return [...rows.values()].sort((a, b) => a.source.localeCompare(b.source));
+}
+
+/** ztunnel names the policy that denied, or in brackets those that allow and did not match. */
+function policyIn(reason: string): string {
+  return /explicitly denied by: (\S+)/.exec(reason)?.[1] ?? /\(([^()]+)\)$/.exec(reason)?.[1] ?? '';
 }
 
 function parse(line: string): LogLine | null {

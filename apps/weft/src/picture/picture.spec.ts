@@ -61,7 +61,7 @@ describe('denials of the picture', () => {
       ...fields,
     });
   it('are summed up by who was refused, where and why, with the latest time', () => {
-    const error = 'connection closed due to policy rejection: allow policies exist, but none allowed';
+    const error = 'connection closed due to policy rejection: allow policies exist, but none allowed (shop/db-only)';
     const log = [
       line({ error, time: '1' }),
       line({ error, time: '2' }),
@@ -76,11 +76,16 @@ describe('denials of the picture', () => {
         source: 'shop/visitor-1',
         sourceIdentity: 'spiffe://v',
         destination: 'shop/db-1',
-        reason: error,
+        policy: 'shop/db-only',
+        reason: 'allow policies exist, but none allowed (shop/db-only)',
         count: 2,
         last: '2',
       },
     ]);
+  });
+  it('name the policy that denies', () => {
+    const error = 'connection closed due to policy rejection: explicitly denied by: shop/no-visitors';
+    expect(denialRows([line({ error })])).toMatchObject([{ policy: 'shop/no-visitors' }]);
   });
 });
 

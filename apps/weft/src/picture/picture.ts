@@ -42,6 +42,8 @@ export interface DenialRow {
   readonly source: string;
   readonly sourceIdentity: string | null;
   readonly destination: string;
+  /** `namespace/name` of the policy, or of those that allow and did not match; empty when none is named. */
+  readonly policy: string;
   readonly reason: string;
   readonly count: number;
   readonly last: string;

@@ -71,11 +71,12 @@ export function renderPicture(picture: Picture, { color, columns }: RenderOption
     ),
     ...section(
       'DENIED',
-      ['SOURCE', 'DESTINATION', 'COUNT', 'IDENTITY', 'WHY'],
-      picture.denials.map(({ source, destination, count, sourceIdentity, reason }) => [
+      ['SOURCE', 'DESTINATION', 'COUNT', 'POLICY', 'IDENTITY', 'WHY'],
+      picture.denials.map(({ source, destination, count, policy, sourceIdentity, reason }) => [
         source,
         destination,
         String(count),
+        policy,
         sourceIdentity ?? 'none',
         reason,
       ]),
