@@ -6,11 +6,11 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { AuthorityHolder } from './authority-holder.js';
 import { CaMetrics } from './ca-metrics.js';
 import { CertificateService } from './certificate-service.js';
+import { ConfigMapDistributor, ROOT_CONFIG_MAP } from './config-map-distributor.js';
 import type { CaConfig } from './config.js';
 import { GrpcServer } from './grpc-server.js';
 import { NodeAuthorizer } from './node-authorizer.js';
 import { RequestGate } from './request-gate.js';
-import { RootDistributor } from './root-distributor.js';
 import { SignerChoice } from './signer-choice.js';
 import { TokenReviewer } from './token-reviewer.js';
 
@@ -38,10 +38,11 @@ export function createCaApp(
 
   const event = kube.event.bind(kube);
   const holder = new AuthorityHolder({ log, metrics, event });
-  const distributor: RootDistributor = new RootDistributor({
+  const distributor: ConfigMapDistributor = new ConfigMapDistributor({
     kube,
     namespaces,
-    rootsPem: () => signer.rootsPem(),
+    configMap: ROOT_CONFIG_MAP,
+    content: () => signer.rootsPem(),
     log,
   });
   const elector = new LeaderElector({

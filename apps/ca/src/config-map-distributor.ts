@@ -9,34 +9,46 @@ import {
 } from '@weft/kube';
 import type { Logger, Service } from '@weft/runtime';
 
-export const ROOT_CONFIG_MAP = 'istio-ca-root-cert';
-export const ROOT_KEY = 'root-cert.pem';
+/** A ConfigMap that every namespace has, and its one key. */
+export interface DistributedConfigMap {
+  readonly name: string;
+  readonly key: string;
+}
+
+/** The roots that clients of the CA and of the control plane trust. */
+export const ROOT_CONFIG_MAP: DistributedConfigMap = { name: 'istio-ca-root-cert', key: 'root-cert.pem' };
+/** The certificates that were taken back. */
+export const CRL_CONFIG_MAP: DistributedConfigMap = { name: 'istio-ca-crl', key: 'ca-crl.pem' };
+
 /** Marks the ConfigMaps of this controller, and lets it watch only those. */
 const LABEL = 'istio.io/config';
 
-export interface RootDistributorOptions {
+export interface ConfigMapDistributorOptions {
   readonly kube: KubeClient;
   readonly namespaces: Informer<Namespace>;
-  readonly rootsPem: () => string;
+  readonly configMap: DistributedConfigMap;
+  /** What the key should hold now; null: nothing is written, and what is there stays. */
+  readonly content: () => string | null;
   readonly log: Logger;
 }
 
 /**
- * Keeps ConfigMap `istio-ca-root-cert` in every namespace and repairs it when it was changed or deleted. Every replica
- * watches; only the leader writes.
+ * Keeps a ConfigMap in every namespace and repairs it when it was changed or deleted. Every replica watches; only the leader
+ * writes.
  */
-export class RootDistributor implements Service {
-  readonly name = 'root certificate distributor';
+export class ConfigMapDistributor implements Service {
+  readonly name: string;
   readonly #configMaps: Informer<ConfigMap>;
   readonly #queue: WorkQueue;
   #stopped = false;
   #leading = false;
 
-  constructor(private readonly options: RootDistributorOptions) {
+  constructor(private readonly options: ConfigMapDistributorOptions) {
+    this.name = `distributor of ${options.configMap.name}`;
     const { kube, log } = options;
     this.#configMaps = kube.informer(CONFIG_MAPS, { labelSelector: `${LABEL}=true` });
     this.#queue = new WorkQueue({
-      name: 'root certificate',
+      name: options.configMap.name,
       handle: (namespace) => this.#reconcile(namespace),
       log,
     });
@@ -47,7 +59,8 @@ export class RootDistributor implements Service {
     await this.#configMaps.synced;
     await this.#queue.start();
     const enqueue = (object: ConfigMap) => {
-      if (object.metadata?.name === ROOT_CONFIG_MAP && !this.#stopped) this.#queue.add(object.metadata.namespace ?? '');
+      if (object.metadata?.name === this.options.configMap.name && !this.#stopped)
+        this.#queue.add(object.metadata.namespace ?? '');
     };
     this.#configMaps.on({ updated: enqueue, deleted: enqueue });
     this.options.namespaces.on({
@@ -68,33 +81,33 @@ export class RootDistributor implements Service {
     if (leading) this.distribute();
   }
 
-  /** Looks at every namespace again, because the roots have changed. */
+  /** Looks at every namespace again, because the content has changed. */
   distribute(): void {
     if (this.#stopped) return;
     for (const { metadata } of this.options.namespaces.list()) this.#queue.add(metadata?.name ?? '');
   }
 
-  /** Does every namespace have exactly this bundle, as far as the API server has told? */
-  isEverywhere(rootsPem: string): boolean {
-    const { namespaces } = this.options;
+  /** Does every namespace have exactly this content, as far as the API server has told? */
+  isEverywhere(content: string): boolean {
+    const { namespaces, configMap } = this.options;
     if (!namespaces.hasSynced || !this.#configMaps.hasSynced) return false;
     return namespaces.list().every(({ metadata, status }) => {
       if (status?.phase === 'Terminating') return true;
-      return this.#configMaps.get(metadata?.name, ROOT_CONFIG_MAP)?.data?.[ROOT_KEY] === rootsPem;
+      return this.#configMaps.get(metadata?.name, configMap.name)?.data?.[configMap.key] === content;
     });
   }
 
   async #reconcile(namespace: string): Promise<undefined> {
-    const { kube, namespaces, rootsPem } = this.options;
-    if (!this.#leading) return;
+    const { kube, namespaces, configMap } = this.options;
+    const content = this.options.content();
+    if (!this.#leading || content === null) return;
     const live = namespaces.get(undefined, namespace);
     if (live?.status?.phase === 'Terminating' || live === undefined) return;
-    const data = { [ROOT_KEY]: rootsPem() };
-    const current = this.#configMaps.get(namespace, ROOT_CONFIG_MAP);
-    if (current?.data?.[ROOT_KEY] === data[ROOT_KEY]) return;
+    const { name, key } = configMap;
+    if (this.#configMaps.get(namespace, name)?.data?.[key] === content) return;
     try {
-      const metadata = { namespace, name: ROOT_CONFIG_MAP, labels: { [LABEL]: 'true' } };
-      await kube.apply(CONFIG_MAPS, { metadata, data }, { fieldManager: 'weft-ca', force: true });
+      const metadata = { namespace, name, labels: { [LABEL]: 'true' } };
+      await kube.apply(CONFIG_MAPS, { metadata, data: { [key]: content } }, { fieldManager: 'weft-ca', force: true });
     } catch (failure) {
       if (!isNotFound(failure)) throw failure; // the namespace is gone
     }
