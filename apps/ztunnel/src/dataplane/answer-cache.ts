@@ -1,4 +1,4 @@
-import type { Deadline, EventLoop } from './event-loop.js';
+import type { Deadline, Loop } from './loop.js';
 
 interface Waiter<A> {
   readonly done: (answer: A | null) => void;
@@ -43,7 +43,7 @@ export class AnswerCache<A> {
   readonly #requestIds = new Set<number>();
 
   constructor(
-    private readonly loop: EventLoop,
+    private readonly loop: Loop,
     private readonly requests: Requests,
     private readonly options: { readonly timeoutMs: number; readonly entries: number },
   ) {}

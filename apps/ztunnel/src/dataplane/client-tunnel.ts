@@ -1,11 +1,11 @@
 import type { HboneStream } from '@weft/hbone';
 import type { SocketAddress } from '@weft/ip';
 import { parseSpiffeId, uriSansOfCertificate } from '@weft/spiffe/identity';
-import type { TlsContext } from '@weft/tls';
-import type { Dial, DialOutcome } from './dial.js';
-import type { EventLoop } from './event-loop.js';
+import type { Loop } from './loop.js';
 import type { FailureFlag } from './messages.js';
 import type { Pod } from './pod.js';
+import type { SecureContext } from './secure-socket.js';
+import type { DialOutcome, Transport } from './transport.js';
 import { Tunnel, type TunnelError, type TunnelOwner, type TunnelShared } from './tunnel.js';
 
 export interface TunnelFailure {
@@ -14,13 +14,14 @@ export interface TunnelFailure {
 }
 
 export interface ClientTunnelParts {
-  readonly loop: EventLoop;
+  readonly loop: Loop;
+  readonly transport: Transport;
   readonly pod: Pod;
   readonly dial: SocketAddress;
   readonly dialText: string;
   readonly expectedIdentities: readonly string[];
   /** Asked when the connect is done: the certificate may have been rotated since. */
-  readonly context: () => TlsContext | null;
+  readonly context: () => SecureContext | null;
   readonly shared: TunnelShared;
   readonly connectTimeoutMs: number;
   /** Open and verified, or a stream more fits. */
@@ -31,7 +32,7 @@ export interface ClientTunnelParts {
 
 /** One tunnel to a peer: dial, handshake, and the check that the peer is exactly who it should be. */
 export class ClientTunnel implements TunnelOwner {
-  #dial: Dial | null;
+  #giveUpDial: (() => void) | null;
   #tunnel: Tunnel | null = null;
   #peerIdentity = '';
   #failure: TunnelFailure | null = null;
@@ -44,7 +45,7 @@ export class ClientTunnel implements TunnelOwner {
   served = false;
 
   constructor(private readonly parts: ClientTunnelParts) {
-    this.#dial = parts.pod.dial(parts.dial, null, (outcome) => this.#dialled(outcome));
+    this.#giveUpDial = parts.pod.dial(parts.dial, null, (outcome) => this.#dialled(outcome));
   }
 
   get peerIdentity(): string {
@@ -80,15 +81,15 @@ export class ClientTunnel implements TunnelOwner {
 
   abort(reason: string): void {
     this.#failure ??= { reason, flag: 'none' };
-    this.#dial?.cancel();
-    this.#dial = null;
+    this.#giveUpDial?.();
+    this.#giveUpDial = null;
     if (this.#tunnel === null) this.#end(this.#failure);
     else this.#tunnel.abort(reason);
   }
 
   #dialled(outcome: DialOutcome): void {
-    this.#dial = null;
-    const { dialText, loop, shared, connectTimeoutMs } = this.parts;
+    this.#giveUpDial = null;
+    const { dialText, loop, transport, shared, connectTimeoutMs } = this.parts;
     if (outcome.kind === 'connected') {
       const context = this.parts.context();
       if (context === null) {
@@ -96,7 +97,8 @@ export class ClientTunnel implements TunnelOwner {
         this.#end({ reason: 'the certificate was withdrawn', flag: 'TLS_FAILURE' });
         return;
       }
-      this.#tunnel = new Tunnel(loop, outcome.fd, this, shared, context, 'client');
+      const socket = transport.secure(outcome.fd, context, 'client');
+      this.#tunnel = new Tunnel(loop, socket, this, shared, 'client');
     } else if (outcome.kind === 'failed') {
       this.#end({ reason: `connect to ${dialText}: ${outcome.reason}`, flag: 'CONNECT' });
     } else {

@@ -1,4 +1,4 @@
-import type { EventLoop } from './event-loop.js';
+import type { Loop } from './loop.js';
 import type { ConnectionOpened, FailureFlag, FromWorker } from './messages.js';
 
 /** A connection that the main thread may end by its id. */
@@ -52,7 +52,7 @@ export class ConnectionLog {
    * @param ids first id and the distance to the next, so that workers never share one.
    */
   constructor(
-    private readonly loop: EventLoop,
+    private readonly loop: Loop,
     readonly counters: Float64Array,
     private readonly ids: { readonly first: number; readonly step: number },
     private readonly post: (message: FromWorker) => void,

@@ -1,10 +1,7 @@
 import { EPOLLOUT, errnoName, socketOptions } from '@weft/linux';
-import type { Deadline, EventLoop, EventSource, Task } from './event-loop.js';
-
-export type DialOutcome =
-  | { readonly kind: 'connected'; readonly fd: number }
-  | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'timedOut' };
+import type { EventLoop, EventSource } from './event-loop.js';
+import type { Deadline, Task } from './loop.js';
+import type { DialOutcome } from './transport.js';
 
 /** Waits for one non-blocking connect. The outcome always comes from the loop, never from inside the constructor. */
 export class Dial implements EventSource, Task {

@@ -1,12 +1,12 @@
 import { InboundPlaintext } from './inbound-plaintext.js';
 import { InboundTunnel } from './inbound-tunnel.js';
-import { Listener, type Accepted } from './listener.js';
 import { OutboundConnection } from './outbound-connection.js';
 import type { PodServices } from './pod-services.js';
+import type { Accepted } from './transport.js';
 
 /** The listeners of one pod, and what they accept. */
 export class EnrolledPod {
-  readonly #listeners: Listener[] = [];
+  readonly #listeners: (() => void)[] = [];
   readonly #tunnels = new Set<InboundTunnel>();
 
   constructor(readonly services: PodServices) {}
@@ -26,7 +26,7 @@ export class EnrolledPod {
   }
 
   stopListening(): void {
-    for (const listener of this.#listeners.splice(0)) listener.close();
+    for (const close of this.#listeners.splice(0)) close();
   }
 
   /** Accepts nothing more; tells peers to open no streams. */
@@ -45,9 +45,9 @@ export class EnrolledPod {
   }
 
   #listen(port: number, onAccepted: (accepted: Accepted) => void): void {
-    const { loop, pod, post } = this.services;
-    const exhausted = (): void =>
+    const { pod, post } = this.services;
+    const onExhausted = (): void =>
       post({ type: 'log', level: 'error', message: `out of descriptors: connections of pod ${pod.uid} wait` });
-    this.#listeners.push(new Listener(loop, pod.listen(port), onAccepted, exhausted));
+    this.#listeners.push(pod.listen(port, { onAccepted, onExhausted }));
   }
 }

@@ -1,32 +1,12 @@
 import { toError } from '@weft/result';
 import { closeDescriptor, Epoll } from '@weft/linux';
+import type { Deadline, Flushable, Loop, Task } from './loop.js';
 
 /** Something with a descriptor in the loop. */
 export interface EventSource {
   onEvents(mask: number): void;
   /** `onEvents` (or a planned task) threw: end this one thing, quietly. Must not throw. */
   onCrash(error: Error): void;
-}
-
-/** Work that goes on in the next turn, so that one busy connection does not starve the others. */
-export interface Task {
-  /** The loop's: true while it waits for its turn. */
-  planned: boolean;
-  run(): void;
-  onCrash(error: Error): void;
-}
-
-/** Output that is written once per turn, however many connections added to it. */
-export interface Flushable {
-  /** The loop's: true while it waits to be flushed. */
-  dirty: boolean;
-  flush(): void;
-  onCrash(error: Error): void;
-}
-
-export interface Deadline {
-  readonly atMs: number;
-  readonly expire: () => void;
 }
 
 const LONGEST_WAIT_MS = 500;
@@ -40,7 +20,7 @@ const SECOND_MS = 1000;
  * One turn: events, planned tasks, one flush of everything dirty, deadlines, then the descriptors that were closed in the
  * turn. They are closed last so that no number is reused while events of its former owner are still in the batch.
  */
-export class EventLoop {
+export class EventLoop implements Loop {
   readonly #epoll = new Epoll(512);
   readonly #sources: (EventSource | undefined)[] = [];
   readonly #deadlines = new Set<Deadline>();
@@ -67,12 +47,11 @@ export class EventLoop {
     this.own(this.#epoll.fd);
   }
 
-  /** Milliseconds of a steady clock, read once per turn. */
   get nowMs(): number {
     return this.#nowMs;
   }
 
-  /** From now on the descriptor is this thread's, until `close`. `watch` implies it. */
+  /** `watch` implies it. */
   own(fd: number): void {
     this.owned[fd] = 1;
   }
@@ -99,7 +78,7 @@ export class EventLoop {
     this.#sources[fd] = undefined;
   }
 
-  /** No event comes any more; the descriptor is closed at the end of the turn. */
+  /** Closed at the end of the turn. */
   close(fd: number): void {
     this.#sources[fd] = undefined;
     this.#closing.push(fd);
@@ -117,7 +96,6 @@ export class EventLoop {
     this.#dirty.push(output);
   }
 
-  /** Calls `expire` once after `delayMs` (to about 100 ms), unless it is cancelled first. */
   deadline(delayMs: number, expire: () => void): Deadline {
     const deadline = { atMs: this.#nowMs + delayMs, expire };
     this.#deadlines.add(deadline);
@@ -128,18 +106,15 @@ export class EventLoop {
     if (deadline !== null) this.#deadlines.delete(deadline);
   }
 
-  /** Returns what undoes it. */
   everySecond(act: () => void): () => void {
     this.#everySecond.add(act);
     return () => this.#everySecond.delete(act);
   }
 
-  /** A turn begins at `atMs` at the latest. Holds for the next wait only. */
   wakeBy(atMs: number): void {
     this.#wakeByMs = Math.min(this.#wakeByMs, atMs);
   }
 
-  /** Called at the end of every turn, after the flushes. */
   atTurnEnd(act: () => void): void {
     this.#atTurnEnd.push(act);
   }

@@ -1,21 +1,23 @@
-import { TlsContext } from '@weft/tls';
-import type { Deadline, EventLoop } from './event-loop.js';
+import type { Deadline, Loop } from './loop.js';
 import type { FromWorker, Identity } from './messages.js';
+import type { SecureContext } from './secure-socket.js';
+import type { Transport } from './transport.js';
 
 /** The TLS context of each identity, and the connections that wait for one that is not there yet. */
 export class Identities {
-  readonly #contexts = new Map<string, TlsContext>();
+  readonly #contexts = new Map<string, SecureContext>();
   readonly #waiting = new Map<string, Set<() => void>>();
 
   constructor(
-    private readonly loop: EventLoop,
+    private readonly loop: Loop,
+    private readonly transport: Transport,
     private readonly timeoutMs: number,
     private readonly post: (message: FromWorker) => void,
   ) {}
 
-  /** New or rotated. An identity that OpenSSL refuses is reported, and the one before it stays. */
+  /** New or rotated. An identity that TLS refuses is reported, and the one before it stays. */
   set(identity: Identity): void {
-    const made = TlsContext.create(identity);
+    const made = this.transport.secureContext(identity);
     if (!made.ok) {
       this.post({ type: 'log', level: 'error', message: `identity ${identity.spiffeId}: ${made.error.message}` });
       return;
@@ -32,7 +34,7 @@ export class Identities {
     this.#contexts.delete(spiffeId);
   }
 
-  peek(spiffeId: string): TlsContext | null {
+  peek(spiffeId: string): SecureContext | null {
     return this.#contexts.get(spiffeId) ?? null;
   }
 
@@ -40,7 +42,7 @@ export class Identities {
    * Calls `done` with the context, at once if it is loaded; else asks for it and calls later, with null after the
    * deadline. Returns what takes the interest back, or null when `done` was called already.
    */
-  get(spiffeId: string, done: (context: TlsContext | null) => void): (() => void) | null {
+  get(spiffeId: string, done: (context: SecureContext | null) => void): (() => void) | null {
     const context = this.#contexts.get(spiffeId);
     if (context !== undefined) {
       done(context);
@@ -58,7 +60,7 @@ export class Identities {
     this.#waiting.clear();
   }
 
-  #wait(spiffeId: string, waiting: Set<() => void>, done: (context: TlsContext | null) => void): () => void {
+  #wait(spiffeId: string, waiting: Set<() => void>, done: (context: SecureContext | null) => void): () => void {
     let deadline: Deadline | null = null;
     const stop = (): void => {
       waiting.delete(resume);

@@ -1,8 +1,8 @@
 import { parseSocketAddress, type IpAddress, type SocketAddress } from '@weft/ip';
-import type { DialOutcome } from './dial.js';
 import { isOwnPort } from './limits.js';
 import type { FailureFlag, InboundContext, InboundVerdict } from './messages.js';
 import type { PodServices } from './pod-services.js';
+import type { DialOutcome } from './transport.js';
 import { verdictKey } from './verdict-key.js';
 
 export type AllowVerdict = Extract<InboundVerdict, { kind: 'allow' }>;
@@ -73,8 +73,8 @@ export class InboundDial {
       this.#refuse({ status: 503, reason: `port ${to.port} is the proxy's own`, flag: 'none' });
       return;
     }
-    const dial = services.pod.dial(to, spoofed(verdict, source, to), (outcome) => this.#dialled(verdict, outcome));
-    this.#withdraw = () => dial.cancel();
+    const from = spoofed(verdict, source, to);
+    this.#withdraw = services.pod.dial(to, from, (outcome) => this.#dialled(verdict, outcome));
   }
 
   #dialled(verdict: AllowVerdict, outcome: DialOutcome): void {

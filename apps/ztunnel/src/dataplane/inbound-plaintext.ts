@@ -1,17 +1,17 @@
 import { formatSocketAddress } from '@weft/ip';
 import { tcpSocket } from '@weft/linux';
 import { InboundDial, type AllowVerdict, type InboundDialHandler, type InboundRefusal } from './inbound-dial.js';
-import type { Accepted } from './listener.js';
 import { isOwnPort } from './limits.js';
 import type { FailureFlag, InboundContext } from './messages.js';
 import { PlainRelay } from './plain-relay.js';
+import type { PlainSocket, PlainSocketOwner } from './plain-socket.js';
 import type { PodMember } from './pod.js';
 import type { PodServices } from './pod-services.js';
-import { TcpEnd, type TcpEndOwner } from './tcp-end.js';
+import type { Accepted } from './transport.js';
 
 /** A connection in plaintext to the pod, captured on 15006: judged by its source address, then passed on unchanged. */
-export class InboundPlaintext implements PodMember, TcpEndOwner, InboundDialHandler {
-  readonly #client: TcpEnd;
+export class InboundPlaintext implements PodMember, PlainSocketOwner, InboundDialHandler {
+  readonly #client: PlainSocket;
   readonly #context: InboundContext;
   readonly #dial: InboundDial;
   #relay: PlainRelay | null = null;
@@ -22,7 +22,7 @@ export class InboundPlaintext implements PodMember, TcpEndOwner, InboundDialHand
     private readonly accepted: Accepted,
   ) {
     const original = tcpSocket.originalDestination(accepted.fd) ?? accepted.local;
-    this.#client = new TcpEnd(services.loop, accepted.fd, this);
+    this.#client = services.transport.plain(accepted.fd, this);
     this.#context = {
       podUid: services.pod.uid,
       transport: 'plaintext',
@@ -41,7 +41,7 @@ export class InboundPlaintext implements PodMember, TcpEndOwner, InboundDialHand
 
   onConnected(fd: number, verdict: AllowVerdict): void {
     const { services } = this;
-    const upstream = new TcpEnd(services.loop, fd, this);
+    const upstream = services.transport.plain(fd, this);
     const { podUid, source, destination } = this.#context;
     const record = services.log.open(
       {

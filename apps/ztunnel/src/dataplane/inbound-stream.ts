@@ -2,9 +2,10 @@ import { Http2Code, http2CodeName, type HboneStream } from '@weft/hbone';
 import type { SocketAddress } from '@weft/ip';
 import { InboundDial, type AllowVerdict, type InboundDialHandler, type InboundRefusal } from './inbound-dial.js';
 import type { FailureFlag, InboundContext } from './messages.js';
+import type { PlainSocketOwner } from './plain-socket.js';
 import type { PodServices } from './pod-services.js';
 import { StreamRelay } from './stream-relay.js';
-import { TcpEnd, type TcpEndOwner } from './tcp-end.js';
+
 import type { Tunnel, TunnelError, TunnelStreamUser } from './tunnel.js';
 
 export interface InboundStreamParts {
@@ -15,7 +16,7 @@ export interface InboundStreamParts {
 }
 
 /** One CONNECT on a pod's 15008, until the application is connected and the 200 is sent. */
-export class InboundStream implements TunnelStreamUser, TcpEndOwner, InboundDialHandler {
+export class InboundStream implements TunnelStreamUser, PlainSocketOwner, InboundDialHandler {
   readonly #dial: InboundDial;
   readonly #startedMs: number;
   #over = false;
@@ -42,7 +43,7 @@ export class InboundStream implements TunnelStreamUser, TcpEndOwner, InboundDial
   onConnected(fd: number, verdict: AllowVerdict): void {
     const { services } = this;
     const { tunnel, stream, context } = this.parts;
-    const socket = new TcpEnd(services.loop, fd, this);
+    const socket = services.transport.plain(fd, this);
     let relay: StreamRelay | null = null;
     const record = services.log.open(
       {

@@ -1,12 +1,12 @@
 import type { HboneRequest, HboneStream } from '@weft/hbone';
 import { formatSocketAddress, parseSocketAddress } from '@weft/ip';
 import { parseSpiffeId, uriSansOfCertificate } from '@weft/spiffe/identity';
-import type { TlsContext } from '@weft/tls';
 import { InboundStream } from './inbound-stream.js';
-import type { Accepted } from './listener.js';
 import type { FailureFlag, InboundContext } from './messages.js';
 import type { PodMember } from './pod.js';
 import type { PodServices } from './pod-services.js';
+import type { SecureContext } from './secure-socket.js';
+import type { Accepted } from './transport.js';
 import { Tunnel, type TunnelError, type TunnelOwner } from './tunnel.js';
 
 /** `host:port` with a name of letters, digits, dots and dashes. */
@@ -48,7 +48,7 @@ export class InboundTunnel implements TunnelOwner, PodMember {
     else this.#tunnel.abort(why);
   }
 
-  #start(context: TlsContext | null): void {
+  #start(context: SecureContext | null): void {
     if (this.#over) return;
     const { services, accepted } = this;
     if (context === null) {
@@ -57,7 +57,8 @@ export class InboundTunnel implements TunnelOwner, PodMember {
     }
     const { handshakeTimeoutMs, http2 } = services.limits;
     const shared = { readBuffer: services.readBuffer, handshakeTimeoutMs, http2 };
-    this.#tunnel = new Tunnel(services.loop, accepted.fd, this, shared, context, 'server');
+    const socket = services.transport.secure(accepted.fd, context, 'server');
+    this.#tunnel = new Tunnel(services.loop, socket, this, shared, 'server');
   }
 
   // ---- TunnelOwner

@@ -1,15 +1,6 @@
-import type { SocketAddress } from '@weft/ip';
 import { EAGAIN, EMFILE, ENFILE, EPOLLIN, tcpSocket } from '@weft/linux';
 import type { EventLoop, EventSource } from './event-loop.js';
-
-/** An accepted connection: an open socket and who is on it. The receiver owns the descriptor. */
-export interface Accepted {
-  readonly fd: number;
-  readonly peer: SocketAddress;
-  /** This end of the connection, as the packets carry it after the rules. */
-  readonly local: SocketAddress;
-  readonly acceptedMs: number;
-}
+import type { ListenHandler } from './transport.js';
 
 const ACCEPTS_PER_EVENT = 64;
 const RETRY_MS = 200;
@@ -21,8 +12,7 @@ export class Listener implements EventSource {
   constructor(
     private readonly loop: EventLoop,
     private readonly fd: number,
-    private readonly onAccepted: (accepted: Accepted) => void,
-    private readonly onExhausted: () => void,
+    private readonly handler: ListenHandler,
   ) {
     loop.watch(fd, EPOLLIN, this);
   }
@@ -55,12 +45,12 @@ export class Listener implements EventSource {
     const peer = tcpSocket.peerAddress(fd);
     const local = tcpSocket.localAddress(fd);
     if (peer === null || local === null) this.loop.close(fd);
-    else this.onAccepted({ fd, peer, local, acceptedMs: this.loop.nowMs });
+    else this.handler.onAccepted({ fd, peer, local, acceptedMs: this.loop.nowMs });
   }
 
   #pause(): void {
     this.loop.unwatch(this.fd);
-    this.onExhausted();
+    this.handler.onExhausted();
     this.loop.deadline(RETRY_MS, () => {
       if (this.#closed) return;
       this.loop.watch(this.fd, EPOLLIN, this);

@@ -2,17 +2,17 @@ import { http2CodeName, Http2Code, type HboneResponse, type HboneStream } from '
 import { formatSocketAddress, isLoopback, parseSocketAddress, type SocketAddress } from '@weft/ip';
 import { tcpSocket } from '@weft/linux';
 import type { ClientTunnel, TunnelFailure } from './client-tunnel.js';
-import type { Dial, DialOutcome } from './dial.js';
-import type { Deadline } from './event-loop.js';
-import type { Accepted } from './listener.js';
 import { isOwnPort } from './limits.js';
+import type { Deadline } from './loop.js';
 import type { FailureFlag, HboneTarget, OutboundPlan, PlainTarget } from './messages.js';
 import { PlainRelay } from './plain-relay.js';
+import type { PlainSocket, PlainSocketOwner } from './plain-socket.js';
 import type { Pod, PodMember } from './pod.js';
 import type { PodServices } from './pod-services.js';
 import { StreamRelay } from './stream-relay.js';
 import { traceParent } from './trace-parent.js';
-import { TcpEnd, type TcpEndOwner } from './tcp-end.js';
+
+import type { Accepted, DialOutcome } from './transport.js';
 import type { StreamSeeker } from './tunnel-pool.js';
 import type { TunnelError, TunnelStreamUser } from './tunnel.js';
 import { drawTarget, type Drawn } from './draw-target.js';
@@ -24,8 +24,8 @@ type HbonePlan = Extract<OutboundPlan, { kind: 'hbone' }>;
  * No byte of the client is read before the far side has answered 200 (or, in plaintext, is connected); that is why
  * another target can be tried once when the first one fails.
  */
-export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamUser, StreamSeeker {
-  readonly #client: TcpEnd;
+export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelStreamUser, StreamSeeker {
+  readonly #client: PlainSocket;
   readonly #destination: string;
   readonly #source: string;
   #plan: OutboundPlan | null = null;
@@ -45,7 +45,7 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
     const original = tcpSocket.originalDestination(accepted.fd) ?? accepted.local;
     this.#source = formatSocketAddress(accepted.peer);
     this.#destination = formatSocketAddress(original);
-    this.#client = new TcpEnd(services.loop, accepted.fd, this);
+    this.#client = services.transport.plain(accepted.fd, this);
     this.#pod.join(this);
     if (isLoopback(original.ip) && isOwnPort(original.port, services.limits)) {
       this.#fail({ reason: 'attempted recursive call to ourselves', flag: 'none' });
@@ -238,8 +238,7 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
       this.#fail({ reason: 'attempted recursive call to ourselves', flag: 'none' });
       return;
     }
-    const dial: Dial = this.#pod.dial(address, null, (outcome) => this.#plainDialled(target, outcome));
-    this.#withdraw = () => dial.cancel();
+    this.#withdraw = this.#pod.dial(address, null, (outcome) => this.#plainDialled(target, outcome));
   }
 
   #isLoop({ ip, port }: SocketAddress): boolean {
@@ -253,7 +252,7 @@ export class OutboundConnection implements PodMember, TcpEndOwner, TunnelStreamU
       this.#failedTarget({ reason: `connect to ${target.dial}: ${why}`, flag: 'CONNECT' }, false);
       return;
     }
-    const upstream = new TcpEnd(this.services.loop, outcome.fd, this);
+    const upstream = this.services.transport.plain(outcome.fd, this);
     const record = this.#open('plaintext', null);
     if (record === null) {
       upstream.close(true);

@@ -1,4 +1,4 @@
-import type { EventLoop } from './event-loop.js';
+import type { Loop } from './loop.js';
 import type { FromWorker } from './messages.js';
 
 /** What tells of connections may wait this long for company; whoever waits for an answer does not. */
@@ -16,7 +16,7 @@ export class Outbox {
   #dueMs = Infinity;
 
   constructor(
-    private readonly loop: EventLoop,
+    private readonly loop: Loop,
     private readonly send: (batch: string) => void,
   ) {}
 

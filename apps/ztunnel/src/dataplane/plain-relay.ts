@@ -1,15 +1,15 @@
 import { errnoName, type Memory } from '@weft/linux';
 import type { ConnectionRecord, Terminable } from './connection-log.js';
-import type { EventLoop, Task } from './event-loop.js';
+import type { Loop, Task } from './loop.js';
 import type { FailureFlag } from './messages.js';
-import { READ_NOTHING, type TcpEnd, type TcpEndOwner } from './tcp-end.js';
+import { READ_NOTHING, type PlainSocket, type PlainSocketOwner } from './plain-socket.js';
 
 const TURN_BYTES = 524_288;
 
 export interface PlainRelayParts {
-  readonly loop: EventLoop;
-  readonly downstream: TcpEnd;
-  readonly upstream: TcpEnd;
+  readonly loop: Loop;
+  readonly downstream: PlainSocket;
+  readonly upstream: PlainSocket;
   /** Shared by all relays of the loop. */
   readonly buffer: Memory;
   readonly record: ConnectionRecord;
@@ -40,7 +40,7 @@ export class PlainRelay implements Terminable {
     this.#abort(why, flag, why);
   }
 
-  #ownerOf(name: string, reading: OneWay, writing: OneWay): TcpEndOwner {
+  #ownerOf(name: string, reading: OneWay, writing: OneWay): PlainSocketOwner {
     return {
       onReadable: () => reading.run(),
       onWritten: () => writing.run(),
@@ -74,10 +74,10 @@ export class PlainRelay implements Terminable {
 }
 
 interface OneWayParts {
-  readonly loop: EventLoop;
+  readonly loop: Loop;
   readonly buffer: Memory;
-  readonly from: TcpEnd;
-  readonly to: TcpEnd;
+  readonly from: PlainSocket;
+  readonly to: PlainSocket;
   readonly count: (bytes: number) => void;
   readonly over: () => void;
   readonly broken: (errno: number) => void;

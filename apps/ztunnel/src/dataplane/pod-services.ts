@@ -1,15 +1,17 @@
 import type { Memory } from '@weft/linux';
 import type { ConnectionLog } from './connection-log.js';
-import type { EventLoop } from './event-loop.js';
+import type { Loop } from './loop.js';
 import type { Identities } from './identities.js';
 import type { DataPlaneLimits } from './limits.js';
 import type { FromWorker } from './messages.js';
 import type { Pod } from './pod.js';
+import type { Transport } from './transport.js';
 import type { TunnelPool } from './tunnel-pool.js';
 
 /** What the connections of one pod work with. */
 export interface PodServices {
-  readonly loop: EventLoop;
+  readonly loop: Loop;
+  readonly transport: Transport;
   readonly limits: DataPlaneLimits;
   readonly pod: Pod;
   readonly pool: TunnelPool;

@@ -1,12 +1,12 @@
 import { parseIp, type IpAddress, type SocketAddress } from '@weft/ip';
 import { inNetns, socketOptions, SystemCallError, tcpSocket } from '@weft/linux';
 import type { AnswerCache } from './answer-cache.js';
-import { Dial, type DialOutcome } from './dial.js';
-import type { EventLoop } from './event-loop.js';
+import type { Loop } from './loop.js';
 import type { DataPlaneLimits } from './limits.js';
 import type { InboundVerdict, OutboundPlan } from './messages.js';
 import { allowListenerMigration } from './listener-migration.js';
 import { TimeWaitReuse } from './time-wait-reuse.js';
+import type { DialOutcome, ListenHandler, Transport } from './transport.js';
 
 /** Something that must end with its pod. */
 export interface PodMember {
@@ -14,7 +14,8 @@ export interface PodMember {
 }
 
 export interface PodParts {
-  readonly loop: EventLoop;
+  readonly loop: Loop;
+  readonly transport: Transport;
   readonly limits: DataPlaneLimits;
   readonly uid: string;
   /** Owned by the pod. */
@@ -72,39 +73,40 @@ export class Pod {
     allowListenerMigration(this.parts.netnsFd);
   }
 
-  /** A listening socket in the pod's namespace, for both families where there is IPv6. Throws SystemCallError. */
-  listen(port: number): number {
-    const both = (): number => this.#listener(6, port);
-    return inNetns(this.parts.netnsFd, () => {
+  /**
+   * Accepts on a port in the pod's namespace, for both families where there is IPv6. Returns what closes it. Throws
+   * SystemCallError.
+   */
+  listen(port: number, handler: ListenHandler): () => void {
+    const fd = inNetns(this.parts.netnsFd, () => {
       try {
-        return both();
+        return this.#listener(6, port);
       } catch (cause) {
         const unavailable = ['EAFNOSUPPORT', 'EADDRNOTAVAIL'];
         if (!(cause instanceof SystemCallError) || !unavailable.includes(cause.errnoName)) throw cause;
         return this.#listener(4, port);
       }
     });
+    return this.parts.transport.listen(fd, handler);
   }
 
   /**
    * Connects from inside the pod's namespace, marked so that the pod's rules let it pass. `from` is the address to appear
-   * as; null lets the kernel choose the pod's own.
+   * as; null lets the kernel choose the pod's own. Returns what gives up: then no outcome comes.
    */
-  dial(to: SocketAddress, from: IpAddress | null, onOutcome: (outcome: DialOutcome) => void): Dial {
-    const { loop, limits } = this.parts;
+  dial(to: SocketAddress, from: IpAddress | null, onOutcome: (outcome: DialOutcome) => void): () => void {
+    const { transport, limits } = this.parts;
     const { family } = to.ip;
-    let fd = -1;
-    let started: number;
+    let fd: number;
     try {
       fd = inNetns(this.parts.netnsFd, () =>
         tcpSocket.prepared(family, (socket) => this.#prepare(socket, family, from)),
       );
-      started = tcpSocket.connect(fd, to, family);
     } catch (cause) {
       if (!(cause instanceof SystemCallError)) throw cause;
-      started = -cause.errno;
+      fd = -cause.errno;
     }
-    return new Dial(loop, fd, started, limits.connectTimeoutMs, onOutcome);
+    return transport.connect({ fd, to, timeoutMs: limits.connectTimeoutMs, onOutcome });
   }
 
   #prepare(socket: number, family: 4 | 6, from: IpAddress | null): void {

@@ -1,9 +1,9 @@
 import { Http2Code, http2CodeName, type HboneStream } from '@weft/hbone';
 import { errnoName, type Memory } from '@weft/linux';
 import type { ConnectionRecord, Terminable } from './connection-log.js';
-import type { EventLoop, Task } from './event-loop.js';
+import type { Loop, Task } from './loop.js';
 import type { FailureFlag } from './messages.js';
-import { READ_NOTHING, type TcpEnd, type TcpEndOwner } from './tcp-end.js';
+import { READ_NOTHING, type PlainSocket, type PlainSocketOwner } from './plain-socket.js';
 import type { Tunnel, TunnelError, TunnelStreamUser } from './tunnel.js';
 
 /** Plaintext read in one turn before other connections get theirs. */
@@ -16,8 +16,8 @@ const FLUSH_BYTES = 262_144;
 const HELD_AFTER_RESET_BYTES = 65_536;
 
 export interface StreamRelayParts {
-  readonly loop: EventLoop;
-  readonly socket: TcpEnd;
+  readonly loop: Loop;
+  readonly socket: PlainSocket;
   readonly tunnel: Tunnel;
   readonly stream: HboneStream;
   readonly record: ConnectionRecord;
@@ -34,7 +34,7 @@ export interface StreamRelayParts {
  * is passed on while the other goes on. Bytes go from the socket straight into the tunnel's output, and from the tunnel's
  * input straight to the socket; only what a slow socket does not take is copied, and its credit is held back.
  */
-export class StreamRelay implements TcpEndOwner, TunnelStreamUser, Task, Terminable {
+export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Terminable {
   planned = false;
   #sentEnd = false;
   #streamGone = false;

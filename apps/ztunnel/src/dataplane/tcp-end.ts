@@ -13,28 +13,13 @@ import {
   Memory,
 } from '@weft/linux';
 import type { EventLoop, EventSource } from './event-loop.js';
-
-/** Who uses a `TcpEnd`. None of these is called after `close`. */
-export interface TcpEndOwner {
-  /** Bytes, the end of the stream or an error wait: call `read`. Comes once until `read` gave less than asked for. */
-  onReadable(): void;
-  /** The kernel took `bytes` that an earlier `write` had to keep. */
-  onWritten(bytes: number): void;
-  /** FIN is sent after everything written. */
-  onFinished(): void;
-  /** Writing failed; errno. */
-  onBroken(errno: number): void;
-  onCrash(error: Error): void;
-}
-
-/** `read` has nothing for now. */
-export const READ_NOTHING = -EAGAIN;
+import { READ_NOTHING, type PlainSocket, type PlainSocketOwner } from './plain-socket.js';
 
 /**
  * One plain TCP socket in the loop. It is edge-triggered and registered once: whether bytes wait is remembered here, so
  * back-pressure (not reading) costs no system call. What the kernel does not take at once is copied and sent later.
  */
-export class TcpEnd implements EventSource {
+export class TcpEnd implements PlainSocket, EventSource {
   readonly #queue: Memory[] = [];
   #queueOffset = 0;
   #queuedBytes = 0;
@@ -51,17 +36,15 @@ export class TcpEnd implements EventSource {
   constructor(
     private readonly loop: EventLoop,
     readonly fd: number,
-    public owner: TcpEndOwner,
+    public owner: PlainSocketOwner,
   ) {
     loop.watch(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, this);
   }
 
-  /** Whether `read` may give something. */
   get readable(): boolean {
     return this.#readable;
   }
 
-  /** The peer closed both directions or reset the connection; what it sent before may still be read. */
   get gone(): boolean {
     return this.#hungUp;
   }
@@ -78,7 +61,6 @@ export class TcpEnd implements EventSource {
     return this.#closed;
   }
 
-  /** Bytes read, 0 at the end of the stream, READ_NOTHING, or another `-errno`. */
   read(into: Memory, offset: number, length: number): number {
     const got = receive(this.fd, into, offset, length);
     // A short read has emptied the socket, unless the end is what comes next.
@@ -86,7 +68,6 @@ export class TcpEnd implements EventSource {
     return got;
   }
 
-  /** Sends, and copies what the kernel does not take. Returns how many bytes were taken at once, or -1 when it broke. */
   write(from: Memory, offset: number, length: number): number {
     if (this.#closed || this.#finishing) return -1;
     let sent = 0;
@@ -104,14 +85,12 @@ export class TcpEnd implements EventSource {
     return sent;
   }
 
-  /** Sends FIN after what is queued; then `onFinished`. */
   finish(): void {
     if (this.#finishing || this.#closed) return;
     this.#finishing = true;
     if (this.#queuedBytes === 0) this.#sendFin();
   }
 
-  /** `reset`: the other side sees ECONNRESET instead of an orderly end. */
   close(reset: boolean): void {
     if (this.#closed) return;
     this.#closed = true;

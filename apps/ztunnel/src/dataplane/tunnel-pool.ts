@@ -2,11 +2,12 @@ import type { HboneStream } from '@weft/hbone';
 import { parseSocketAddress } from '@weft/ip';
 import type { Memory } from '@weft/linux';
 import { ClientTunnel, type TunnelFailure } from './client-tunnel.js';
-import type { EventLoop } from './event-loop.js';
+import type { Loop } from './loop.js';
 import type { Identities } from './identities.js';
 import type { DataPlaneLimits } from './limits.js';
 import type { HboneTarget } from './messages.js';
 import type { Pod, PodMember } from './pod.js';
+import type { Transport } from './transport.js';
 
 /** A connection that wants a stream. */
 export interface StreamSeeker {
@@ -18,7 +19,8 @@ export interface StreamSeeker {
 }
 
 export interface TunnelPoolParts {
-  readonly loop: EventLoop;
+  readonly loop: Loop;
+  readonly transport: Transport;
   readonly limits: DataPlaneLimits;
   readonly identities: Identities;
   readonly pod: Pod;
@@ -151,9 +153,10 @@ class PoolEntry {
         this.#failed({ reason, flag: 'TLS_FAILURE' });
         return;
       }
-      const { loop, pod, limits, readBuffer } = this.parts;
+      const { loop, transport, pod, limits, readBuffer } = this.parts;
       const tunnel: ClientTunnel = new ClientTunnel({
         loop,
+        transport,
         pod,
         dial,
         dialText: this.target.dial,

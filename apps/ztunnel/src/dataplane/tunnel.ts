@@ -1,10 +1,11 @@
 import { CLIENT_SETTINGS, HboneConnection, Http2Code, SERVER_SETTINGS, type HboneError } from '@weft/hbone';
 import type { HboneHandler, HboneRequest, HboneResponse, HboneSettings, HboneStream } from '@weft/hbone';
-import { EPOLLIN, EPOLLOUT, Memory } from '@weft/linux';
+import { Memory } from '@weft/linux';
 import { toError } from '@weft/result';
-import { TLS_CLOSED, TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TlsConnection, type TlsContext } from '@weft/tls';
-import type { Deadline, EventLoop, EventSource, Flushable, Task } from './event-loop.js';
+import { TLS_CLOSED, TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE } from '@weft/tls';
 import type { Http2Sizes } from './limits.js';
+import type { Deadline, Flushable, Loop, Task } from './loop.js';
+import type { SecureSocket, SecureSocketOwner } from './secure-socket.js';
 
 /** Who uses one stream of a tunnel; kept in `HboneStream.user`. */
 export interface TunnelStreamUser {
@@ -49,21 +50,19 @@ const RECORD_BYTES = 16_384;
 const READ_ROUNDS = 4;
 
 /**
- * One mTLS connection that carries HBONE streams, of either role. Its socket is level-triggered; what its streams write is
- * sent once per loop turn, in one TLS write.
+ * One mTLS connection that carries HBONE streams, of either role. What its streams write is sent once per loop turn, in one
+ * TLS write.
  */
-export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
+export class Tunnel implements SecureSocketOwner, Flushable, Task, HboneHandler {
   dirty = false;
   planned = false;
   readonly http: HboneConnection;
   /** `http.out.bytes`, for reading plaintext straight into frames. */
   readonly out: Memory;
-  readonly #tls: TlsConnection;
   readonly #stopTicking: () => void;
   #stage: TunnelStage = 'tls';
   #deadline: Deadline | null;
   #blocked = false;
-  #mask = EPOLLIN | EPOLLOUT;
   #fatal: HboneError | null = null;
   #closed = false;
   /** Something but TLS came from the peer. Before that, a failed read is how a client learns that it was refused. */
@@ -72,14 +71,12 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
 
   /** Takes over a connected socket. */
   constructor(
-    private readonly loop: EventLoop,
-    private readonly fd: number,
+    private readonly loop: Loop,
+    private readonly socket: SecureSocket,
     private readonly owner: TunnelOwner,
     private readonly shared: TunnelShared,
-    context: TlsContext,
     readonly role: 'client' | 'server',
   ) {
-    this.#tls = new TlsConnection(context, fd, role);
     this.http = new HboneConnection(settingsOf(role, shared.http2), this);
     this.out = Memory.of(this.http.out.bytes);
     this.#idleSinceMs = loop.nowMs;
@@ -87,7 +84,7 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
       this.#fail('tls', `TLS handshake not finished after ${shared.handshakeTimeoutMs} ms`),
     );
     this.#stopTicking = loop.everySecond(() => this.#tick());
-    loop.watch(fd, this.#mask, this);
+    socket.start(this);
   }
 
   get open(): boolean {
@@ -127,12 +124,12 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
 
   // ---- loop
 
-  onEvents(mask: number): void {
+  onReady(room: boolean): void {
     if (this.#stage === 'tls') {
       this.#handshake();
       if (!this.open) return;
     }
-    if ((mask & EPOLLOUT) !== 0 && this.#blocked) this.flush();
+    if (room && this.#blocked) this.flush();
     if (!this.#closed) this.#read();
   }
 
@@ -215,28 +212,28 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
   }
 
   #handshake(): void {
-    const result = this.#tls.handshake();
+    const result = this.socket.handshake();
     if (result === TLS_WANT_READ) {
-      this.#watch(EPOLLIN);
+      this.socket.expectRoom(false);
       return;
     }
     if (result === TLS_WANT_WRITE) {
-      this.#watch(EPOLLIN | EPOLLOUT);
+      this.socket.expectRoom(true);
       return;
     }
     if (result !== TLS_DONE) {
-      this.#fail('tls', this.#tls.failure?.message ?? 'closed');
+      this.#fail('tls', this.socket.failure ?? 'closed');
       return;
     }
     this.loop.cancel(this.#deadline);
     this.#deadline = null;
-    const refusal = this.owner.verifyPeer(this.#tls.peerCertificate());
+    const refusal = this.owner.verifyPeer(this.socket.peerCertificate());
     if (refusal !== null) {
       this.#fail('tls', refusal);
       return;
     }
     this.#stage = 'open';
-    this.#watch(EPOLLIN);
+    this.socket.expectRoom(false);
     this.loop.markDirty(this);
     this.owner.onOpen();
   }
@@ -248,10 +245,10 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
       let result: number = TLS_WANT_READ;
       let drained = false;
       while (filled + RECORD_BYTES <= readBuffer.length) {
-        result = this.#tls.read(readBuffer, filled, readBuffer.length - filled);
+        result = this.socket.read(readBuffer, filled, readBuffer.length - filled);
         if (result <= 0) break;
         filled += result;
-        drained = result < RECORD_BYTES && !this.#tls.hasPending();
+        drained = result < RECORD_BYTES && !this.socket.hasPending();
         if (drained) break;
       }
       if (filled > 0) {
@@ -275,7 +272,7 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
       return;
     }
     if (result === TLS_WANT_WRITE) {
-      this.#watch(EPOLLIN | EPOLLOUT);
+      this.socket.expectRoom(true);
       return;
     }
     if (result === TLS_CLOSED) {
@@ -284,25 +281,25 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
       else this.#fail('open', 'the peer closed the tunnel');
       return;
     }
-    this.#fail(this.#heard ? 'open' : 'tls', this.#tls.failure?.message ?? 'read failed');
+    this.#fail(this.#heard ? 'open' : 'tls', this.socket.failure ?? 'read failed');
   }
 
   #write(): void {
     const { http } = this;
     for (let round = 0; round < READ_ROUNDS && http.out.length > 0; round++) {
-      const result = this.#tls.write(this.out, 0, http.out.length);
+      const result = this.socket.write(this.out, 0, http.out.length);
       if (result === TLS_WANT_WRITE || result === TLS_WANT_READ) {
         this.#blocked = true;
-        this.#watch(EPOLLIN | EPOLLOUT);
+        this.socket.expectRoom(true);
         return;
       }
       if (result <= 0) {
-        this.#fail('open', this.#tls.failure?.message ?? 'write failed');
+        this.#fail('open', this.socket.failure ?? 'write failed');
         return;
       }
       if (this.#blocked) {
         this.#blocked = false;
-        this.#watch(EPOLLIN);
+        this.socket.expectRoom(false);
       }
       http.flushed(result);
       if (this.#closed) return;
@@ -327,12 +324,6 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
     this.http.tick(this.loop.nowMs);
   }
 
-  #watch(mask: number): void {
-    if (this.#mask === mask || this.#closed) return;
-    this.#mask = mask;
-    this.loop.change(this.fd, mask);
-  }
-
   #fail(stage: TunnelStage, reason: string): void {
     this.#end({ stage, reason });
   }
@@ -342,9 +333,7 @@ export class Tunnel implements EventSource, Flushable, Task, HboneHandler {
     this.#closed = true;
     this.#stopTicking();
     this.loop.cancel(this.#deadline);
-    if (this.#stage === 'open') this.#tls.shutdown();
-    this.#tls.free();
-    this.loop.close(this.fd);
+    this.socket.close(this.#stage === 'open');
     const told = error ?? { stage: 'open' as const, reason: 'the tunnel was closed' };
     for (const stream of [...this.http.streams()]) userOf(stream)?.onTunnelClosed(told);
     this.owner.onClosed(error);

@@ -4,6 +4,7 @@ import { closeDescriptor, EPOLLIN, EventFd, Memory, netnsIdentity, sameNetns } f
 import { AnswerCache, Requests } from './answer-cache.js';
 import { ConnectionLog } from './connection-log.js';
 import { EnrolledPod } from './enrolled-pod.js';
+import { EpollTransport } from './epoll-transport.js';
 import { EventLoop } from './event-loop.js';
 import { Identities } from './identities.js';
 import type { DataPlaneLimits } from './limits.js';
@@ -32,6 +33,7 @@ const MAX_REPORTED_EXCEPTIONS_PER_SECOND = 10;
 /** One data-plane thread: its loop, its pods, and the commands of the main thread. */
 export class DataPlaneWorker {
   readonly #loop: EventLoop;
+  readonly #transport: EpollTransport;
   readonly #requests = new Requests();
   readonly #pods = new Map<string, EnrolledPod>();
   readonly #readBuffer = Memory.allocate(READ_BUFFER_BYTES);
@@ -46,10 +48,11 @@ export class DataPlaneWorker {
 
   constructor(private readonly settings: WorkerSettings) {
     this.#loop = new EventLoop((error) => this.#report(error), new Uint8Array(settings.owned));
+    this.#transport = new EpollTransport(this.#loop);
     this.#outbox = new Outbox(this.#loop, (batch) => settings.port.postMessage(batch));
     const post = (message: FromWorker): void => this.#outbox.add(message);
     const counters = new Float64Array(settings.counters);
-    this.#identities = new Identities(this.#loop, settings.limits.identityTimeoutMs, post);
+    this.#identities = new Identities(this.#loop, this.#transport, settings.limits.identityTimeoutMs, post);
     this.#log = new ConnectionLog(this.#loop, counters, settings.connectionIds, post);
     this.#wake = EventFd.fromDescriptor(settings.wakeFd);
     this.#loop.watchForeign(this.#wake.fd, EPOLLIN, { onEvents: () => this.#receive(), onCrash: () => undefined });
@@ -179,15 +182,16 @@ export class DataPlaneWorker {
   #enrolled(podUid: string, netnsFd: number, sourceIdentity: string): EnrolledPod {
     const { limits } = this.settings;
     const loop = this.#loop;
+    const transport = this.#transport;
     const cached = { timeoutMs: limits.answerTimeoutMs, entries: limits.cacheEntries };
     const plans = new AnswerCache<OutboundPlan>(loop, this.#requests, cached);
     const verdicts = new AnswerCache<InboundVerdict>(loop, this.#requests, cached);
-    const pod = new Pod({ loop, limits, uid: podUid, netnsFd, sourceIdentity, plans, verdicts });
+    const pod = new Pod({ loop, transport, limits, uid: podUid, netnsFd, sourceIdentity, plans, verdicts });
     const readBuffer = this.#readBuffer;
     const identities = this.#identities;
-    const pool = new TunnelPool({ loop, limits, identities, pod, readBuffer });
+    const pool = new TunnelPool({ loop, transport, limits, identities, pod, readBuffer });
     const post = (message: FromWorker): void => this.#post(message);
-    const shared = { loop, limits, pod, pool, identities, readBuffer, post };
+    const shared = { loop, transport, limits, pod, pool, identities, readBuffer, post };
     return new EnrolledPod({ ...shared, log: this.#log, plainBuffer: this.#plainBuffer });
   }
 
