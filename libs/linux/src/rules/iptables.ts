@@ -95,6 +95,7 @@ function matchArguments(match: Match): readonly string[] {
     add(match.packetMark === 'not-ztunnel', '--mark', `${hex(mark)}/${hex(MARK_MASK)}`);
   }
   if (match.connectionMark) args.push('-m', 'connmark', '--mark', `${hex(CONNECTION_MARK)}/${hex(MARK_MASK)}`);
+  if (match.fromOpener) args.push('-m', 'conntrack', '--ctdir', 'ORIGINAL');
   return args;
 }
 

@@ -83,6 +83,7 @@ function matchWords(match: Match, family: Family): readonly string[] {
     const mark = match.packetMark === 'connection' ? CONNECTION_MARK : PACKET_MARK;
     words.push(`meta mark & ${hex(MARK_MASK)} ${match.packetMark === 'not-ztunnel' ? '!=' : '=='} ${hex(mark)}`);
   }
+  if (match.fromOpener) words.push('ct direction original');
   if (match.connectionMark) words.push(`ct mark & ${hex(MARK_MASK)} == ${hex(CONNECTION_MARK)}`);
   return words;
 }

@@ -29,6 +29,8 @@ export interface Match {
   readonly opening?: true;
   /** The connection carries ztunnel's connection mark. */
   readonly connectionMark?: true;
+  /** The packet goes the way that the connection was opened. */
+  readonly fromOpener?: true;
 }
 
 export type Action =
@@ -147,10 +149,11 @@ export function podRules(options: PodRuleOptions): readonly PodRule[] {
   ]);
   return [
     ...virtual,
+    // Differs from Istio in `fromOpener`: without it captured connections get the mark too, by ztunnel's answers to them.
     rule(
       'mangle',
       'prerouting',
-      { packetMark: 'ztunnel' },
+      { packetMark: 'ztunnel', fromOpener: true },
       { kind: 'set-connection-mark' },
       'remember connections that ztunnel opened',
     ),
@@ -163,10 +166,12 @@ export function podRules(options: PodRuleOptions): readonly PodRule[] {
       'answers to node probes',
     ),
     ...(bypassInbound ? [] : inbound.slice(1)),
+    // Differs from Istio in the packet mark: the kernel looks up the route anew for every packet whose mark changes here, and
+    // ztunnel's own packets have theirs already.
     rule(
       'mangle',
       'output',
-      { connectionMark: true },
+      { connectionMark: true, packetMark: 'not-ztunnel' },
       { kind: 'restore-connection-mark' },
       "route answers to a client's address back to ztunnel",
     ),
