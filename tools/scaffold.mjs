@@ -20,6 +20,7 @@ const libs = [
   ['libs/kube', 'io', 'shared'],
   ['libs/runtime', 'io', 'shared'],
   ['libs/mesh-model', 'service', 'control'],
+  ['libs/envoy-config', 'service', 'control'],
   ['libs/testing/kube-apiserver', 'testing', 'testing'],
   ['libs/testing/kube-schema', 'testing', 'testing'],
   ['libs/testing/kube-controllers', 'testing', 'testing'],
@@ -36,6 +37,7 @@ const apps = [
   ['apps/ca', 'identity'],
   ['apps/ztunnel', 'data'],
   ['apps/cni-agent', 'node'],
+  ['apps/proxy-agent', 'data'],
   ['apps/weft', 'testing'],
   ['bench', 'testing'],
 ];
@@ -103,6 +105,7 @@ for (const [folder, scope] of apps) {
 const base = JSON.parse(readFileSync('tsconfig.base.json', 'utf8'));
 base.compilerOptions.paths = Object.fromEntries([
   ...libs.map(([folder]) => [`@weft/${name(folder)}`, [`./${folder}/src/index.ts`]]),
+  ['@weft/spiffe/identity', ['./libs/spiffe/src/identity.ts']],
   ['@weft/kube/testing', ['./libs/kube/src/testing/index.ts']],
   ['@weft/xds/gen/*', ['./libs/xds/src/gen/*']],
 ]);

@@ -4,12 +4,11 @@ import type { Clock } from '@weft/result';
 import { AdminServer, Readiness, type Service } from '@weft/runtime';
 import { SecretManager, type CertificateSigner } from '@weft/spiffe';
 import { DeltaClient } from '@weft/xds';
-import { DeltaXdsClient, MeshEndpoint, type MeshEndpointOptions } from '@weft/xds-grpc';
+import { CaClient, DeltaXdsClient, MeshEndpoint, type MeshEndpointOptions } from '@weft/xds-grpc';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { adminRoutes } from './admin/admin-routes.js';
 import { configDump } from './admin/config-dump.js';
 import { readinessRoutes } from './admin/readiness-routes.js';
-import { CaClient } from './certificates/ca-client.js';
 import { IdentityFeed } from './certificates/identity-feed.js';
 import type { ZtunnelConfig } from './config.js';
 import { ConnectionTable } from './connections/connection-table.js';
@@ -82,7 +81,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
   });
 
   const certificateLog = logs.scope('identity');
-  const signer = config.ca === null ? noCa : new CaClient(endpointOf(config.ca));
+  const signer = config.ca === null ? noCa : new CaClient(endpointOf(config.ca), 'impersonate');
   const certificates = new SecretManager({
     signer,
     clock,

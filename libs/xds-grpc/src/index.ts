@@ -1,6 +1,8 @@
+export { CaClient, CaError, type CaRequestMode } from './ca-client.js';
 export { DeltaXdsClient, type DeltaXdsClientOptions } from './delta-xds-client.js';
 export { XdsGrpcError, type XdsGrpcErrorCode } from './errors.js';
 export { MeshEndpoint, type MeshEndpointOptions } from './mesh-endpoint.js';
+export { DeltaXdsStream, type DeltaCall, type DeltaXdsStreamOptions } from './delta-xds-stream.js';
 export { RotatingServerCertificate } from './rotating-server-certificate.js';
 export {
   DeltaXdsServer,

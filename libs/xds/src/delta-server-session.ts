@@ -38,6 +38,22 @@ interface InFlight {
   readonly sentAtMs: number;
 }
 
+/**
+ * In which order a client gets changes of several types. `any`: each type as soon as it can. `make-before-break`: a type
+ * waits until the client acknowledged those before it, and removals of the types in `removeLast` wait for all: nothing that
+ * is in use loses what it refers to. `companions`: whoever is sent a resource of the first type is also sent the one of the
+ * same name of the second (a changed Envoy cluster waits for its endpoints, even for those it had).
+ *
+ * @see https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#eventual-consistency-considerations
+ */
+export type Delivery =
+  | { readonly order: 'any' }
+  | {
+      readonly order: 'make-before-break';
+      readonly removeLast: ReadonlySet<string>;
+      readonly companions: ReadonlyMap<string, string>;
+    };
+
 interface Watch {
   readonly store: ResourceStore;
   wildcard: boolean;
@@ -49,6 +65,10 @@ interface Watch {
   /** Versions sent of what was asked for one by one. */
   readonly sent: Map<string, string>;
   readonly inFlight: Map<string, InFlight>;
+  /** To be sent once more, changed or not. */
+  readonly again: Set<string>;
+  /** Gone, and not yet told. */
+  readonly heldRemovals: Set<string>;
   nacks: number;
   lastNack: string | null;
 }
@@ -73,6 +93,7 @@ export class DeltaServerSession {
   constructor(
     private readonly stores: ReadonlyMap<string, ResourceStore>,
     private readonly onNack: (nack: Nack) => void,
+    private readonly delivery: Delivery = { order: 'any' },
   ) {}
 
   /** Takes a request in and returns what it has to be answered with. A type that is not served gets one empty response. */
@@ -86,15 +107,21 @@ export class DeltaServerSession {
     const asked = this.#subscribe(watch, request.resourceNamesSubscribe, true);
     this.#unsubscribe(watch, request.resourceNamesUnsubscribe);
     const pushes = asked === null ? [] : [this.#send(watch, asked, watch.position, nowMs)];
-    return [...pushes, ...this.#pushOf(watch, nowMs)];
+    // In order, an acknowledgement may be what the next type waited for.
+    const more = this.delivery.order === 'any' ? this.#pushOf(watch, nowMs) : this.poll(nowMs);
+    return [...pushes, ...more];
   }
 
   /** What changed since, of every type whose last response is acknowledged. */
   poll(nowMs: number): readonly DeltaPush[] {
-    return [...this.stores.keys()].flatMap((typeUrl) => {
+    const pushes: DeltaPush[] = [];
+    for (const typeUrl of this.stores.keys()) {
       const watch = this.#watches.get(typeUrl);
-      return watch === undefined ? [] : this.#pushOf(watch, nowMs);
-    });
+      if (watch === undefined) continue;
+      pushes.push(...this.#pushOf(watch, nowMs));
+      if (this.delivery.order !== 'any' && this.#isWaiting(watch, nowMs)) return pushes;
+    }
+    return this.delivery.order === 'any' ? pushes : [...pushes, ...this.#lateRemovals(nowMs)];
   }
 
   /** The log position up to which this client was served; undefined if it does not watch the type. */
@@ -125,6 +152,8 @@ export class DeltaServerSession {
       wanted: new Set(),
       sent: new Map(),
       inFlight: new Map(),
+      again: new Set(),
+      heldRemovals: new Set(),
       nacks: 0,
       lastNack: null,
     };
@@ -203,14 +232,36 @@ export class DeltaServerSession {
   }
 
   #pushOf(watch: Watch, nowMs: number): readonly DeltaPush[] {
-    const { store, position } = watch;
-    if (position === store.sequence || this.#isWaiting(watch, nowMs)) return [];
+    const { store, position, again } = watch;
+    if ((position === store.sequence && again.size === 0) || this.#isWaiting(watch, nowMs)) return [];
     watch.position = store.sequence;
+    for (const name of again) watch.sent.delete(name);
     const changes = watch.wildcard
       ? store.changesSince(position)
-      : this.#changesOfWanted(watch, store.namesSince(position));
-    if (changes.upserts.length + changes.removals.length === 0) return [];
-    return [this.#send(watch, changes, store.sequence, nowMs)];
+      : this.#changesOfWanted(watch, [...new Set([...store.namesSince(position), ...again])]);
+    again.clear();
+    const kept = this.#withoutLateRemovals(watch, changes);
+    if (kept.upserts.length + kept.removals.length === 0) return [];
+    return [this.#send(watch, kept, store.sequence, nowMs)];
+  }
+
+  #withoutLateRemovals(watch: Watch, changes: EncodedChanges): EncodedChanges {
+    if (this.delivery.order === 'any' || !this.delivery.removeLast.has(watch.store.typeUrl)) return changes;
+    for (const { name } of changes.upserts) watch.heldRemovals.delete(name);
+    if (changes.removals.length === 0) return changes;
+    for (const name of changes.removals) watch.heldRemovals.add(name);
+    return encodeChanges({ upserts: changes.upserts, removals: [] });
+  }
+
+  /** Only when every type is settled. */
+  #lateRemovals(nowMs: number): readonly DeltaPush[] {
+    return [...this.#watches.values()].flatMap((watch) => {
+      if (watch.heldRemovals.size === 0) return [];
+      const removals = [...watch.heldRemovals].filter((name) => watch.store.get(name) === undefined);
+      watch.heldRemovals.clear();
+      if (removals.length === 0) return [];
+      return [this.#send(watch, encodeChanges({ upserts: [], removals }), watch.position, nowMs)];
+    });
   }
 
   #isWaiting(watch: Watch, nowMs: number): boolean {
@@ -243,7 +294,15 @@ export class DeltaServerSession {
     const nonce = String(++this.#nonces);
     if (watch.inFlight.size >= MAX_IN_FLIGHT) watch.inFlight.delete(watch.inFlight.keys().next().value!);
     watch.inFlight.set(nonce, { version: watch.position, sentAtMs: nowMs });
+    this.#bringCompanions(watch, changes);
     return { typeUrl: watch.store.typeUrl, nonce, version: String(watch.position), changes };
+  }
+
+  #bringCompanions(watch: Watch, { upserts }: EncodedChanges): void {
+    if (this.delivery.order === 'any') return;
+    const companion = this.#watches.get(this.delivery.companions.get(watch.store.typeUrl) ?? '');
+    if (companion === undefined) return;
+    for (const { name } of upserts) if (companion.wanted.has(name)) companion.again.add(name);
   }
 
   #unserved(typeUrl: string): DeltaPush {

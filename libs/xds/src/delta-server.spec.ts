@@ -290,3 +290,67 @@ describe('properties', () => {
     );
   });
 });
+
+describe('make-before-break delivery', () => {
+  // Three types in order: the second has a companion for each of the first, the third refers to the first.
+  const [CLUSTER, ENDPOINT, ROUTE] = [AUTHORIZATION, ADDRESS, 'type.googleapis.com/route'];
+  const of = (typeUrl: string, name: string, body: string): XdsResource =>
+    makeXdsResource({ name, typeUrl, body: Buffer.from(body) });
+  const setUp = () => {
+    const server = new DeltaServer([CLUSTER, ENDPOINT, ROUTE], {
+      order: 'make-before-break',
+      removeLast: new Set([CLUSTER, ENDPOINT]),
+      companions: new Map([[CLUSTER, ENDPOINT]]),
+    });
+    const session = server.open(() => undefined);
+    const put = (typeUrl: string, upserts: XdsResource[], removals: string[] = []) =>
+      server.apply(typeUrl, { upserts, removals });
+    const ack = (pushes: readonly DeltaPush[]) =>
+      pushes.flatMap(({ nonce, typeUrl }) => session.receive(request({ typeUrl, responseNonce: nonce }), 0));
+    put(CLUSTER, [of(CLUSTER, 'old', '1')]);
+    put(ENDPOINT, [of(ENDPOINT, 'old', '1')]);
+    put(ROUTE, [of(ROUTE, 'r', 'old')]);
+    ack(session.receive(request({ typeUrl: CLUSTER }), 0));
+    ack(session.receive(request({ typeUrl: ENDPOINT, resourceNamesSubscribe: ['old'] }), 0));
+    ack(session.receive(request({ typeUrl: ROUTE, resourceNamesSubscribe: ['r'] }), 0));
+    return { session, put, ack };
+  };
+  const told = (pushes: readonly DeltaPush[]) => pushes.map(({ typeUrl }, i) => [typeUrl, names(pushes)[i]]);
+
+  it('moves a route to a new cluster step by step, and removes the old cluster last', () => {
+    const { session, put, ack } = setUp();
+    put(CLUSTER, [of(CLUSTER, 'new', '1')], ['old']);
+    put(ENDPOINT, [of(ENDPOINT, 'new', '1')], ['old']);
+    put(ROUTE, [of(ROUTE, 'r', 'new')]);
+    const clusters = session.poll(0);
+    expect(told(clusters)).toEqual([[CLUSTER, 'new']]);
+    // Envoy asks for the endpoints before it acknowledges the cluster.
+    const asked = session.receive(request({ typeUrl: ENDPOINT, resourceNamesSubscribe: ['new'] }), 0);
+    expect(told(asked)).toEqual([[ENDPOINT, 'new']]);
+    expect(told(ack(clusters))).toEqual([]);
+    const routes = ack(asked);
+    expect(told(routes)).toEqual([[ROUTE, 'r']]);
+    expect(told(ack(routes))).toEqual([
+      [CLUSTER, '-old'],
+      [ENDPOINT, '-old'],
+    ]);
+  });
+
+  it('sends the endpoints of a changed cluster again, though they did not change', () => {
+    const { session, put, ack } = setUp();
+    put(CLUSTER, [of(CLUSTER, 'old', '2')]);
+    const clusters = session.poll(0);
+    expect(told(clusters)).toEqual([[CLUSTER, 'old']]);
+    expect(told(ack(clusters))).toEqual([[ENDPOINT, 'old']]);
+  });
+
+  it('goes on after a rejection: what was accepted is in use', () => {
+    const { session, put } = setUp();
+    put(CLUSTER, [of(CLUSTER, 'new', '1')]);
+    put(ROUTE, [of(ROUTE, 'r', 'new')]);
+    const [push] = session.poll(0);
+    const errorDetail = { code: 13, message: 'bad cluster' };
+    const nack = request({ typeUrl: CLUSTER, responseNonce: push?.nonce ?? '', errorDetail });
+    expect(told(session.receive(nack, 0))).toEqual([[ROUTE, 'r']]);
+  });
+});

@@ -1,4 +1,4 @@
-import { DeltaServerSession, type Nack } from './delta-server-session.js';
+import { DeltaServerSession, type Delivery, type Nack } from './delta-server-session.js';
 import { ResourceStore, type ResourceChanges } from './delta-server-store.js';
 
 /** The resources of every served type and the sessions that follow them. Types are pushed in the order given. */
@@ -6,7 +6,10 @@ export class DeltaServer {
   readonly #stores: ReadonlyMap<string, ResourceStore>;
   readonly #sessions = new Set<DeltaServerSession>();
 
-  constructor(typeUrls: readonly string[]) {
+  constructor(
+    typeUrls: readonly string[],
+    private readonly delivery: Delivery = { order: 'any' },
+  ) {
     this.#stores = new Map(typeUrls.map((typeUrl) => [typeUrl, new ResourceStore(typeUrl)]));
   }
 
@@ -31,7 +34,7 @@ export class DeltaServer {
 
   /** One per stream; `close` it when the stream ends. */
   open(onNack: (nack: Nack) => void): DeltaServerSession {
-    const session = new DeltaServerSession(this.#stores, onNack);
+    const session = new DeltaServerSession(this.#stores, onNack, this.delivery);
     this.#sessions.add(session);
     return session;
   }

@@ -1,4 +1,13 @@
-export { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, WORKLOAD_TYPE_URL } from './type-urls.js';
+export {
+  ADDRESS_TYPE_URL,
+  AUTHORIZATION_TYPE_URL,
+  CLUSTER_TYPE_URL,
+  ENDPOINT_TYPE_URL,
+  LISTENER_TYPE_URL,
+  ROUTE_TYPE_URL,
+  SECRET_TYPE_URL,
+  WORKLOAD_TYPE_URL,
+} from './type-urls.js';
 export {
   DeltaClient,
   type DeltaClientOptions,
@@ -13,6 +22,7 @@ export { DeltaServer } from './delta-server.js';
 export {
   DeltaServerSession,
   encodeDeltaPush,
+  type Delivery,
   type DeltaPush,
   type Nack,
   type WatchState,

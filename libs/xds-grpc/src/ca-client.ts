@@ -1,12 +1,12 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import { MeshError } from '@weft/result';
 import type { CertificateSigner } from '@weft/spiffe';
-import type { MeshEndpoint } from '@weft/xds-grpc';
 import {
   IstioCertificateRequest,
   IstioCertificateServiceClient,
   type IstioCertificateResponse,
 } from '@weft/xds/gen/mesh/ca/ca.js';
+import type { MeshEndpoint } from './mesh-endpoint.js';
 
 /** The CA did not sign; `grpcCode` is its status. */
 export class CaError extends MeshError {
@@ -23,20 +23,26 @@ export class CaError extends MeshError {
 
 const CALL_DEADLINE_MS = 10_000;
 
+/** `own`: the identity of the token. `impersonate`: a node proxy asks in the name of a workload of its node. */
+export type CaRequestMode = 'own' | 'impersonate';
+
 /**
- * Asks the CA for certificates of workloads on this node, in the name of the node proxy. A failed channel is thrown away, so
- * that new roots and new addresses are used at the next try; the token is read for every call.
+ * Asks the CA for certificates. A failed channel is thrown away, so that new roots and new addresses are used at the next
+ * try; the token is read for every call.
  */
 export class CaClient implements CertificateSigner {
   #channel: { readonly client: IstioCertificateServiceClient; readonly rootPem: string | null } | null = null;
 
-  constructor(private readonly endpoint: MeshEndpoint) {}
+  constructor(
+    private readonly endpoint: MeshEndpoint,
+    private readonly mode: CaRequestMode,
+  ) {}
 
   async sign(csrPem: string, spiffeId: string, ttlSeconds: number): Promise<readonly string[]> {
     const request = IstioCertificateRequest.fromPartial({
       csr: csrPem,
       validityDuration: BigInt(ttlSeconds),
-      metadata: { ImpersonatedIdentity: spiffeId },
+      ...(this.mode === 'impersonate' ? { metadata: { ImpersonatedIdentity: spiffeId } } : {}),
     });
     const client = this.#client();
     const metadata = this.endpoint.metadata();

@@ -1,0 +1,150 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '@weft/result';
+import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
+import { SecretManager } from '@weft/spiffe';
+import { CaClient, MeshEndpoint, type MeshEndpointOptions } from '@weft/xds-grpc';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { envoyBootstrap } from './bootstrap/envoy-bootstrap.js';
+import type { AgentConfig } from './config.js';
+import { EnvoyAdmin } from './envoy/envoy-admin.js';
+import { EnvoyProcess } from './envoy/envoy-process.js';
+import { SdsServer } from './secrets/sds-server.js';
+import { secretsOf } from './secrets/secret-resources.js';
+import { mergedMetrics } from './status/merged-metrics.js';
+import { AdsRelay } from './xds/ads-relay.js';
+import { ConfigVersions } from './xds/config-versions.js';
+
+export interface AgentPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Envoy ended by itself: nothing is left to do. */
+  readonly onCrash: () => void;
+  /** Asks this process to drain and end. */
+  readonly shutdown: () => void;
+}
+
+export interface ProxyAgent {
+  /** To be started in this order and stopped in reverse. */
+  readonly services: readonly Service[];
+  readonly readiness: Readiness;
+  readonly status: AdminServer;
+}
+
+/** The composition root of the agent. */
+export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shutdown }: AgentPorts): ProxyAgent {
+  mkdirSync(config.configDir, { recursive: true });
+  const sockets = { ads: join(config.configDir, 'XDS'), sds: join(config.configDir, 'SDS') };
+  const readiness = new Readiness(['certificate', 'Envoy', 'serving']);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'agent_' });
+  const registers = [registry];
+  const expiry = new Gauge({
+    name: 'istio_agent_cert_expiry_seconds',
+    help: 'Seconds until the certificate expires.',
+    registers,
+  });
+  const failures = new Counter({
+    name: 'istio_agent_num_failed_outgoing_requests',
+    help: 'Requests to the CA that failed.',
+    registers,
+  });
+  const terminations = new Counter({
+    name: 'istio_agent_istiod_disconnections',
+    help: 'Configuration streams that ended.',
+    registers,
+  });
+
+  const secrets = new SdsServer({ path: sockets.sds, clock, log });
+  const ca = new CaClient(endpointOf(config.ca), 'own');
+  const certificates = new SecretManager({
+    signer: ca,
+    clock,
+    ttlSeconds: config.secretTtlSeconds,
+    onFailure: (identity, error) => {
+      failures.inc();
+      log.warn({ identity, error: error.message }, 'no new certificate; retrying');
+    },
+  });
+  const identity: Service = {
+    name: 'certificate',
+    start: () => {
+      certificates.watch(config.spiffeId, (svid) => {
+        secrets.publish(secretsOf(svid));
+        expiry.set((svid.notAfter.getTime() - clock.now()) / 1000);
+        readiness.done('certificate');
+        log.info({ identity: svid.spiffeId, notAfter: svid.notAfter.toISOString() }, 'certificate issued');
+      });
+      return Promise.resolve();
+    },
+    stop: () => {
+      certificates.close();
+      ca.close();
+      return Promise.resolve();
+    },
+  };
+
+  const versions = new ConfigVersions();
+  const relay = new AdsRelay({
+    path: sockets.ads,
+    endpoint: endpointOf(config.xds),
+    versions,
+    log,
+    onTermination: () => terminations.inc(),
+  });
+
+  const admin = new EnvoyAdmin(() => config.ports.admin);
+  const envoy = new EnvoyProcess({
+    config,
+    bootstrap: envoyBootstrap(config, sockets),
+    admin,
+    clock,
+    log,
+    onLive: (live) => {
+      if (live) readiness.done('Envoy');
+      else readiness.pend('Envoy');
+      log.info({ live }, live ? 'Envoy takes connections' : 'Envoy does not answer');
+    },
+    onCrash: (how) => {
+      log.fatal({ ...how, configuration: versions.summary() }, 'Envoy ended unexpectedly');
+      onCrash();
+    },
+  });
+  const status = new AdminServer({
+    name: 'status',
+    host: '0.0.0.0',
+    port: config.ports.status,
+    readiness,
+    routes: (server) => {
+      for (const path of ['/stats/prometheus', '/metrics']) {
+        server.get(path, async (_request, reply) =>
+          reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await mergedMetrics(registry, admin)),
+        );
+      }
+      server.get('/debug/config_versions', () => versions.summary());
+      server.post('/quitquitquit', async (request, reply) => {
+        if (request.ip !== '127.0.0.1') return reply.code(403).send('ask from inside the pod\n');
+        shutdown();
+        return reply.send('ok\n');
+      });
+    },
+  });
+  const serving: Service = {
+    name: 'readiness',
+    start: () => {
+      readiness.done('serving');
+      return Promise.resolve();
+    },
+    stop: () => {
+      readiness.pend('serving');
+      return Promise.resolve();
+    },
+  };
+  return { services: [status, secrets, identity, relay, envoy, serving], readiness, status };
+}
+
+function endpointOf(options: MeshEndpointOptions): MeshEndpoint {
+  const endpoint = MeshEndpoint.parse(options);
+  if (!endpoint.ok) throw endpoint.error;
+  return endpoint.value;
+}

@@ -1,0 +1,61 @@
+import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
+import type { Clock } from '@weft/result';
+import type { Service } from '@weft/runtime';
+import { DeltaServer, encodeDeltaPush, SECRET_TYPE_URL, type XdsResource } from '@weft/xds';
+import { DeltaXdsStream, type DeltaCall } from '@weft/xds-grpc';
+import { SecretDiscoveryServiceService } from '@weft/xds/gen/envoy/service/secret/v3/sds.js';
+import { listenOnSocket } from './listen-on-socket.js';
+
+export interface SdsServerOptions {
+  /** Path of the unix socket. Whoever can open it gets the key: it lies in a folder of this container alone. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: { warn(fields: object, message: string): void };
+}
+
+const SERVICE: ServiceDefinition = {
+  deltaSecrets: { ...SecretDiscoveryServiceService.deltaSecrets, responseSerialize: (bytes: Buffer): Buffer => bytes },
+};
+
+/** Serves the certificate and the roots to Envoy, and pushes each renewal; connections in use stay. */
+export class SdsServer implements Service {
+  readonly name = 'SDS server';
+  readonly #server = new Server();
+  readonly #engine = new DeltaServer([SECRET_TYPE_URL]);
+  readonly #streams = new Set<DeltaXdsStream>();
+
+  constructor(private readonly options: SdsServerOptions) {
+    this.#server.addService(SERVICE, { deltaSecrets: (call: DeltaCall) => this.#serve(call) });
+  }
+
+  start(): Promise<void> {
+    return listenOnSocket(this.#server, this.options.path, ServerCredentials.createInsecure());
+  }
+
+  stop(): Promise<void> {
+    this.#server.forceShutdown();
+    return Promise.resolve();
+  }
+
+  publish(secrets: readonly XdsResource[]): void {
+    this.#engine.apply(SECRET_TYPE_URL, { upserts: secrets, removals: [] });
+    for (const stream of this.#streams) stream.push();
+  }
+
+  #serve(call: DeltaCall): void {
+    call.on('error', () => undefined);
+    const stream = new DeltaXdsStream({
+      call,
+      caller: { name: 'envoy' },
+      clock: this.options.clock,
+      open: (onNack) => this.#engine.open(onNack),
+      encode: encodeDeltaPush,
+      onNack: (_node, { message }) => this.options.log.warn({ reason: message }, 'Envoy rejected its certificate'),
+      onClosed: (session) => {
+        this.#streams.delete(stream);
+        this.#engine.close(session);
+      },
+    });
+    this.#streams.add(stream);
+  }
+}

@@ -1,0 +1,123 @@
+import {
+  Client,
+  Server,
+  ServerCredentials,
+  status,
+  type ClientDuplexStream,
+  type ServerDuplexStream,
+} from '@grpc/grpc-js';
+import { toError } from '@weft/result';
+import type { Service } from '@weft/runtime';
+import type { MeshEndpoint } from '@weft/xds-grpc';
+import { AggregatedDiscoveryServiceService } from '@weft/xds/gen/envoy/service/discovery/v3/ads.js';
+import { listenOnSocket } from '../secrets/listen-on-socket.js';
+import type { ConfigVersions } from './config-versions.js';
+
+export interface AdsRelayOptions {
+  /** Path of the unix socket on which Envoy asks. */
+  readonly path: string;
+  readonly endpoint: MeshEndpoint;
+  readonly versions: ConfigVersions;
+  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+  readonly onTermination?: () => void;
+}
+
+type Downstream = ServerDuplexStream<Buffer, Buffer>;
+type Upstream = ClientDuplexStream<Buffer, Buffer>;
+
+const MAX_MESSAGE_BYTES = 200 * 1024 * 1024;
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+/**
+ * Carries Envoy's configuration stream to the control plane with the pod's token, byte for byte. When either side ends, so
+ * does the other: Envoy asks again by itself, says what it holds, and is sent only what changed.
+ */
+export class AdsRelay implements Service {
+  readonly name = 'ADS relay';
+  readonly #server = new Server({ 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES });
+  readonly #channels = new Set<Client>();
+  #failing = false;
+
+  constructor(private readonly options: AdsRelayOptions) {
+    const { path, requestStream, responseStream } = AggregatedDiscoveryServiceService.deltaAggregatedResources;
+    const raw = {
+      requestSerialize: asIs,
+      requestDeserialize: asIs,
+      responseSerialize: asIs,
+      responseDeserialize: asIs,
+    };
+    this.#server.addService(
+      { deltaAggregatedResources: { path, requestStream, responseStream, ...raw } },
+      { deltaAggregatedResources: (call: Downstream): void => this.#relay(call, path) },
+    );
+  }
+
+  start(): Promise<void> {
+    return listenOnSocket(this.#server, this.options.path, ServerCredentials.createInsecure());
+  }
+
+  stop(): Promise<void> {
+    for (const channel of this.#channels) channel.close();
+    this.#server.forceShutdown();
+    return Promise.resolve();
+  }
+
+  #relay(call: Downstream, path: string): void {
+    call.on('error', () => undefined);
+    let channel: Client;
+    let upstream: Upstream;
+    try {
+      const { endpoint } = this.options;
+      channel = new Client(endpoint.target, endpoint.credentials(), endpoint.channelOptions());
+      upstream = channel.makeBidiStreamRequest(path, asIs, asIs, endpoint.metadata());
+    } catch (thrown) {
+      this.#lost(call, toError(thrown).message);
+      return;
+    }
+    this.#channels.add(channel);
+    let open = true;
+    const close = (reason: string | null): void => {
+      if (!open) return;
+      open = false;
+      upstream.cancel();
+      channel.close();
+      this.#channels.delete(channel);
+      this.options.onTermination?.();
+      if (reason !== null) this.#lost(call, reason);
+    };
+    upstream.on('error', (error: Error & { details?: string }) => close(error.details ?? error.message));
+    upstream.on('end', () => close('the control plane ended the stream'));
+    call.on('cancelled', () => close(null));
+    call.on('end', () => {
+      upstream.end();
+      close(null);
+      call.end();
+    });
+    this.#pipe(call, upstream);
+  }
+
+  #pipe(call: Downstream, upstream: Upstream): void {
+    const { versions, log } = this.options;
+    upstream.on('data', (bytes: Buffer) => {
+      if (this.#failing) log.info({ server: this.options.endpoint.target }, 'the control plane is back');
+      this.#failing = false;
+      versions.sent(bytes);
+      if (!call.write(bytes)) upstream.pause();
+    });
+    call.on('drain', () => upstream.resume());
+    call.on('data', (bytes: Buffer) => {
+      const rejected = versions.answered(bytes);
+      if (rejected !== null) log.warn(rejected, 'Envoy rejected configuration; its last good one stays in use');
+      if (!upstream.write(bytes)) call.pause();
+    });
+    upstream.on('drain', () => call.resume());
+  }
+
+  #lost(call: Downstream, reason: string): void {
+    const fields = { server: this.options.endpoint.target, reason };
+    if (!this.#failing)
+      this.options.log.warn(fields, 'configuration stream ended; Envoy keeps what it has and asks again');
+    this.#failing = true;
+    call.emit('error', { code: status.UNAVAILABLE, details: reason });
+  }
+}

@@ -1,0 +1,68 @@
+import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
+
+export interface Rejection {
+  readonly typeUrl: string;
+  readonly version: string;
+  readonly reason: string;
+}
+
+interface TypeVersions {
+  /** Sent and not yet answered: version by nonce. */
+  readonly waiting: Map<string, string>;
+  accepted: string;
+}
+
+/**
+ * Which configuration Envoy holds, read from the delta stream as it passes: what it was running when it crashed is then
+ * known.
+ */
+export class ConfigVersions {
+  readonly #types = new Map<string, TypeVersions>();
+
+  /** A response on its way to Envoy. */
+  sent(bytes: Buffer): void {
+    const response = tryDecode(() => DeltaDiscoveryResponse.decode(bytes));
+    if (response === null) return;
+    this.#type(response.typeUrl).waiting.set(response.nonce, response.systemVersionInfo);
+  }
+
+  /** A request of Envoy; tells a rejection. */
+  answered(bytes: Buffer): Rejection | null {
+    const request = tryDecode(() => DeltaDiscoveryRequest.decode(bytes));
+    if (request === null || request.responseNonce === '') return null;
+    const { typeUrl, responseNonce, errorDetail } = request;
+    const type = this.#type(typeUrl);
+    const version = type.waiting.get(responseNonce);
+    type.waiting.delete(responseNonce);
+    if (errorDetail !== undefined) return { typeUrl, version: version ?? '', reason: errorDetail.message };
+    if (version !== undefined) type.accepted = version;
+    return null;
+  }
+
+  /** The last accepted version by type, and what Envoy had been sent but not answered. */
+  summary(): Readonly<Record<string, { readonly accepted: string; readonly unanswered: readonly string[] }>> {
+    return Object.fromEntries(
+      [...this.#types].map(([typeUrl, { accepted, waiting }]) => [
+        typeUrl.slice(typeUrl.lastIndexOf('.') + 1),
+        { accepted, unanswered: [...waiting.values()] },
+      ]),
+    );
+  }
+
+  #type(typeUrl: string): TypeVersions {
+    let type = this.#types.get(typeUrl);
+    if (type === undefined) {
+      type = { waiting: new Map(), accepted: '' };
+      this.#types.set(typeUrl, type);
+    }
+    return type;
+  }
+}
+
+function tryDecode<T>(decode: () => T): T | null {
+  try {
+    return decode();
+  } catch {
+    return null;
+  }
+}

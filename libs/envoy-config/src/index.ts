@@ -1,0 +1,1 @@
+export { packAny, type PackedAny } from './any.js';
