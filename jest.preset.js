@@ -12,6 +12,8 @@ const esmOnly = [
 
 module.exports = {
   testEnvironment: 'node',
+  // A hang is found all the same; a kernel or a disk that others keep busy is not taken for one.
+  testTimeout: 30_000,
   testMatch: ['**/*.spec.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   resolver: '@nx/jest/plugins/resolver',
