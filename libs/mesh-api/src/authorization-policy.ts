@@ -95,9 +95,9 @@ function readSpec(reader: FieldReader): AuthorizationPolicySpec | null {
   const fields = reader.object(['selector', 'targetRef', 'targetRefs', 'action', 'provider', 'rules']);
   if (fields === null) return null;
   const action = fields.action.present ? fields.action.oneOf(AUTHORIZATION_ACTIONS) : 'ALLOW';
-  const errorsBefore = reader.problems.filter(({ severity }) => severity === 'error').length;
+  const errorsBefore = reader.errorCount;
   const selector = readSelector(fields.selector);
-  const selectorBroken = reader.problems.filter(({ severity }) => severity === 'error').length > errorsBefore;
+  const selectorBroken = reader.errorCount > errorsBefore;
   const targetRefs = readTargetReferences(fields.targetRef, fields.targetRefs);
   if (selector !== undefined && targetRefs.length > 0) {
     fields.selector.error('is set beside targetRefs', 'keep one of the two');

@@ -1,4 +1,4 @@
-import type { FieldProblem } from './field-problem.js';
+import type { ProblemList } from './problem-list.js';
 
 const CURE_REMOVE = 'remove it or fix its spelling; it has no effect';
 
@@ -10,19 +10,24 @@ export class FieldReader {
   constructor(
     private readonly value: unknown,
     readonly path: string,
-    readonly problems: FieldProblem[],
+    private readonly problems: ProblemList,
   ) {}
 
   get present(): boolean {
     return this.value !== undefined && this.value !== null;
   }
 
+  /** Of the whole resource so far. */
+  get errorCount(): number {
+    return this.problems.errorCount;
+  }
+
   error(problem: string, cure: string): void {
-    this.problems.push({ field: this.path, problem, cure, severity: 'error' });
+    this.problems.add({ field: this.path, problem, cure, severity: 'error' });
   }
 
   warn(problem: string, cure: string): void {
-    this.problems.push({ field: this.path, problem, cure, severity: 'warning' });
+    this.problems.add({ field: this.path, problem, cure, severity: 'warning' });
   }
 
   /** The fields of an object; those not in `names` are reported. Null (reported) if it is no object, null if absent. */
@@ -43,12 +48,23 @@ export class FieldReader {
   }
 
   list(): readonly FieldReader[] {
+    return this.items() ?? [];
+  }
+
+  /** As `list`, but undefined if it is not a list. */
+  items(): readonly FieldReader[] | undefined {
     if (!this.present) return [];
-    if (!Array.isArray(this.value)) {
-      this.error(`want a list, got ${describe(this.value)}`, 'write a list, one item per line with a leading dash');
-      return [];
-    }
-    return this.value.map((item: unknown, i) => this.#child(`[${i}]`, item));
+    if (Array.isArray(this.value)) return this.value.map((item: unknown, i) => this.#child(`[${i}]`, item));
+    this.error(`want a list, got ${describe(this.value)}`, 'write a list, one item per line with a leading dash');
+    return undefined;
+  }
+
+  /** An object of any fields. */
+  anyObject(): Readonly<Record<string, unknown>> | undefined {
+    if (!this.present) return undefined;
+    if (typeof this.value === 'object' && !Array.isArray(this.value)) return this.value as Record<string, unknown>;
+    this.error(`want an object, got ${describe(this.value)}`, 'write `key: value` lines');
+    return undefined;
   }
 
   entries(): readonly (readonly [string, FieldReader])[] {
@@ -95,6 +111,14 @@ export class FieldReader {
       `want an integer in [${min}, ${max}], got ${describe(this.value)}`,
       `use a number from ${min} to ${max}`,
     );
+    return undefined;
+  }
+
+  number(min: number, max: number): number | undefined {
+    if (!this.present) return undefined;
+    if (typeof this.value === 'number' && this.value >= min && this.value <= max) return this.value;
+    const range = Number.isFinite(min) && Number.isFinite(max) ? ` from ${min} to ${max}` : '';
+    this.error(`want a number${range}, got ${describe(this.value)}`, `use a number${range}`);
     return undefined;
   }
 

@@ -23,7 +23,6 @@ export {
   type OperationField,
   type SourceField,
 } from './authorization-policy.js';
-export { meshCrds, type CustomResourceDefinition } from './crds/mesh-crds.js';
 export { formatProblem, isWithin, type FieldProblem } from './field-problem.js';
 export {
   DATAPLANE_MODE_AMBIENT,
@@ -84,3 +83,82 @@ export {
   type WorkloadEntrySpec,
 } from './workload-entry.js';
 export { parseWorkloadGroup, type WorkloadGroup, type WorkloadGroupSpec } from './workload-group.js';
+
+export { type BackendTlsPolicySpec, BACKEND_TLS_POLICIES } from './gateway-api/backend-tls-policy.js';
+export { GATEWAY_CLASSES, type GatewayClassSpec } from './gateway-api/gateway-class.js';
+export { GATEWAYS, type GatewaySpec } from './gateway-api/gateway.js';
+export { GRPC_ROUTES, type GrpcRouteMatch, type GrpcRouteRule, type GrpcRouteSpec } from './gateway-api/grpc-route.js';
+export {
+  HTTP_ROUTES,
+  type HttpBackendRef,
+  type HttpRouteMatch,
+  type HttpRouteRule,
+  type HttpRouteSpec,
+} from './gateway-api/http-route.js';
+export { type Listener, type NamespaceSelector } from './gateway-api/listener.js';
+export { LISTENER_SETS, type ListenerSetSpec } from './gateway-api/listener-set.js';
+export { REFERENCE_GRANTS, type ReferenceGrantSpec } from './gateway-api/reference-grant.js';
+export { GATEWAY_API_GROUP, type ParentReference, type SecretReference } from './gateway-api/references.js';
+export {
+  type GrpcRouteFilter,
+  type HeaderModifier,
+  type HttpRouteFilter,
+  type PathModifier,
+} from './gateway-api/route-filters.js';
+export {
+  TCP_ROUTES,
+  TLS_ROUTES,
+  type PlainBackendRef,
+  type TcpRouteSpec,
+  type TlsRouteSpec,
+} from './gateway-api/stream-routes.js';
+export { type CustomResourceDefinition, type MeshKind } from './mesh-kind.js';
+export {
+  AUTHORIZATION_POLICIES,
+  MESH_KINDS,
+  meshCrds,
+  PEER_AUTHENTICATIONS,
+  SERVICE_ENTRIES,
+  WORKLOAD_ENTRIES,
+  WORKLOAD_GROUPS,
+} from './mesh-kinds.js';
+export { DESTINATION_RULES, type DestinationRuleSpec, type Subset } from './networking/destination-rule.js';
+export { type Destination } from './networking/destination.js';
+export {
+  type CorsPolicy,
+  type Fault,
+  type Headers,
+  type HttpMatch,
+  type Redirect,
+  type Retries,
+  type Rewrite,
+  type RouteDestination,
+} from './networking/http-route-parts.js';
+export {
+  ISTIO_GATEWAYS,
+  type GatewayServer,
+  type IstioGatewaySpec,
+  type ServerPort,
+} from './networking/istio-gateway.js';
+export { type StringMatch } from './networking/string-match.js';
+export { type ClientTls, type ServerTls } from './networking/tls-settings.js';
+export {
+  type ConnectionPool,
+  type LoadBalancer,
+  type OutlierDetection,
+  type PortTrafficPolicy,
+  type TrafficPolicy,
+} from './networking/traffic-policy.js';
+export {
+  VIRTUAL_SERVICES,
+  type HttpRouteRule as VirtualServiceHttpRoute,
+  type L4Destination,
+  type TcpRouteRule as VirtualServiceTcpRoute,
+  type TlsRouteRule as VirtualServiceTlsRoute,
+  type VirtualServiceSpec,
+} from './networking/virtual-service.js';
+export {
+  REQUEST_AUTHENTICATIONS,
+  type JwtRule,
+  type RequestAuthenticationSpec,
+} from './security/request-authentication.js';

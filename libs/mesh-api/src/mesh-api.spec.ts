@@ -1,7 +1,5 @@
 import fc from 'fast-check';
 import { parseAuthorizationPolicy } from './authorization-policy.js';
-import { meshCrds } from './crds/mesh-crds.js';
-import type { JsonSchema } from './crds/schema.js';
 import type { FieldProblem } from './field-problem.js';
 import { compareByAge, objectMetaOf } from './object-meta.js';
 import { parsePeerAuthentication } from './peer-authentication.js';
@@ -247,37 +245,6 @@ describe('metadata', () => {
     expect(selectorMatches({ a: '1' }, { a: '1', b: '2' })).toBe(true);
     expect(selectorMatches({ a: '1', b: '3' }, { a: '1', b: '2' })).toBe(false);
     expect(selectorMatches({ toString: 'x' }, {})).toBe(false);
-  });
-});
-
-describe('CRDs', () => {
-  it('are one per kind, storing v1, with a status subresource in each version', () => {
-    expect(meshCrds().map(({ metadata }) => metadata.name)).toEqual([
-      'authorizationpolicies.security.istio.io',
-      'peerauthentications.security.istio.io',
-      'serviceentries.networking.istio.io',
-      'workloadentries.networking.istio.io',
-      'workloadgroups.networking.istio.io',
-    ]);
-    for (const { spec } of meshCrds()) {
-      const versions = spec['versions'] as { name: string; storage: boolean; subresources: unknown }[];
-      expect(versions.filter(({ storage }) => storage).map(({ name }) => name)).toEqual(['v1']);
-      for (const { subresources } of versions) expect(subresources).toEqual({ status: {} });
-    }
-  });
-
-  it('have structural schemas: a type at every node, map lists with required keys', () => {
-    const visit = (schema: JsonSchema, path: string): void => {
-      expect([path, typeof schema.type]).toEqual([path, 'string']);
-      for (const key of schema['x-kubernetes-list-map-keys'] ?? []) expect(schema.items?.required).toContain(key);
-      for (const [name, child] of Object.entries(schema.properties ?? {})) visit(child, `${path}.${name}`);
-      if (schema.items) visit(schema.items, `${path}[]`);
-      if (schema.additionalProperties) visit(schema.additionalProperties, `${path}{}`);
-    };
-    for (const { metadata, spec } of meshCrds()) {
-      const versions = spec['versions'] as { schema: { openAPIV3Schema: JsonSchema } }[];
-      for (const { schema } of versions) visit(schema.openAPIV3Schema, metadata.name);
-    }
   });
 });
 

@@ -26,9 +26,9 @@ export function parsePeerAuthentication(object: unknown): PeerAuthentication {
 function readSpec(reader: FieldReader): PeerAuthenticationSpec | null {
   const fields = reader.object(['selector', 'mtls', 'portLevelMtls']);
   if (fields === null) return null;
-  const problemsBefore = reader.problems.length;
+  const errorsBefore = reader.errorCount;
   const selector = readSelector(fields.selector);
-  if (reader.problems.slice(problemsBefore).some(({ severity }) => severity === 'error')) return null;
+  if (reader.errorCount > errorsBefore) return null;
   const portLevel = new Map<number, MtlsMode>();
   const ports = fields.portLevelMtls.entries();
   if (fields.portLevelMtls.present && ports.length === 0)

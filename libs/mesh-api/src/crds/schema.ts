@@ -1,24 +1,6 @@
-/** A Kubernetes structural schema (OpenAPI v3 subset). */
-export interface JsonSchema {
-  readonly type?: 'object' | 'array' | 'string' | 'integer' | 'boolean';
-  readonly description?: string;
-  readonly format?: string;
-  readonly enum?: readonly string[];
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly minItems?: number;
-  readonly maxItems?: number;
-  readonly items?: JsonSchema;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly additionalProperties?: JsonSchema;
-  readonly required?: readonly string[];
-  readonly 'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map';
-  readonly 'x-kubernetes-list-map-keys'?: readonly string[];
-  readonly 'x-kubernetes-preserve-unknown-fields'?: true;
-  readonly 'x-kubernetes-validations'?: readonly { readonly rule: string; readonly message: string }[];
-}
+import type { JsonSchema } from '../schema/json-schema.js';
+
+export type { JsonSchema };
 
 export const text = (description: string, more: Partial<JsonSchema> = {}): JsonSchema => ({
   type: 'string',
@@ -60,34 +42,37 @@ export const object = (
   required: readonly string[] = [],
 ): JsonSchema => ({ type: 'object', description, properties, ...(required.length > 0 && { required }) });
 
-/** `status` of every mesh resource: conditions merge by type, so that several writers share the list. */
+/** Conditions merge by type, so that several writers share the list. */
+export const conditionsSchema: JsonSchema = list(
+  'The state by condition type.',
+  object(
+    'One aspect of the state.',
+    {
+      type: text('What the condition speaks of.'),
+      status: choice('Whether it holds.', ['True', 'False', 'Unknown']),
+      reason: text('Why, in one word.'),
+      message: text('Why, for people: the field and the cure.'),
+      observedGeneration: {
+        type: 'integer',
+        format: 'int64',
+        description: 'The generation that the condition speaks of.',
+      },
+      lastTransitionTime: text('When the status last changed.', { format: 'date-time' }),
+      lastProbeTime: text('When it was last looked at.', { format: 'date-time' }),
+    },
+    ['type', 'status'],
+  ),
+  { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] },
+);
+
+/** `status` of every mesh resource. */
 export const statusSchema: JsonSchema = {
   type: 'object',
   description: 'What the mesh made of the resource. Written by the control plane.',
   'x-kubernetes-preserve-unknown-fields': true,
   properties: {
     observedGeneration: { type: 'integer', format: 'int64', description: 'The generation that the status speaks of.' },
-    conditions: list(
-      'The state by condition type.',
-      object(
-        'One aspect of the state.',
-        {
-          type: text('What the condition speaks of.'),
-          status: choice('Whether it holds.', ['True', 'False', 'Unknown']),
-          reason: text('Why, in one word.'),
-          message: text('Why, for people: the field and the cure.'),
-          observedGeneration: {
-            type: 'integer',
-            format: 'int64',
-            description: 'The generation that the condition speaks of.',
-          },
-          lastTransitionTime: text('When the status last changed.', { format: 'date-time' }),
-          lastProbeTime: text('When it was last looked at.', { format: 'date-time' }),
-        },
-        ['type', 'status'],
-      ),
-      { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] },
-    ),
+    conditions: conditionsSchema,
     validationMessages: list('Findings of analysis.', { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }),
   },
 };
