@@ -1,13 +1,13 @@
 import { err, ok, type Result } from '@weft/result';
 import { EnvReader, LOG_LEVELS, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
-import { KEY_TYPES, type KeyType } from '@weft/spiffe';
+import { AUTHORITY_KEY_TYPES, type AuthorityKeyType } from '@weft/spiffe';
 
 export interface CaConfig {
   readonly trustDomain: string;
   /** Where the root Secret lives and which namespace this process runs in. */
   readonly namespace: string;
   readonly rootSecret: string;
-  readonly rootKeyType: KeyType;
+  readonly rootKeyType: AuthorityKeyType;
   readonly rootTtlMs: number;
   /** How often the root Secret, or what is plugged in, is read again. */
   readonly rootRefreshMs: number;
@@ -43,7 +43,7 @@ Settings (environment; a duration is 30s, 5m or 24h):
   POD_NAMESPACE            namespace of this process and of the root Secret    (istio-system)
   CA_ROOT_SECRET           Secret with ca-cert.pem and ca-key.pem; made if
                            absent, never overwritten                          (istio-ca-secret)
-  CA_ROOT_KEY_TYPE         ${KEY_TYPES.join(', ')}  (ecdsa-p256)
+  CA_ROOT_KEY_TYPE         ${AUTHORITY_KEY_TYPES.join(', ')}  (ecdsa-p256)
   CA_ROOT_TTL              lifetime of a root made here                        (87600h)
   ROOT_CA_DIR              folder with root-cert.pem, ca-cert.pem, ca-key.pem
                            and cert-chain.pem (or ca.crt, tls.crt, tls.key):
@@ -79,7 +79,7 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
     trustDomain: read.string('TRUST_DOMAIN', 'cluster.local'),
     namespace,
     rootSecret: read.string('CA_ROOT_SECRET', 'istio-ca-secret'),
-    rootKeyType: read.oneOf('CA_ROOT_KEY_TYPE', KEY_TYPES, 'ecdsa-p256'),
+    rootKeyType: read.oneOf('CA_ROOT_KEY_TYPE', AUTHORITY_KEY_TYPES, 'ecdsa-p256'),
     rootTtlMs: read.durationMs('CA_ROOT_TTL', 87_600 * HOUR_MS),
     rootRefreshMs: read.durationMs('CA_ROOT_REFRESH', 5000),
     rotationWaitMs: rotationWait >= 0 ? rotationWait : null,

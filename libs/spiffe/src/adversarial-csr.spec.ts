@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { webcrypto } from 'node:crypto';
 import { readDerElements } from './der-reader.js';
 import { checkCsr, createCsr } from './index.js';
-import { generateKeyPair, signingAlgorithm } from './keys.js';
+import { webKeyPair, webSigningAlgorithm } from './testing/web-keys.js';
 import { x509 } from './x509.js';
 
 const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
@@ -14,11 +14,11 @@ const url = (value: string): x509.JsonGeneralName => ({ type: 'url', value });
 const san = (...names: x509.JsonGeneralName[]) => new x509.SubjectAlternativeNameExtension(names, true);
 
 async function csr(extensions: x509.Extension[], keys?: CryptoKeyPair, algorithm?: object): Promise<string> {
-  const pair = keys ?? (await generateKeyPair('ecdsa-p256'));
+  const pair = keys ?? (await webKeyPair());
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     keys: pair,
     extensions,
-    signingAlgorithm: (algorithm ?? signingAlgorithm(pair.privateKey)) as EcdsaParams,
+    signingAlgorithm: (algorithm ?? webSigningAlgorithm(pair.privateKey)) as EcdsaParams,
   });
   return request.toString('pem');
 }

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { x509 } from './x509.js';
-import { generateKeyPair, signingAlgorithm } from './keys.js';
+import { webKeyPair, webSigningAlgorithm } from './testing/web-keys.js';
 import {
   CertificateAuthority,
   checkCsr,
@@ -147,11 +147,11 @@ describe('CertificateAuthority.load', () => {
 
 describe('checkCsr', () => {
   async function csr(extensions: x509.Extension[], keys?: CryptoKeyPair): Promise<string> {
-    const pair = keys ?? (await generateKeyPair('ecdsa-p256'));
+    const pair = keys ?? (await webKeyPair());
     const request = await x509.Pkcs10CertificateRequestGenerator.create({
       keys: pair,
       extensions,
-      signingAlgorithm: signingAlgorithm(pair.privateKey),
+      signingAlgorithm: webSigningAlgorithm(pair.privateKey),
     });
     return request.toString('pem');
   }

@@ -12,8 +12,9 @@ export {
   type CertificateSummary,
 } from './certificate-chain.js';
 export { checkCsr, createCsr, type CheckedCsr, type SigningRequest } from './certificate-signing-request.js';
+export { type PublicKey } from './public-key.js';
 export { SpiffeError, type SpiffeErrorCode } from './errors.js';
-export { KEY_TYPES, type KeyType } from './keys.js';
+export { AUTHORITY_KEY_TYPES, KEY_TYPES, type AuthorityKeyType, type KeyType } from './keys.js';
 export {
   SecretManager,
   type CertificateSigner,

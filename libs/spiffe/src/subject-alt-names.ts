@@ -1,10 +1,12 @@
 import { readDerElements, type DerElement } from './der-reader.js';
+import { der, extension, sequence } from './der-writer.js';
 
 const SEQUENCE = 0x30;
 const OID = 0x06;
 const OCTET_STRING = 0x04;
 const BOOLEAN = 0x01;
 const EXTENSIONS = 0xa3;
+const GENERAL_NAME_DNS = 0x82;
 const GENERAL_NAME_URI = 0x86;
 /** 2.5.29.17, id-ce-subjectAltName. */
 const SUBJECT_ALT_NAME = [0x55, 0x1d, 0x11];
@@ -28,7 +30,14 @@ export function uriSansOfCertificate(der: Uint8Array): readonly string[] {
 export function isOnlyUriName(value: Uint8Array, uri: string): boolean {
   const list = only(readDerElements(value, 0, value.length), SEQUENCE);
   const name = list && only(readDerElements(value, list.start, list.end), GENERAL_NAME_URI);
-  return name !== null && equals(value, name, [...Buffer.from(uri, 'utf8')]);
+  return name !== null && Buffer.from(uri, 'utf8').equals(value.subarray(name.start, name.end));
+}
+
+/** The extension, critical because the subject is empty (RFC 5280 4.2.1.6). Both kinds of name must be ASCII. */
+export function subjectAltNameExtension(uri: string, dnsNames: readonly string[]): Buffer {
+  const names = [der(GENERAL_NAME_URI, Buffer.from(uri, 'latin1'))];
+  for (const name of dnsNames) names.push(der(GENERAL_NAME_DNS, Buffer.from(name, 'latin1')));
+  return extension('2.5.29.17', true, sequence(...names));
 }
 
 function uriSansOfExtensions(der: Uint8Array, extensions: DerElement): readonly string[] {
