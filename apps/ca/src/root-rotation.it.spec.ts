@@ -8,7 +8,7 @@ import { until } from '@weft/testing-fixtures';
 import { ROTATE_ANNOTATION, STAGE_ANNOTATION } from './root-record.js';
 import { CaRig, SYSTEM, type CaClient, type RunningCa } from './testing/ca-rig.js';
 
-const FAST = { CA_ROOT_REFRESH: '50ms', CA_ROTATION_WAIT: '1000ms', ROOT_CA_DIR: '/nonexistent' };
+const FAST = { CA_ROOT_REFRESH: '200ms', CA_ROTATION_WAIT: '2500ms', ROOT_CA_DIR: '/nonexistent' };
 let rig: CaRig;
 beforeEach(async () => {
   rig = await CaRig.start();
@@ -77,10 +77,10 @@ describe('the rotation of the self-signed root', () => {
     ]);
     workloads.clients.shift();
     await leader.stop();
-    await until(async () => (await stage()) === 'signing', 'the other replica goes on', 10_000);
+    await until(async () => (await stage()) === 'signing', 'the other replica goes on', 20_000);
     const rotated = await secretText('ca-cert.pem');
     expect(rotated).not.toBe(old);
-    await until(async () => (await stage()) === 'stable', 'the rotation ends', 10_000);
+    await until(async () => (await stage()) === 'stable', 'the rotation ends', 20_000);
     await workloads.stop();
     expect(workloads.renewals).toBeGreaterThan(20);
     await until(async () => (await rig.root('shop')) === rotated, 'only the new root is left');
@@ -92,7 +92,7 @@ describe('the rotation of the self-signed root', () => {
     await rig.kube.eventsWritten();
     const items = await rig.kube.list(EVENTS, { namespace: SYSTEM });
     expect(items.filter(({ reason }) => reason === 'RootRotation')).toHaveLength(5);
-  }, 30_000);
+  }, 60_000);
 
   it('begins by itself when the root nears its end', async () => {
     await rig.startCa({ ...FAST, CA_ROOT_TTL: '20s' });
