@@ -12,9 +12,15 @@ export {
   type CertificateSummary,
 } from './certificate-chain.js';
 export { checkCsr, createCsr, type CheckedCsr, type SigningRequest } from './certificate-signing-request.js';
+export { serialText } from './certificate-fields.js';
+export { readCrlFile } from './crl-file.js';
+export { parseCrl, type Crl } from './crl.js';
 export { type PublicKey } from './public-key.js';
 export { SpiffeError, type SpiffeErrorCode } from './errors.js';
 export { AUTHORITY_KEY_TYPES, KEY_TYPES, type AuthorityKeyType, type KeyType } from './keys.js';
+export { RevocationList } from './revocation-list.js';
+export { type RevokedIdentity } from './revoked-identities.js';
+export { maySignCrls, signCrl, type CrlOptions } from './sign-crl.js';
 export {
   SecretManager,
   type CertificateSigner,
