@@ -14,6 +14,7 @@ const problems = (env: Record<string, string>) => {
 describe('parseConfig', () => {
   it('has the defaults of Istio', () => {
     expect(parse({})).toMatchObject({
+      engine: 'auto',
       workers: 2,
       clusterId: 'Kubernetes',
       trustDomain: 'cluster.local',

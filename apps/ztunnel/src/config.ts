@@ -1,11 +1,13 @@
 import { err, ok, type Result } from '@weft/result';
 import { EnvReader, type ConfigProblem, type Env } from '@weft/runtime';
 import type { MeshEndpointOptions } from '@weft/xds-grpc';
+import { ENGINE_WISHES, type EngineWish } from './dataplane/choose-engine.js';
 import { DEFAULT_LIMITS, type Http2Sizes } from './dataplane/limits.js';
 import { parseLogFilter, type LogFilter } from './telemetry/log-filter.js';
 import { workerThreads } from './worker-threads.js';
 
 export interface ZtunnelConfig {
+  readonly engine: EngineWish;
   readonly workers: number;
   readonly network: string;
   readonly nodeName: string;
@@ -71,6 +73,7 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
   const inline = reader.optional('LOCAL_XDS');
   reader.oneOf('PROXY_MODE', ['shared'], 'shared');
   const config: ZtunnelConfig = {
+    engine: reader.oneOf('WEFT_ENGINE', ENGINE_WISHES, 'auto'),
     workers: take(workerThreads(reader, cores), 1),
     network: reader.string('NETWORK', ''),
     nodeName: reader.string('NODE_NAME', ''),

@@ -1,7 +1,7 @@
 /** What `--help` prints. The README has the same table with more words. */
 export const HELP = `ztunnel: the Layer-4 node proxy of the mesh
 
-Usage: ztunnel [--help | --version]
+Usage: ztunnel [--help | --version | --engine=auto|ffi|portable]
 
 Everything is configured by environment variables:
 
@@ -21,6 +21,8 @@ Everything is configured by environment variables:
   HTTP2_STREAM_WINDOW_SIZE [4194304], HTTP2_CONNECTION_WINDOW_SIZE [16777216], HTTP2_FRAME_SIZE [1048576]
   POOL_MAX_STREAMS_PER_CONNECTION [100]
   POOL_UNUSED_RELEASE_TIMEOUT [5m], SECRET_TTL [24h], ENABLE_RESPONSE_BAGGAGE [true]
+  WEFT_ENGINE [auto]             ffi (epoll and OpenSSL by direct calls), portable (node:net, node:tls), or auto: ffi where
+                                 it can run; --engine says the same
   ZTUNNEL_WORKER_THREADS         a number, 0 for all cores, or a percentage [from the CPU limits]
   CONNECTION_TERMINATION_DEADLINE, TERMINATION_GRACE_PERIOD_SECONDS  how long a stop may take [5s]
   RUST_LOG [info], LOG_FORMAT [text|json], AUTHZ_POLICY_INFO_LOGGING [false]

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { exitOnConfigProblems, runProcess, systemClock } from '@weft/runtime';
 import { createZtunnel } from './app.js';
 import { parseConfig } from './config.js';
+import { chooseEngine } from './dataplane/choose-engine.js';
 import { DataPlane } from './dataplane/dataplane.js';
 import { HELP } from './help.js';
 import { LogScopes } from './telemetry/log-scopes.js';
@@ -14,25 +15,36 @@ const AFTER_DRAIN_MS = 900;
 
 async function main(): Promise<void> {
   const [flag] = process.argv.slice(2);
+  const engineFlag = /^--engine=(.*)$/.exec(flag ?? '')?.[1];
   if (flag === '--help' || flag === '-h') {
     process.stdout.write(HELP);
     return;
   }
-  const parsed = parseConfig(process.env, availableParallelism());
+  const parsed = parseConfig(
+    engineFlag === undefined ? process.env : { ...process.env, WEFT_ENGINE: engineFlag },
+    availableParallelism(),
+  );
   if (!parsed.ok) return exitOnConfigProblems('ztunnel', parsed.error);
   const config = parsed.value;
   if (flag === '--version') {
     process.stdout.write(`ztunnel ${config.version}\n`);
     return;
   }
-  if (flag !== undefined) return exitOnConfigProblems('ztunnel', [{ key: flag, problem: 'is not a flag; see --help' }]);
+  if (flag !== undefined && engineFlag === undefined)
+    return exitOnConfigProblems('ztunnel', [{ key: flag, problem: 'is not a flag; see --help' }]);
   const logs = new LogScopes({ format: config.logFormat, filter: config.logFilter });
   const log = logs.scope('ztunnel');
+  const chosen = chooseEngine(config.engine);
+  if (!chosen.ok) return exitOnConfigProblems('ztunnel', [{ key: 'WEFT_ENGINE', problem: chosen.error }]);
+  const { engine, fallbackReason } = chosen.value;
+  if (fallbackReason === null) log.info({ engine, workers: config.workers }, 'data plane engine');
+  else log.warn({ engine, reason: fallbackReason }, 'the ffi engine cannot run here; using the portable one');
   const { services } = createZtunnel(config, {
     clock: systemClock,
     logs,
     dataPlane: (onMessage) =>
       new DataPlane({
+        engine,
         workers: config.workers,
         log: logs.scope('dataplane'),
         onMessage,

@@ -2,6 +2,7 @@ export { closeDescriptor, duplicateDescriptor } from './descriptor.js';
 export { Epoll, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from './epoll.js';
 export { EAGAIN, ECONNRESET, EINTR, EMFILE, ENFILE, EPIPE, errnoName } from './errno.js';
 export { EventFd } from './event-fd.js';
+export { systemCallsProblem } from './libc.js';
 export { MainLoopPoller, type ReadinessHandler } from './main-loop-poller.js';
 export { Memory } from './memory.js';
 export { NativeLibrary, type NativeFunction } from './native-library.js';

@@ -35,6 +35,16 @@ export type Libc = Readonly<Record<keyof typeof DECLARATIONS, NativeFunction>>;
 
 let bound: Libc | null = null;
 
+/** What keeps this machine from making system calls through koffi; null if nothing does. */
+export function systemCallsProblem(): string | null {
+  try {
+    libc();
+    return null;
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  }
+}
+
 /** The system calls, bound on first use and once per thread. Internal to this library. */
 export function libc(): Libc {
   return (bound ??= bindAll());

@@ -51,6 +51,16 @@ export type OpenSsl = Readonly<Record<keyof typeof DECLARATIONS, NativeFunction>
 
 let bound: OpenSsl | null = null;
 
+/** What keeps this `node` binary's OpenSSL from being called; null if nothing does. */
+export function openSslProblem(): string | null {
+  try {
+    openSsl();
+    return null;
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  }
+}
+
 /** The OpenSSL that is linked into (and exported by) the `node` binary, bound on first use and once per thread. */
 export function openSsl(): OpenSsl {
   return (bound ??= bindAll());

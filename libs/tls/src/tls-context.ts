@@ -3,6 +3,7 @@ import { err, ok, type Result } from '@weft/result';
 import { openSsl, takeErrorText } from './openssl.js';
 import { forEachCertificate, withPrivateKey } from './pem-objects.js';
 import { TlsError } from './tls-error.js';
+import { TLS_ALPN, TLS_GROUPS, TLS_SUITES } from './tls-parameters.js';
 
 export interface TlsIdentity {
   /** Leaf first, then intermediates. */
@@ -29,10 +30,7 @@ const OP_NO_RENEGOTIATION = 2 ** 30;
 /** RFC 8879: compressing a certificate of half a kilobyte costs more than the rest of the handshake and saves nothing. */
 const OP_NO_CERTIFICATE_COMPRESSION = 2 ** 32 + 2 ** 33;
 
-const SUITES = 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256';
-/** A key share for each starred group goes into the first flight, so a peer without ML-KEM costs no extra round trip. */
-const GROUPS = '?*X25519MLKEM768 / ?*X25519:?secp256r1';
-const ALPN_H2 = Buffer.from('\x02h2', 'latin1');
+const ALPN_H2 = Buffer.from(`\x02${TLS_ALPN}`, 'latin1');
 const READ_AHEAD_BYTES = 65_536;
 
 const ALPN_NEGOTIATED = 1;
@@ -138,8 +136,8 @@ function constants(): Constants {
 function makeConstants(): Constants & { readonly keep: readonly Memory[] } {
   // One large block: small buffers come from a shared pool.
   const memory = Memory.allocate(4096);
-  const suites = memory.addressAt(0, memory.bytes.write(SUITES, 0, 'latin1') + 1);
-  const groups = memory.addressAt(1024, memory.bytes.write(GROUPS, 1024, 'latin1') + 1);
+  const suites = memory.addressAt(0, memory.bytes.write(TLS_SUITES, 0, 'latin1') + 1);
+  const groups = memory.addressAt(1024, memory.bytes.write(TLS_GROUPS, 1024, 'latin1') + 1);
   ALPN_H2.copy(memory.bytes, 2048);
   const h2 = memory.addressAt(2048, ALPN_H2.length);
   const selectH2 = NativeLibrary.callback(

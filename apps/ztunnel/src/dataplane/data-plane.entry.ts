@@ -1,6 +1,4 @@
 import { workerData } from 'node:worker_threads';
 import { DataPlaneWorker, type WorkerSettings } from './worker.js';
 
-const settings = workerData as WorkerSettings;
-new DataPlaneWorker(settings).run();
-settings.port.close();
+new DataPlaneWorker(workerData as WorkerSettings).run();

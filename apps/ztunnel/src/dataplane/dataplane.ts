@@ -3,6 +3,7 @@ import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from '
 import { closeDescriptor, duplicateDescriptor, EventFd, raiseOpenFileLimit, warmThreadPool } from '@weft/linux';
 import { toError } from '@weft/result';
 import type { Logger, Service } from '@weft/runtime';
+import type { EngineName } from './engine.js';
 import { DEFAULT_LIMITS, type DataPlaneLimits } from './limits.js';
 import { CLOSED_BY_WORKER_END, type FromWorker, type Identity, type ToWorker } from './messages.js';
 import type { WorkerSettings } from './worker.js';
@@ -12,6 +13,8 @@ type AddPod = Extract<ToWorker, { type: 'addPod' }>;
 export interface DataPlaneOptions {
   /** Threads. Every pod is served by all of them: the kernel spreads its connections. */
   readonly workers: number;
+  /** Default: ffi. */
+  readonly engine?: EngineName;
   readonly limits?: Partial<DataPlaneLimits>;
   readonly log: Logger;
   /**
@@ -27,7 +30,8 @@ interface Running {
   readonly index: number;
   readonly thread: Worker;
   readonly port: MessagePort;
-  readonly wake: EventFd;
+  /** Null where the engine needs no signal to look for mail. */
+  readonly wake: EventFd | null;
   /** Descriptors that the thread has open. */
   readonly owned: Uint8Array;
   readonly exited: Promise<void>;
@@ -142,7 +146,7 @@ export class DataPlane implements Service {
   /** Ends one thread as a crash would: it is started again with everything it had. For a stuck worker, and for tests. */
   async terminateWorker(index: number): Promise<void> {
     const worker = this.#running[index];
-    worker?.wake.signal();
+    worker?.wake?.signal();
     await worker?.thread.terminate();
   }
 
@@ -178,16 +182,18 @@ export class DataPlane implements Service {
 
   #post({ port, wake }: Running, message: ToWorker): void {
     port.postMessage(message);
-    wake.signal();
+    wake?.signal();
   }
 
   async #startWorker(index: number): Promise<void> {
     const { port1, port2 } = new MessageChannel();
-    const wake = EventFd.create();
+    const engine = this.options.engine ?? 'ffi';
+    const wake = engine === 'ffi' ? EventFd.create() : null;
     const step = this.options.workers;
     const workerData: WorkerSettings = {
+      engine,
       port: port2,
-      wakeFd: wake.fd,
+      wakeFd: wake?.fd ?? -1,
       counters: this.counters[index]!.buffer as SharedArrayBuffer,
       owned: new SharedArrayBuffer(MOST_DESCRIPTORS),
       connectionIds: { first: (this.#lives[index]!++ * IDS_PER_LIFE + 1) * step + index, step },
@@ -296,7 +302,7 @@ export class DataPlane implements Service {
       this.#receivedBatch(worker, last.message, () => undefined);
     }
     worker.port.close();
-    worker.wake.close();
+    worker.wake?.close();
     this.#running[worker.index] = null;
     // Sockets outlive their thread: a listener left open would go on taking connections that nobody serves.
     worker.owned.forEach((owned, fd) => {

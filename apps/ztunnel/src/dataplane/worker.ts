@@ -1,27 +1,30 @@
-import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { assertNever, toError } from '@weft/result';
-import { closeDescriptor, EPOLLIN, EventFd, Memory, netnsIdentity, sameNetns } from '@weft/linux';
+import { closeDescriptor, Memory, netnsIdentity, sameNetns } from '@weft/linux';
 import { AnswerCache, Requests } from './answer-cache.js';
 import { ConnectionLog } from './connection-log.js';
+import type { Engine, EngineName } from './engine.js';
 import { EnrolledPod } from './enrolled-pod.js';
-import { EpollTransport } from './epoll-transport.js';
-import { EventLoop } from './event-loop.js';
+import { EpollEngine } from './epoll-engine.js';
 import { Identities } from './identities.js';
 import type { DataPlaneLimits } from './limits.js';
+import type { Loop } from './loop.js';
 import { CLOSED_BY_DRAIN, type FromWorker, type InboundVerdict, type OutboundPlan, type ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
 import { Pod } from './pod.js';
+import { PortableEngine } from './portable/portable-engine.js';
 import { TunnelPool } from './tunnel-pool.js';
 
 /** What the main thread hands to a worker thread. */
 export interface WorkerSettings {
+  readonly engine: EngineName;
   /** To the worker: one message at a time. From it: batches as `Outbox` makes them. */
   readonly port: MessagePort;
-  /** Signalled after each message to the worker. */
+  /** Signalled after each message to the worker; -1 where the engine needs no such signal. */
   readonly wakeFd: number;
   /** Float64 cells, two per connection; see `ConnectionOpened.counterSlot`. */
   readonly counters: SharedArrayBuffer;
-  /** One byte per descriptor number; see `EventLoop`. */
+  /** One byte per descriptor number; see `EventLoop` and `NodeLoop`. */
   readonly owned: SharedArrayBuffer;
   readonly connectionIds: { readonly first: number; readonly step: number };
   readonly limits: DataPlaneLimits;
@@ -32,40 +35,42 @@ const MAX_REPORTED_EXCEPTIONS_PER_SECOND = 10;
 
 /** One data-plane thread: its loop, its pods, and the commands of the main thread. */
 export class DataPlaneWorker {
-  readonly #loop: EventLoop;
-  readonly #transport: EpollTransport;
+  readonly #engine: Engine;
+  readonly #loop: Loop;
   readonly #requests = new Requests();
   readonly #pods = new Map<string, EnrolledPod>();
   readonly #readBuffer = Memory.allocate(READ_BUFFER_BYTES);
   readonly #plainBuffer = Memory.allocate(READ_BUFFER_BYTES);
   readonly #identities: Identities;
   readonly #log: ConnectionLog;
-  readonly #wake: EventFd;
   readonly #outbox: Outbox;
   #draining = false;
   #drained = false;
   #reported = 0;
 
   constructor(private readonly settings: WorkerSettings) {
-    this.#loop = new EventLoop((error) => this.#report(error), new Uint8Array(settings.owned));
-    this.#transport = new EpollTransport(this.#loop);
+    this.#engine = engineOf(settings, (error) => this.#report(error));
+    this.#loop = this.#engine.loop;
     this.#outbox = new Outbox(this.#loop, (batch) => settings.port.postMessage(batch));
     const post = (message: FromWorker): void => this.#outbox.add(message);
     const counters = new Float64Array(settings.counters);
-    this.#identities = new Identities(this.#loop, this.#transport, settings.limits.identityTimeoutMs, post);
+    this.#identities = new Identities(this.#loop, this.#engine.transport, settings.limits.identityTimeoutMs, post);
     this.#log = new ConnectionLog(this.#loop, counters, settings.connectionIds, post);
-    this.#wake = EventFd.fromDescriptor(settings.wakeFd);
-    this.#loop.watchForeign(this.#wake.fd, EPOLLIN, { onEvents: () => this.#receive(), onCrash: () => undefined });
     this.#loop.atTurnEnd(() => this.#turnEnd());
     this.#loop.everySecond(() => (this.#reported = 0));
   }
 
-  /** Does not return before `stop` is commanded. */
+  /** Runs until `stop` is commanded; the ffi engine does not return before that. */
   run(): void {
     this.#post({ type: 'ready' });
     this.#turnEnd();
-    this.#loop.run();
-    this.#outbox.flush();
+    this.#engine.run(
+      (message) => this.#receive(message),
+      () => {
+        this.#outbox.flush();
+        this.settings.port.close();
+      },
+    );
   }
 
   #post(message: FromWorker): void {
@@ -85,16 +90,11 @@ export class DataPlaneWorker {
     this.#post({ type: 'log', level: 'error', message: `unexpected exception: ${error.stack ?? error.message}` });
   }
 
-  #receive(): void {
-    this.#wake.drain();
-    for (;;) {
-      const received = receiveMessageOnPort(this.settings.port) as { message: ToWorker } | undefined;
-      if (received === undefined) return;
-      try {
-        this.#command(received.message);
-      } catch (thrown) {
-        this.#report(toError(thrown));
-      }
+  #receive(message: ToWorker): void {
+    try {
+      this.#command(message);
+    } catch (thrown) {
+      this.#report(toError(thrown));
     }
   }
 
@@ -182,7 +182,7 @@ export class DataPlaneWorker {
   #enrolled(podUid: string, netnsFd: number, sourceIdentity: string): EnrolledPod {
     const { limits } = this.settings;
     const loop = this.#loop;
-    const transport = this.#transport;
+    const { transport } = this.#engine;
     const cached = { timeoutMs: limits.answerTimeoutMs, entries: limits.cacheEntries };
     const plans = new AnswerCache<OutboundPlan>(loop, this.#requests, cached);
     const verdicts = new AnswerCache<InboundVerdict>(loop, this.#requests, cached);
@@ -233,4 +233,10 @@ export class DataPlaneWorker {
     this.#identities.close();
     this.#loop.stop();
   }
+}
+
+function engineOf({ engine, owned, port, wakeFd }: WorkerSettings, report: (error: Error) => void): Engine {
+  const table = new Uint8Array(owned);
+  if (engine === 'portable') return new PortableEngine(report, table, port);
+  return new EpollEngine(report, table, { port, wakeFd });
 }

@@ -7,6 +7,7 @@ import { TestAuthority, type TestIdentity } from '@weft/testing-certificates';
 import { until } from '@weft/testing-fixtures';
 import { build, type Plugin } from 'esbuild';
 import { DataPlane } from '../dataplane/dataplane.js';
+import type { EngineName } from '../dataplane/engine.js';
 import type { DataPlaneLimits } from '../dataplane/limits.js';
 import type { FromWorker, InboundContext, InboundVerdict, OutboundPlan } from '../dataplane/messages.js';
 import { PodNamespace } from './pod-namespace.js';
@@ -46,6 +47,7 @@ export async function bundleWorker(): Promise<{ readonly entry: string; readonly
 export interface RigOptions {
   readonly entry: string;
   readonly workers?: number;
+  readonly engine?: EngineName;
   readonly limits?: Partial<DataPlaneLimits>;
 }
 
@@ -69,6 +71,7 @@ export class DataPlaneRig {
   ) {
     this.dataPlane = new DataPlane({
       workers: options.workers ?? 1,
+      engine: options.engine ?? 'ffi',
       entry: options.entry,
       log: createLogger('test', 'error'),
       onMessage: (message, worker) => this.#onMessage(message, worker),

@@ -1,0 +1,138 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type net from 'node:net';
+import { until } from '@weft/testing-fixtures';
+import { DataPlaneSuite, echo, endOf } from '../testing/data-plane-suite.js';
+import { ENGINE_NAMES } from './engine.js';
+
+jest.setTimeout(30_000);
+
+describe.each(ENGINE_NAMES)('%s engine', (engine) => {
+  const suite = new DataPlaneSuite(engine);
+
+  describe('when things break', () => {
+    it('a client that resets makes the application see a reset', async () => {
+      await suite.start();
+      const ended = new Promise<string>((resolve) => {
+        void suite.serve((socket) => {
+          void endOf(socket).then(resolve);
+          socket.write('x');
+        });
+      });
+      const socket = suite.connect();
+      await once(socket, 'data');
+      socket.resetAndDestroy();
+      expect(await ended).toBe('ECONNRESET');
+    });
+
+    it('a client that resets after its end leaves nothing open at either end', async () => {
+      await suite.start();
+      await suite.serve((socket) => {
+        socket.on('error', () => undefined);
+        socket.on('end', () => socket.write('the end was seen'));
+        socket.resume();
+      });
+      const socket = suite.connect();
+      socket.end('x');
+      await once(socket, 'data');
+      socket.resetAndDestroy();
+      const closed = async (): Promise<boolean> => {
+        await suite.rig.dataPlane.settle();
+        return suite.rig.of('connectionClosed').length === 2;
+      };
+      await until(closed, 'both proxies have closed it');
+    });
+
+    it('an application that resets makes the client see a reset', async () => {
+      await suite.start();
+      await suite.serve((socket) => socket.on('data', () => socket.resetAndDestroy()));
+      const socket = suite.connect();
+      socket.write('x');
+      expect(await endOf(socket)).toBe('ECONNRESET');
+      await until(() => suite.rig.of('connectionClosed').length === 2, 'both ends are closed');
+      expect(suite.rig.of('connectionClosed').map(({ why }) => why)).toContain('reset by the application');
+    });
+
+    it('a worker that dies is started again with its pods and identities, and its connections are accounted for', async () => {
+      await suite.start();
+      await suite.serveEcho();
+      const socket = suite.connect();
+      await echo(socket);
+      const ended = endOf(socket);
+      await suite.rig.dataPlane.settle();
+      await suite.rig.crashWorker();
+      expect(await ended).toMatch(/ECONNRESET|end/);
+      expect(suite.rig.of('connectionClosed').map(({ why }) => why)).toEqual([
+        'the data plane worker ended',
+        'the data plane worker ended',
+      ]);
+      await until(
+        () => suite.rig.server.run('ss', ['-Hltn', 'sport', '=', ':15008']) !== '',
+        'the worker listens again',
+      );
+      expect(await echo(suite.connect())).toBe('ping');
+    });
+
+    it('a peer that sends anything but TLS costs only its own connection', async () => {
+      await suite.start();
+      await suite.serveEcho();
+      for (const bytes of [randomBytes(500), Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(20_000)]) {
+        const socket = suite.rig.client.connect('10.213.0.3:15008', { mark: 0x539 });
+        suite.atEnd(() => socket.destroy());
+        socket.write(bytes);
+        await endOf(socket);
+      }
+      await suite.rig.dataPlane.settle();
+      expect(suite.rig.of('connectionFailed').map(({ flag }) => flag)).toEqual([
+        'TLS_FAILURE',
+        'TLS_FAILURE',
+        'TLS_FAILURE',
+      ]);
+      expect(await echo(suite.connect())).toBe('ping');
+    });
+
+    it('a handshake that never comes is given up', async () => {
+      await suite.start({ limits: { handshakeTimeoutMs: 200 } });
+      const socket = suite.rig.client.connect('10.213.0.3:15008', { mark: 0x539 });
+      suite.atEnd(() => socket.destroy());
+      await endOf(socket);
+      expect(await suite.rig.waitFor('connectionFailed')).toMatchObject({ flag: 'TLS_FAILURE' });
+    });
+
+    it('holds back a sender whose receiver does not read, and loses nothing', async () => {
+      await suite.start();
+      let served: net.Socket | null = null;
+      await suite.serve((socket) => (served = socket.pause()));
+      const socket = suite.connect();
+      const size = 64 * 1024 * 1024;
+      const bytes = randomBytes(1024 * 1024);
+      let sent = 0;
+      const pump = (): void => {
+        while (sent < size && socket.write(bytes)) sent += bytes.length;
+        if (sent >= size) socket.end();
+        else
+          socket.once('drain', () => {
+            sent += bytes.length;
+            pump();
+          });
+      };
+      pump();
+      await until(() => socket.writableLength > 0 && served !== null, 'the sender is held back');
+      const stalled = (): number => suite.rig.dataPlane.counters[0]!.reduce((sum, cell) => sum + cell, 0);
+      let before = -1;
+      await until(() => {
+        const now = stalled();
+        const same = now === before && now > 0;
+        before = now;
+        return same;
+      }, 'nothing moves any more');
+      expect(before).toBeLessThan(2 * 40 * 1024 * 1024);
+      const hash = createHash('sha256');
+      served!.on('data', (chunk: Buffer) => hash.update(chunk)).resume();
+      await once(served!, 'end');
+      const expected = createHash('sha256');
+      for (let i = 0; i < sent / bytes.length; i++) expected.update(bytes);
+      expect(hash.digest('hex')).toBe(expected.digest('hex'));
+    });
+  });
+});

@@ -1,0 +1,116 @@
+import { until } from '@weft/testing-fixtures';
+import { CLIENT_ID, SERVER_ID } from '../testing/data-plane-rig.js';
+import { DataPlaneSuite, echo, endOf } from '../testing/data-plane-suite.js';
+import { ENGINE_NAMES } from './engine.js';
+
+jest.setTimeout(30_000);
+
+describe.each(ENGINE_NAMES)('%s engine', (engine) => {
+  const suite = new DataPlaneSuite(engine);
+
+  describe('commands', () => {
+    it('closeConnections ends exactly the named ones, with the flag', async () => {
+      await suite.start();
+      await suite.serveEcho();
+      const [doomed, other] = [suite.connect(), suite.connect()];
+      expect(await echo(doomed)).toBe('ping');
+      const port = doomed.localPort;
+      expect(await echo(other)).toBe('ping');
+      await suite.rig.dataPlane.settle();
+      const { connectionId } = suite.rig
+        .of('connectionOpened')
+        .find(({ direction, source }) => direction === 'outbound' && source.endsWith(`:${port}`))!;
+      const ended = endOf(doomed);
+      suite.rig.dataPlane.send({
+        type: 'closeConnections',
+        connectionIds: [connectionId],
+        reason: 'policy shop/deny-all',
+        flag: 'DENY',
+      });
+      expect(await ended).toBe('ECONNRESET');
+      expect(
+        await suite.rig.waitFor('connectionClosed', (closed) => closed.connectionId === connectionId),
+      ).toMatchObject({
+        flag: 'DENY',
+        why: 'policy shop/deny-all',
+      });
+      expect(await echo(other, 'still')).toBe('still');
+    });
+
+    it('removePod ends the listeners and connections of the pod at once', async () => {
+      await suite.start();
+      await suite.serveEcho();
+      const socket = suite.connect();
+      expect(await echo(socket)).toBe('ping');
+      const ended = endOf(socket);
+      suite.rig.dataPlane.send({ type: 'removePod', podUid: 'server' });
+      expect(await ended).toBe('ECONNRESET');
+      await until(() => suite.rig.of('connectionClosed').length === 2, 'both ends are closed');
+      expect(suite.rig.server.run('ss', ['-Hltn', 'sport', '=', ':15008'])).toBe('');
+      expect(suite.rig.client.run('ss', ['-Hltn', 'sport', '=', ':15001'])).toContain('15001');
+    });
+
+    it('invalidate makes the worker ask again', async () => {
+      await suite.start();
+      await suite.serveEcho();
+      await echo(suite.connect());
+      await echo(suite.connect());
+      expect(suite.rig.of('outboundPlanNeeded')).toHaveLength(1);
+      suite.rig.dataPlane.send({ type: 'invalidate' });
+      await echo(suite.connect());
+      expect(suite.rig.of('outboundPlanNeeded')).toHaveLength(2);
+      expect(suite.rig.of('inboundVerdictNeeded')).toHaveLength(2);
+    });
+
+    it('drain lets open connections finish, takes no new ones, and says when it is done', async () => {
+      await suite.start({ workers: 2 });
+      await suite.serveEcho();
+      const socket = suite.connect();
+      expect(await echo(socket)).toBe('ping');
+      suite.rig.dataPlane.send({ type: 'drain' });
+      await until(() => suite.rig.client.run('ss', ['-Hltn', 'sport', '=', ':15001']) === '', 'nothing listens');
+      expect(await endOf(suite.connect())).toBe('ECONNREFUSED');
+      expect(await echo(socket, 'still')).toBe('still');
+      expect(suite.rig.of('drained')).toEqual([]);
+      socket.end();
+      await suite.rig.waitFor('drained');
+    });
+
+    it('a rotated identity serves new handshakes while the open tunnel goes on', async () => {
+      await suite.start();
+      await suite.serveEcho();
+      const socket = suite.connect();
+      await echo(socket);
+      const other = await suite.rig.authority.issue(SERVER_ID);
+      suite.rig.dataPlane.send({ type: 'setIdentity', identity: other });
+      suite.rig.dataPlane.send({ type: 'evictTunnels', dials: ['10.213.0.3:15008'] });
+      expect(await echo(suite.connect())).toBe('ping');
+      expect(await echo(socket, 'still')).toBe('still');
+    });
+
+    it('a connection waits for an identity that is not loaded yet', async () => {
+      await suite.start();
+      await suite.serveEcho();
+      suite.rig.dataPlane.send({ type: 'dropIdentity', spiffeId: CLIENT_ID });
+      const answer = echo(suite.connect());
+      expect(await suite.rig.waitFor('identityNeeded')).toMatchObject({ spiffeId: CLIENT_ID });
+      suite.rig.dataPlane.send({ type: 'setIdentity', identity: suite.rig.identities.client });
+      expect(await answer).toBe('ping');
+    });
+
+    it('podFailed when a port is taken, and adding the pod again succeeds once it is free', async () => {
+      await suite.startEmpty();
+      const squatter = await suite.rig.server.serve(15_006, () => undefined, '0.0.0.0');
+      suite.rig.addPod('server');
+      expect(await suite.rig.waitFor('podFailed')).toMatchObject({
+        podUid: 'server',
+        error: expect.stringContaining('EADDRINUSE') as string,
+      });
+      await new Promise((resolve) => squatter.close(resolve));
+      suite.rig.addPod('server');
+      await suite.rig.waitFor('podAdded');
+      suite.rig.addPod('server');
+      await until(() => suite.rig.of('podAdded').length === 2, 'the pod is there already');
+    });
+  });
+});
