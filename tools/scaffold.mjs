@@ -9,6 +9,7 @@ const libs = [
   ['libs/result', 'core', 'shared'],
   ['libs/ip', 'core', 'shared'],
   ['libs/hbone', 'core', 'data'],
+  ['libs/proxy-protocol', 'core', 'shared'],
   ['libs/spiffe', 'core', 'shared'],
   ['libs/collections', 'core', 'shared'],
   ['libs/xds', 'api', 'shared'],

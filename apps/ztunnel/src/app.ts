@@ -16,6 +16,8 @@ import type { FromWorker } from './dataplane/messages.js';
 import { createDnsProxy } from './dns/create-dns-proxy.js';
 import { DrainGate } from './drain-gate.js';
 import { xdsNode } from './node-identity.js';
+import { OnDemandNames, type ResolvedName } from './outbound/on-demand-names.js';
+import { resolveWithSystem } from './outbound/system-resolver.js';
 import type { DataPlanePort } from './pods/data-plane-port.js';
 import { PodRegistry } from './pods/pod-registry.js';
 import { SlowPath } from './slow-path.js';
@@ -24,6 +26,7 @@ import { meshSubscriptions } from './state/mesh-subscriptions.js';
 import { loadStaticConfig } from './state/static-config.js';
 import { AccessLog } from './telemetry/access-log.js';
 import type { LogScopes } from './telemetry/log-scopes.js';
+import { OnDemandDnsMetrics } from './telemetry/on-demand-dns-metrics.js';
 import { ProcessMetrics } from './telemetry/process-metrics.js';
 import { TrafficMetrics } from './telemetry/traffic-metrics.js';
 import { ZdsClient, type PacketConnection } from './zds/zds-client.js';
@@ -35,6 +38,8 @@ export interface ZtunnelPorts {
   readonly dataPlane: (onMessage: (message: FromWorker, workerIndex: number) => void) => DataPlanePort & Service;
   /** Connects to the CNI agent. Default: SOCK_SEQPACKET at the configured path. */
   readonly connectZds?: () => PacketConnection;
+  /** Asks the name servers. Default: those of ztunnel's own resolv.conf. */
+  readonly resolve?: (hostname: string) => Promise<ResolvedName>;
   readonly shutdown: () => void;
 }
 
@@ -65,7 +70,13 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
   const dataPlane = ports.dataPlane((message, worker) =>
     message.type === 'drained' ? gate.drained() : slowPath.handle(message, worker),
   );
-  const slowPath = new SlowPath({
+  const names = new OnDemandNames({
+    resolve: ports.resolve ?? resolveWithSystem,
+    clock,
+    onExpired: (hostname) => slowPath.nameExpired(hostname),
+    log: logs.scope('proxy'),
+  });
+  const slowPath: SlowPath = new SlowPath({
     state,
     dataPlane,
     clock,
@@ -73,6 +84,8 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     log: logs.scope('proxy'),
     accessLog: new AccessLog(logs.lines('access')),
     metrics: new TrafficMetrics(registry, () => connections.countBytes(dataPlane.counters)),
+    names,
+    onDemandDns: new OnDemandDnsMetrics(registry),
     settings: config,
   });
   const processMetrics = new ProcessMetrics(registry, config.version, {
@@ -244,6 +257,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     stop: () => {
       zds.stop();
       certificates.close();
+      names.close();
       return Promise.resolve();
     },
   };

@@ -33,6 +33,8 @@ export interface ZtunnelConfig {
   readonly poolIdleMs: number;
   readonly http2: Http2Sizes;
   readonly responseBaggage: boolean;
+  /** Application tunnels of protocol PROXY are delivered on loopback. */
+  readonly localhostTunnel: boolean;
   readonly logPolicyDecisions: boolean;
   readonly drainMs: number;
   readonly logFormat: 'text' | 'json';
@@ -102,6 +104,7 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
     poolIdleMs: reader.durationMs('POOL_UNUSED_RELEASE_TIMEOUT', 5 * 60_000),
     http2: http2Of(reader),
     responseBaggage: reader.boolean('ENABLE_RESPONSE_BAGGAGE', true),
+    localhostTunnel: reader.boolean('LOCALHOST_APP_TUNNEL', true),
     logPolicyDecisions: reader.boolean('AUTHZ_POLICY_INFO_LOGGING', false),
     drainMs: drainMsOf(reader),
     logFormat: reader.oneOf('LOG_FORMAT', ['text', 'json'], 'text'),

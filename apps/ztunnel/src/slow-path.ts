@@ -9,24 +9,27 @@ import type {
   FromWorker,
   InboundContext,
   InboundVerdict,
+  OutboundPlan,
 } from './dataplane/messages.js';
-import { attributeService, forwardedHost } from './inbound/attribute-service.js';
 import { judgeInbound } from './inbound/judge-inbound.js';
 import { LocalWorkloadWait } from './local-workload-wait.js';
+import type { OnDemandNames } from './outbound/on-demand-names.js';
 import { planOutbound } from './outbound/plan-outbound.js';
+import type { RouteTarget } from './outbound/route-target.js';
 import { TargetLedger } from './outbound/target-ledger.js';
+import { refusedPlan } from './outbound/refused-plan.js';
 import { toOutboundPlan } from './outbound/to-outbound-plan.js';
 import type { DataPlanePort } from './pods/data-plane-port.js';
 import type { PodRegistry } from './pods/pod-registry.js';
-import { formatBaggage, parseBaggage } from './state/baggage.js';
+import { formatBaggage } from './state/baggage.js';
 import { DependencyIndex } from './state/dependency-index.js';
 import type { MeshState } from './state/mesh-state.js';
 import { isPolicyKey, stateKeys } from './state/state-keys.js';
 import { TrackingView } from './state/tracking-view.js';
 import { identityOf, type Workload } from './state/workload.js';
 import type { AccessLog, AccessLogger } from './telemetry/access-log.js';
-import { TrafficCache } from './telemetry/traffic-cache.js';
-import type { Traffic } from './telemetry/traffic-labels.js';
+import { TrafficFinder } from './telemetry/traffic-finder.js';
+import type { OnDemandDnsMetrics } from './telemetry/on-demand-dns-metrics.js';
 import type { TrafficMetrics } from './telemetry/traffic-metrics.js';
 
 export interface SlowPathOptions {
@@ -37,11 +40,15 @@ export interface SlowPathOptions {
   readonly accessLog: AccessLog;
   readonly metrics: TrafficMetrics;
   readonly connections: ConnectionTable;
+  readonly names: OnDemandNames;
+  readonly onDemandDns: OnDemandDnsMetrics;
   readonly settings: {
     readonly nodeName: string;
     readonly network: string;
     readonly preserveSource: boolean;
     readonly responseBaggage: boolean;
+    /** PROXY application tunnels are delivered on loopback. */
+    readonly localhostTunnel: boolean;
     /** Policy decisions at info instead of debug. */
     readonly logPolicyDecisions: boolean;
   };
@@ -49,14 +56,11 @@ export interface SlowPathOptions {
 
 /** How long a connection waits for the control plane to say what its pod is. */
 const LOCAL_WORKLOAD_WAIT_MS = 5000;
+const UNKNOWN_LOCAL_WORKLOAD =
+  'failed to fetch information about local workload: the control plane has not sent it within 5 s';
 const HBONE_PORT = 15008;
 /** Longer than from a verdict to `connectionOpened`, whatever happens in between. */
 const VERDICT_MAY_BE_STALE_MS = 60_000;
-
-type TrafficParts = Pick<
-  ConnectionOpened,
-  'podUid' | 'direction' | 'transport' | 'source' | 'actualDestination' | 'peerIdentity' | 'inbound' | 'targetId'
->;
 
 /**
  * The main thread's half of the data path: answers workers from the mesh state, withdraws the answers when what they were
@@ -66,7 +70,7 @@ export class SlowPath {
   readonly #dependencies = new DependencyIndex();
   readonly #ledger: TargetLedger;
   readonly #localWorkload: LocalWorkloadWait;
-  readonly #traffics = new TrafficCache();
+  readonly #traffics: TrafficFinder;
   readonly #warnedPolicies = new Set<string>();
   #policyChangedAtMs = -Infinity;
   #pods: PodRegistry | null = null;
@@ -74,6 +78,12 @@ export class SlowPath {
 
   constructor(private readonly options: SlowPathOptions) {
     this.#ledger = new TargetLedger(options.clock);
+    this.#traffics = new TrafficFinder({
+      state: options.state,
+      network: options.settings.network,
+      ledger: this.#ledger,
+      workloadOf: (podUid) => this.#pods?.get(podUid)?.workload ?? null,
+    });
     this.#localWorkload = new LocalWorkloadWait(
       options.clock,
       LOCAL_WORKLOAD_WAIT_MS,
@@ -117,6 +127,11 @@ export class SlowPath {
       this.reevaluate();
     }
     this.podsChanged();
+  }
+
+  /** What the name servers said of a name is too old: whoever was answered by it has to ask again. */
+  nameExpired(hostname: string): void {
+    this.#invalidate(this.#dependencies.takeAffected(new Set([stateKeys.resolved(hostname)])));
   }
 
   /** Looks at every open inbound connection again and closes those that are denied now. */
@@ -175,34 +190,34 @@ export class SlowPath {
     message: Extract<FromWorker, { type: 'outboundPlanNeeded' }>,
     source: Workload | null,
     workerIndex: number,
+    roundsLeft = 3,
   ): void {
-    const { state, dataPlane } = this.options;
+    const { state, dataPlane, names, onDemandDns } = this.options;
     const { podUid, requestId } = message;
     const destination = parseSocketAddress(message.destination);
-    const reject = (reason: string) =>
-      dataPlane.send({ type: 'outboundPlan', requestId, plan: { kind: 'reject', reason } }, workerIndex);
+    const answer = (plan: OutboundPlan) => dataPlane.send({ type: 'outboundPlan', requestId, plan }, workerIndex);
     if (destination === null) {
-      reject(`unreadable destination ${message.destination}`);
+      answer({ kind: 'reject', reason: `unreadable destination ${message.destination}` });
       return;
     }
     if (source === null) {
-      reject('failed to fetch information about local workload: the control plane has not sent it within 5 s');
+      answer({ kind: 'reject', reason: UNKNOWN_LOCAL_WORKLOAD });
       return;
     }
-    const view = new TrackingView(state);
+    const view = new TrackingView(state, names);
     view.keys.add(stateKeys.workload(source.uid));
     const route = planOutbound(view, { source, destination });
-    this.#dependencies.add(podUid, view.keys);
-    if (!route.ok) {
-      reject(route.error);
+    // Names may come in while others are asked for: each round knows more, and a name is asked for once in its lifetime.
+    if (view.unresolved.size > 0 && roundsLeft > 0) {
+      const again = () => this.#plan(message, this.#pods?.get(podUid)?.workload ?? null, workerIndex, roundsLeft - 1);
+      for (const hostname of view.unresolved) onDemandDns.asked(hostname, source);
+      names.ask(view.unresolved, again);
       return;
     }
-    const plan = toOutboundPlan(route.value, {
-      source,
-      random: Math.random,
-      targetId: (target) => this.#ledger.add(podUid, target),
-    });
-    dataPlane.send({ type: 'outboundPlan', requestId, plan }, workerIndex);
+    this.#dependencies.add(podUid, view.keys);
+    const targetId = (target: RouteTarget) => this.#ledger.add(podUid, target);
+    if (route.ok) answer(toOutboundPlan(route.value, { source, random: Math.random, targetId }));
+    else answer(refusedPlan(route.error, destination, targetId));
   }
 
   #judge(context: InboundContext, local: Workload | null): InboundVerdict {
@@ -211,12 +226,12 @@ export class SlowPath {
       return {
         kind: 'deny',
         status: 503,
-        reason: 'failed to fetch information about local workload: the control plane has not sent it within 5 s',
+        reason: UNKNOWN_LOCAL_WORKLOAD,
       };
     }
     const view = new TrackingView(state);
     view.keys.add(stateKeys.workload(local.uid));
-    const admission = judgeInbound(view, local, context);
+    const admission = judgeInbound(view, local, context, settings);
     this.#dependencies.add(context.podUid, view.keys);
     const fields = {
       'src.addr': context.source,
@@ -230,14 +245,21 @@ export class SlowPath {
       );
       return { kind: 'deny', ...admission.error };
     }
-    const { dial, decision, unknownPolicies } = admission.value;
+    const { application, decision, unknownPolicies } = admission.value;
     this.#warnUnknown(local, unknownPolicies);
     log[settings.logPolicyDecisions ? 'info' : 'debug'](
       { ...fields, allowedBy: decision.hit?.policy, dryRun: decision.dryRun ?? undefined },
       'inbound allowed',
     );
     const baggage = settings.responseBaggage && context.transport === 'hbone' ? { baggage: formatBaggage(local) } : {};
-    return { kind: 'allow', dial: formatSocketAddress(dial), preserveSource: settings.preserveSource, ...baggage };
+    const { dial, preserveSource, proxyHeader } = application;
+    return {
+      kind: 'allow',
+      dial: formatSocketAddress(dial),
+      preserveSource: preserveSource && settings.preserveSource,
+      ...(proxyHeader === null ? {} : { proxyHeader }),
+      ...baggage,
+    };
   }
 
   #opened(opened: ConnectionOpened, workerIndex: number): void {
@@ -245,7 +267,7 @@ export class SlowPath {
     const target = opened.targetId === undefined ? null : this.#ledger.get(opened.targetId);
     const authority =
       opened.direction === 'inbound' ? (opened.inbound?.authority ?? null) : (target?.authority ?? null);
-    const connection: OpenConnection = { opened, workerIndex, traffic: this.#traffic(opened), authority };
+    const connection: OpenConnection = { opened, workerIndex, traffic: this.#traffics.of(opened), authority };
     connections.add(connection, metrics.opened(connection.traffic));
     accessLog.opened(connection);
     // The verdict may be older than a policy that came while the application was dialled.
@@ -266,54 +288,9 @@ export class SlowPath {
     const target = failure.targetId === undefined ? null : this.#ledger.get(failure.targetId);
     const tunnelled = target?.protocol === 'HBONE' || failure.peerIdentity !== null;
     const transport = failure.inbound?.transport ?? (tunnelled ? 'hbone' : 'plaintext');
-    const traffic = this.#traffic({ ...failure, transport, actualDestination: failure.destination });
+    const traffic = this.#traffics.of({ ...failure, transport, actualDestination: failure.destination });
     if (failure.flag !== 'none') metrics.refused(traffic, failure.flag);
     accessLog.refused(failure, traffic);
-  }
-
-  #traffic(of: TrafficParts): Traffic {
-    const [network, service] = [of.inbound?.forwardedNetwork, forwardedHost(of.inbound?.forwarded)];
-    const key =
-      of.direction === 'outbound'
-        ? `${of.podUid} ${of.targetId} ${of.transport}`
-        : JSON.stringify([of.podUid, of.transport, hostOf(of.source), of.actualDestination, of.peerIdentity]) +
-          JSON.stringify([of.inbound?.baggage, network, service]);
-    return this.#traffics.get(key, () => (of.direction === 'outbound' ? this.#outbound(of) : this.#inbound(of)));
-  }
-
-  #outbound(of: TrafficParts): Traffic {
-    const local = this.#pods?.get(of.podUid)?.workload ?? null;
-    const mutualTls = of.transport === 'hbone';
-    const target = of.targetId === undefined ? null : this.#ledger.get(of.targetId);
-    const { workload = null, service = null } = target ?? {};
-    return {
-      reporter: 'source',
-      source: local,
-      sourceBaggage: null,
-      sourcePrincipal: mutualTls && local !== null ? identityOf(local) : null,
-      destination: workload,
-      service,
-      mutualTls,
-    };
-  }
-
-  #inbound(of: TrafficParts): Traffic {
-    const { state, settings } = this.options;
-    const local = this.#pods?.get(of.podUid)?.workload ?? null;
-    const peer = parseSocketAddress(of.source);
-    const { baggage, forwarded, forwardedNetwork } = of.inbound ?? {};
-    const throughGateway =
-      forwardedNetwork !== undefined && forwardedNetwork.toLowerCase() !== settings.network.toLowerCase();
-    const port = parseSocketAddress(of.actualDestination)?.port ?? 0;
-    return {
-      reporter: 'destination',
-      source: peer === null || throughGateway ? null : state.workloadByIp(settings.network, peer.ip),
-      sourceBaggage: baggage === undefined ? null : parseBaggage(baggage),
-      sourcePrincipal: of.transport === 'hbone' ? of.peerIdentity : null,
-      destination: local,
-      service: local === null ? null : attributeService(state, local, { port, forwarded }),
-      mutualTls: of.transport === 'hbone',
-    };
   }
 
   #invalidate(podUids: ReadonlySet<string>): void {
@@ -364,9 +341,4 @@ export class SlowPath {
       );
     }
   }
-}
-
-/** `ip:port` without the port. */
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(':'));
 }

@@ -17,6 +17,7 @@ export {
 export { SeqPacketServer, type SeqPacketServerEvents, type SeqPacketServerOptions } from './seq-packet-server.js';
 export { socketOptions, type KeepAlive } from './socket-options.js';
 export { receive, shutdownWrite, transmit } from './stream-io.js';
+export { streamPair } from './stream-pair.js';
 export { SystemCallError } from './system-call-error.js';
 export { tcpSocket } from './tcp-socket.js';
 export { UdpSocket, type UdpHandlers, type UdpSocketOptions } from './udp-socket.js';

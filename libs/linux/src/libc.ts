@@ -28,6 +28,7 @@ const DECLARATIONS = {
   setsockopt: 'int setsockopt(int, int, int, int64_t, int)',
   shutdown: 'int shutdown(int, int)',
   socket: 'int socket(int, int, int)',
+  socketpair: 'int socketpair(int, int, int, int64_t)',
   write: 'int64_t write(int, int64_t, int64_t)',
 } as const;
 

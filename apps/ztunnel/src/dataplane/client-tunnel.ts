@@ -1,7 +1,7 @@
 import type { HboneStream } from '@weft/hbone';
 import type { SocketAddress } from '@weft/ip';
-import { parseSpiffeId, uriSansOfCertificate } from '@weft/spiffe/identity';
 import type { Loop } from './loop.js';
+import { matchIdentity } from './match-identity.js';
 import type { FailureFlag } from './messages.js';
 import type { Pod } from './pod.js';
 import type { SecureContext } from './secure-socket.js';
@@ -111,17 +111,13 @@ export class ClientTunnel implements TunnelOwner {
   // ---- TunnelOwner
 
   verifyPeer(certificate: Buffer | null): string | null {
-    const { expectedIdentities } = this.parts;
-    const shown = certificate === null ? [] : uriSansOfCertificate(certificate);
-    const match = shown.find((san) => parseSpiffeId(san).ok && expectedIdentities.includes(san));
-    if (match !== undefined) {
-      this.#peerIdentity = match;
-      return null;
+    const match = matchIdentity(certificate, this.parts.expectedIdentities);
+    if ('refusal' in match) {
+      this.#failure = { reason: match.refusal, flag: 'IDENTITY_ERROR' };
+      return match.refusal;
     }
-    const list = (names: readonly string[]): string => (names.length === 0 ? 'nobody' : names.join(', '));
-    const reason = `identity mismatch: the peer is ${list(shown)}, expected ${list(expectedIdentities)}`;
-    this.#failure = { reason, flag: 'IDENTITY_ERROR' };
-    return reason;
+    this.#peerIdentity = match.identity;
+    return null;
   }
 
   onOpen(): void {

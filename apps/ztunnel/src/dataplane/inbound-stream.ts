@@ -4,6 +4,7 @@ import { InboundDial, type AllowVerdict, type InboundDialHandler, type InboundRe
 import type { FailureFlag, InboundContext } from './messages.js';
 import type { PlainSocketOwner } from './plain-socket.js';
 import type { PodServices } from './pod-services.js';
+import { writeProxyHeader } from './write-proxy-header.js';
 import { StreamRelay } from './stream-relay.js';
 
 import type { Tunnel, TunnelError, TunnelStreamUser } from './tunnel.js';
@@ -66,6 +67,7 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
     }
     this.#over = true;
     tunnel.http.respond(stream, 200, verdict.baggage === undefined ? [] : [['baggage', verdict.baggage]]);
+    if (verdict.proxyHeader !== undefined) writeProxyHeader(socket, this.parts.source, verdict.proxyHeader);
     const parts = { loop: services.loop, socket, tunnel, stream, record } as const;
     relay = new StreamRelay({ ...parts, downstream: 'stream', socketName: 'application', onEnded: () => undefined });
     if (stream.remoteEnded) relay.onEnd();

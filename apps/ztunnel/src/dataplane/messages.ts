@@ -30,9 +30,22 @@ export interface HboneTarget {
   readonly expectedIdentities: readonly string[];
   /** Value of the `forwarded` header's `host`, when the client addressed a service. */
   readonly forwardedHost?: string;
+  /**
+   * Double HBONE. `dial` is the gateway of another network; once its CONNECT is answered 200, the stream carries a second TLS
+   * handshake and HTTP/2 connection, with one CONNECT of the same authority. Inner tunnels are never shared or pooled. The
+   * connection counts as open when the inner CONNECT is answered 200, and `peerIdentity` is that of the inner peer.
+   */
+  readonly inner?: InnerTarget;
   readonly weight: number;
   /** Opaque to the worker; it comes back in `connectionOpened`, so that the main thread knows which target was drawn. */
   readonly targetId: number;
+}
+
+export interface InnerTarget {
+  /** As of the outer one. */
+  readonly expectedIdentities: readonly string[];
+  /** Header `x-forwarded-network` of the inner CONNECT. */
+  readonly forwardedNetwork: string;
 }
 
 export interface PlainTarget {
@@ -56,7 +69,13 @@ export type OutboundPlan =
       readonly baggage: string;
     }
   | { readonly kind: 'plain'; readonly targets: readonly PlainTarget[] }
-  | { readonly kind: 'reject'; readonly reason: string };
+  | {
+      readonly kind: 'reject';
+      readonly reason: string;
+      /** Comes back in `connectionFailed`, so that the refusal is counted for the service that was meant. */
+      readonly targetId?: number;
+      readonly flag?: FailureFlag;
+    };
 
 export type InboundVerdict =
   | {
@@ -67,6 +86,8 @@ export type InboundVerdict =
       readonly preserveSource: boolean;
       /** `baggage` of the 200 response. */
       readonly baggage?: string;
+      /** Written to the application before the first byte. */
+      readonly proxyHeader?: ProxyHeaderFields;
     }
   | {
       readonly kind: 'deny';
@@ -74,6 +95,15 @@ export type InboundVerdict =
       readonly status: number;
       readonly reason: string;
     };
+
+/** A PROXY protocol v2 header. Its source is the TCP peer with its port, which a verdict must not depend on. */
+export interface ProxyHeaderFields {
+  readonly destination: string;
+  /** TLV 0xD0; absent without a client certificate. */
+  readonly clientIdentity?: string;
+  /** TLV 0xD1. */
+  readonly serviceHostname?: string;
+}
 
 /**
  * Asked per stream (HBONE) or connection (plaintext). Equal contexts get equal verdicts until an invalidation. For that,
@@ -207,6 +237,8 @@ export interface ConnectionOpened {
   readonly targetId?: number;
   readonly inbound?: InboundContext;
   readonly peerIdentity: string | null;
+  /** Double HBONE: `baggage` of the inner response, which is all that is known of the far end. */
+  readonly peerBaggage?: string;
   /**
    * Index into the shared counters: two Float64 cells, [2 * slot] received from the downstream, [2 * slot + 1] sent to it.
    * A slot is zeroed before `connectionOpened` and used for no other connection for 5 s after `connectionClosed`, so that

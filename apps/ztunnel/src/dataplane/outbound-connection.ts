@@ -4,7 +4,8 @@ import { tcpSocket } from '@weft/linux';
 import type { ClientTunnel, TunnelFailure } from './client-tunnel.js';
 import { isOwnPort } from './limits.js';
 import type { Deadline } from './loop.js';
-import type { FailureFlag, HboneTarget, OutboundPlan, PlainTarget } from './messages.js';
+import { InnerTunnel, type InnerStream } from './inner-tunnel.js';
+import type { FailureFlag, HboneTarget, InnerTarget, OutboundPlan, PlainTarget } from './messages.js';
 import { PlainRelay } from './plain-relay.js';
 import type { PlainSocket, PlainSocketOwner } from './plain-socket.js';
 import type { Pod, PodMember } from './pod.js';
@@ -30,6 +31,9 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
   readonly #source: string;
   #plan: OutboundPlan | null = null;
   #target: Drawn | null = null;
+  #rejectedId: number | undefined;
+  /** One per connection, on every request that it makes. */
+  #traceParent: string | null = null;
   #triesLeft = 2;
   /** Takes back what is waited for: the plan, a stream, a dial. */
   #withdraw: () => void = () => undefined;
@@ -84,7 +88,8 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       return;
     }
     if (plan.kind === 'reject') {
-      this.#fail({ reason: plan.reason, flag: 'none' });
+      this.#rejectedId = plan.targetId;
+      this.#fail({ reason: plan.reason, flag: plan.flag ?? 'none' });
       return;
     }
     this.#plan = plan;
@@ -134,7 +139,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     return [
       ...(baggage === '' ? [] : [['baggage', baggage] as const]),
       ['forwarded', `for="${this.#source}"${host}`],
-      ['traceparent', traceParent()],
+      ['traceparent', (this.#traceParent ??= traceParent())],
     ];
   }
 
@@ -164,19 +169,60 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       return;
     }
     const { stream, tunnel } = this.#stream!;
+    const { inner } = this.#target!.target as HboneTarget;
+    if (inner !== undefined) this.#goInside(inner);
+    else this.#relayStream({ stream, tunnel: tunnel.tunnel!, peerIdentity: tunnel.peerIdentity, peerBaggage: null });
+  }
+
+  /** The gateway let us through: now the same once more with whoever is behind it. */
+  #goInside({ expectedIdentities, forwardedNetwork }: InnerTarget): void {
+    const { stream, tunnel } = this.#stream!;
+    this.#stream = null;
+    const context = this.services.identities.peek((this.#plan as HbonePlan).sourceIdentity);
+    if (context === null) {
+      tunnel.tunnel?.http.reset(stream, Http2Code.CANCEL);
+      this.#fail({ reason: 'the certificate was withdrawn', flag: 'TLS_FAILURE' });
+      return;
+    }
+    const inner: InnerTunnel = new InnerTunnel(this.services, {
+      outer: { tunnel: tunnel.tunnel!, stream },
+      context,
+      expectedIdentities,
+      authority: this.authority,
+      headers: [...this.headers(), ['x-forwarded-network', forwardedNetwork]],
+      onStream: (far) => {
+        this.#withdraw = () => undefined;
+        this.#relayStream(far, () => inner.finish());
+      },
+      onFailed: (failure, retry) => {
+        this.#withdraw = () => undefined;
+        if (retry) this.#failedTarget(failure, false);
+        else this.#fail(failure);
+      },
+    });
+    this.#withdraw = () => inner.abort();
+  }
+
+  #relayStream({ stream, tunnel, peerIdentity, peerBaggage }: InnerStream, onEnded = (): void => undefined): void {
     this.services.loop.cancel(this.#deadline);
     this.#deadline = null;
-    const record = this.#open('hbone', tunnel.peerIdentity);
-    if (record === null) return;
+    const record = this.#open('hbone', peerIdentity, peerBaggage);
+    if (record === null) {
+      onEnded();
+      return;
+    }
     this.#relay = new StreamRelay({
       loop: this.services.loop,
       socket: this.#client,
-      tunnel: tunnel.tunnel!,
+      tunnel,
       stream,
       record,
       downstream: 'socket',
       socketName: 'client',
-      onEnded: () => this.#leave(),
+      onEnded: () => {
+        this.#leave();
+        onEnded();
+      },
     });
     this.#relay.start();
   }
@@ -299,7 +345,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
 
   // ---- ends
 
-  #open(transport: 'hbone' | 'plaintext', peerIdentity: string | null) {
+  #open(transport: 'hbone' | 'plaintext', peerIdentity: string | null, peerBaggage: string | null = null) {
     const target = this.#target!.target;
     const record = this.services.log.open(
       {
@@ -311,6 +357,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
         actualDestination: target.dial,
         targetId: target.targetId,
         peerIdentity,
+        ...(peerBaggage === null ? {} : { peerBaggage }),
       },
       { terminate: (why, flag) => this.#relay?.terminate(why, flag) },
       this.accepted.acceptedMs,
@@ -329,7 +376,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     open?.tunnel.tunnel?.http.reset(open.stream, Http2Code.CANCEL);
     this.#client.close(true);
     const peerIdentity = open?.tunnel.peerIdentity ?? '';
-    const targetId = this.#target?.target.targetId;
+    const targetId = this.#target?.target.targetId ?? this.#rejectedId;
     this.services.log.fail({
       podUid: this.#pod.uid,
       direction: 'outbound',

@@ -15,12 +15,15 @@ const FLUSH_BYTES = 262_144;
 /** What may still be delivered to a slow socket after the peer gave the stream up. */
 const HELD_AFTER_RESET_BYTES = 65_536;
 
+/** What a relay tells of the connection. */
+export type RelayRecord = Pick<ConnectionRecord, 'received' | 'sent' | 'close'>;
+
 export interface StreamRelayParts {
   readonly loop: Loop;
   readonly socket: PlainSocket;
   readonly tunnel: Tunnel;
   readonly stream: HboneStream;
-  readonly record: ConnectionRecord;
+  readonly record: RelayRecord;
   /** Which side opened the connection: the socket (outbound) or the stream (inbound). */
   readonly downstream: 'socket' | 'stream';
   /** What the socket's other end is called in `why`: `client` or `application`. */

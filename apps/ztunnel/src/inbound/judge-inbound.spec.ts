@@ -14,20 +14,30 @@ function judge(
   context: Partial<InboundContext>,
   options: { local?: WorkloadFields; prepare?: (state: MeshState) => void } = {},
 ): string {
+  const verdict = admit(context, options);
+  return verdict.ok
+    ? formatSocketAddress(verdict.value.application.dial)
+    : `${verdict.error.status} ${verdict.error.reason}`;
+}
+
+function admit(
+  context: Partial<InboundContext>,
+  options: { local?: WorkloadFields; prepare?: (state: MeshState) => void; localhostTunnel?: boolean } = {},
+) {
   const state = new MeshState();
   const local = workload('server', '10.0.0.2', { services: memberOf('b'), ...options.local });
   state.upsertWorkload(local);
   state.upsertService(service('b', '10.96.0.1'));
   options.prepare?.(state);
-  const verdict = judgeInbound(state, local, {
+  const complete: InboundContext = {
     podUid: 'server',
     transport: 'hbone',
     source: '10.0.0.1:4000',
     destination: context.transport === 'plaintext' ? '10.0.0.2:80' : '10.0.0.2:15008',
     peerIdentity: context.transport === 'plaintext' ? null : CLIENT_ID,
     ...context,
-  });
-  return verdict.ok ? formatSocketAddress(verdict.value.dial) : `${verdict.error.status} ${verdict.error.reason}`;
+  };
+  return judgeInbound(state, local, complete, { localhostTunnel: options.localhostTunnel ?? true });
 }
 
 describe('HBONE', () => {
@@ -117,13 +127,93 @@ describe('HBONE', () => {
       );
       expect(judge({ authority: '10.9.9.9:80' }, { local: { applicationTunnel: { port: 0 } } })).toBe('10.0.0.2:80');
     });
-    it('PROXY is refused, since the header cannot be written', () => {
-      expect(
+  });
+
+  describe('with an application tunnel of protocol PROXY', () => {
+    const PROXY = { applicationTunnel: { protocol: ApplicationTunnel_Protocol.PROXY, port: 15088 } };
+    const told = (
+      context: Partial<InboundContext>,
+      options: { prepare?: (state: MeshState) => void; localhostTunnel?: boolean } = {},
+    ) => {
+      const admission = admit(context, { local: PROXY, ...options });
+      if (!admission.ok) return `${admission.error.status} ${admission.error.reason}`;
+      const { dial, preserveSource, proxyHeader } = admission.value.application;
+      return { dial: formatSocketAddress(dial), preserveSource, proxyHeader };
+    };
+    it('it is dialled on loopback as itself, and told who came and what for', () => {
+      expect(told({ authority: '10.96.0.1:80' })).toEqual({
+        dial: '127.0.0.1:15088',
+        preserveSource: false,
+        proxyHeader: {
+          destination: '10.96.0.1:80',
+          clientIdentity: CLIENT_ID,
+          serviceHostname: 'b.shop.svc.cluster.local',
+        },
+      });
+    });
+    it('the address of a pod has no service, unless the client names one', () => {
+      expect(told({ authority: '10.9.9.9:80' })).toMatchObject({
+        proxyHeader: { destination: '10.9.9.9:80', clientIdentity: CLIENT_ID },
+      });
+      expect(told({ authority: '10.9.9.9:80', forwarded: 'for="1.2.3.4:5";host=c.shop' })).toMatchObject({
+        proxyHeader: { destination: '10.9.9.9:80', serviceHostname: 'c.shop' },
+      });
+    });
+    it('without LOCALHOST_APP_TUNNEL it is dialled at its address, as the client', () => {
+      expect(told({ authority: '10.96.0.1:80' }, { localhostTunnel: false })).toMatchObject({
+        dial: '10.0.0.2:15088',
+        preserveSource: true,
+        proxyHeader: { destination: '10.96.0.1:80' },
+      });
+    });
+    it('a hostname is told as an address of the service: of this network, then IPv4', () => {
+      const addresses = ['10.97.0.1', 'fd00::7', '10.96.0.7'].map((text, i) => ({
+        network: i === 0 ? 'other' : '',
+        address: bytes(text),
+      }));
+      const prepare = (state: MeshState) => {
+        state.upsertService(service('b', null, { addresses }));
+        state.upsertWorkload(workload('server', '10.0.0.2', { services: memberOf('b'), ...PROXY }));
+      };
+      const local = { ...PROXY, services: memberOf('b') };
+      const admission = admit({ authority: 'b.shop.svc.cluster.local:80' }, { local, prepare });
+      expect(admission).toMatchObject({
+        ok: true,
+        value: {
+          application: {
+            proxyHeader: { destination: '10.96.0.7:80', serviceHostname: 'b.shop.svc.cluster.local' },
+          },
+        },
+      });
+    });
+    it('a hostname without any address is refused: the header could not say where to', () => {
+      const prepare = (state: MeshState) => state.upsertService(service('b', null));
+      const local = { ...PROXY, services: memberOf('b') };
+      expect(judge({ authority: 'b.shop.svc.cluster.local:80' }, { local, prepare })).toBe(
+        '503 no address for the PROXY header of b.shop.svc.cluster.local:80',
+      );
+    });
+    it('policies see the port of the tunnel and the pod, not loopback', () => {
+      const deny = (port: number) =>
+        policy('p', {
+          scope: Scope.NAMESPACE,
+          action: Action.DENY,
+          groups: [{ rules: [{ matches: [{ destinationPorts: [port] }] }] }],
+        });
+      const judged = (port: number) =>
         judge(
-          { authority: '10.9.9.9:80' },
-          { local: { applicationTunnel: { protocol: ApplicationTunnel_Protocol.PROXY, port: 15088 } } },
-        ),
-      ).toContain('503 application tunnel PROXY');
+          { authority: '10.96.0.1:80' },
+          { local: PROXY, prepare: (state) => state.upsertPolicy('shop/p', deny(port)) },
+        );
+      expect(judged(80)).toBe('127.0.0.1:15088');
+      expect(judged(15088)).toContain('explicitly denied by: shop/p');
+    });
+    it('plaintext goes past it, since it was not addressed to the tunnel', () => {
+      expect(told({ transport: 'plaintext' })).toEqual({
+        dial: '10.0.0.2:80',
+        preserveSource: true,
+        proxyHeader: null,
+      });
     });
   });
 });

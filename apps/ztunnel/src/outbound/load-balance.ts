@@ -3,11 +3,12 @@ import type { Endpoint, MeshView } from '../state/mesh-view.js';
 import type { RoutingScope, Service } from '../state/service.js';
 import type { Workload } from '../state/workload.js';
 
-/** An endpoint that may be dialled. */
+/** An endpoint that traffic may go to. */
 export interface Upstream {
   readonly workload: Workload;
   readonly service: Service | null;
-  readonly ip: IpAddress;
+  /** Null: it is on another network, behind `workload.networkGateway`. */
+  readonly ip: IpAddress | null;
   /** Where the application listens. */
   readonly port: number;
   readonly weight: number;
@@ -19,8 +20,11 @@ export interface LoadBalanceRequest {
   readonly servicePort: number;
   /** Of the original destination: an endpoint's address of its family is preferred, an equal address wins. */
   readonly wanted: IpAddress;
-  /** `waypoint`: the port may be one that only the application tunnel knows. */
-  readonly purpose: 'standard' | 'waypoint';
+  /**
+   * `waypoint`: the port may be one that only the application tunnel knows. `gateway`: the endpoints are the door to another
+   * network, so they are dialled by their own address wherever they are.
+   */
+  readonly purpose: 'standard' | 'waypoint' | 'gateway';
 }
 
 /**
@@ -28,22 +32,25 @@ export interface LoadBalanceRequest {
  * Empty means no healthy upstream.
  */
 export function loadBalance(view: MeshView, request: LoadBalanceRequest): readonly Upstream[] {
-  const usable = view.endpoints(request.service).flatMap((endpoint) => candidate(endpoint, request) ?? []);
+  const usable = view.endpoints(request.service).flatMap((endpoint) => candidates(view, endpoint, request));
   return bestRank(usable, request).filter(({ weight }) => weight > 0);
 }
 
-function candidate(endpoint: Endpoint, request: LoadBalanceRequest): Upstream | null {
+/** More than one only where a name has several addresses: they share the endpoint's weight. */
+function candidates(view: MeshView, endpoint: Endpoint, request: LoadBalanceRequest): readonly Upstream[] {
   const { client, service, servicePort, wanted, purpose } = request;
   const { workload } = endpoint;
-  // On another network it is reached through that network's gateway, not by its address.
-  if (workload.network !== client.network) return null;
   if (!service.ports.has(servicePort)) {
-    if (purpose === 'standard' || workload.applicationTunnel === null) return null;
+    if (purpose === 'standard' || workload.applicationTunnel === null) return [];
   }
   const port = targetPort(endpoint, service, servicePort) ?? (purpose === 'waypoint' ? servicePort : null);
-  const ip = pickAddress(workload, service, wanted);
-  if (port === null || ip === null) return null;
-  return { workload, service, ip, port, weight: workload.capacity };
+  if (port === null) return [];
+  const common = { workload, service, port };
+  if (purpose !== 'gateway' && workload.network !== client.network) {
+    return workload.networkGateway === null ? [] : [{ ...common, ip: null, weight: workload.capacity }];
+  }
+  const addresses = dialAddresses(view, workload, service, wanted);
+  return addresses.map((ip) => ({ ...common, ip, weight: workload.capacity / addresses.length }));
 }
 
 /** The endpoint's own port, else the service's; a tunnel that overrides the port needs neither. */
@@ -55,13 +62,28 @@ export function targetPort({ workload, ports }: Endpoint, service: Service, serv
   return workload.applicationTunnel?.port != null ? servicePort : null;
 }
 
-export function pickAddress(workload: Workload, service: Service | null, wanted: IpAddress): IpAddress | null {
-  const { addresses } = workload;
-  const equal = addresses.find(({ text }) => text === wanted.text);
-  if (equal !== undefined) return equal;
+/**
+ * Where a workload is dialled: one of its addresses, or, when it has a name instead, all that the name stands for in the
+ * wanted family. Empty: nowhere, or not yet known.
+ */
+export function dialAddresses(
+  view: MeshView,
+  workload: Workload,
+  service: Service | null,
+  wanted: IpAddress,
+): readonly IpAddress[] {
+  const byName = workload.addresses.length === 0 && workload.hostname !== '';
+  const allowed = ofFamilies(byName ? view.resolved(workload.hostname) : workload.addresses, service);
+  const equal = workload.addresses.find(({ text }) => text === wanted.text);
+  if (equal !== undefined) return [equal];
+  const preferred = allowed.filter(({ family }) => family === wanted.family);
+  const usable = preferred.length > 0 ? preferred : allowed;
+  return byName ? usable : usable.slice(0, 1);
+}
+
+function ofFamilies(addresses: readonly IpAddress[], service: Service | null): readonly IpAddress[] {
   const only = service?.ipFamilies === 'IPV4_ONLY' ? 4 : service?.ipFamilies === 'IPV6_ONLY' ? 6 : null;
-  const allowed = only === null ? addresses : addresses.filter(({ family }) => family === only);
-  return allowed.find(({ family }) => family === wanted.family) ?? allowed[0] ?? null;
+  return only === null ? addresses : addresses.filter(({ family }) => family === only);
 }
 
 function bestRank(upstreams: readonly Upstream[], { client, service }: LoadBalanceRequest): readonly Upstream[] {

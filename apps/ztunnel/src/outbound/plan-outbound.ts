@@ -1,25 +1,14 @@
 import { formatSocketAddress, isLoopback, type IpAddress, type SocketAddress } from '@weft/ip';
 import { err, ok, type Result } from '@weft/result';
 import { isOwnPort, SELF_CALL } from '../state/illegal-ports.js';
+import { servesAsGateway } from '../state/gateway-membership.js';
 import type { MeshView } from '../state/mesh-view.js';
 import type { Service } from '../state/service.js';
 import { identityOf, type Workload } from '../state/workload.js';
-import { loadBalance, pickAddress, type Upstream } from './load-balance.js';
-import { resolveWaypoint, waypointTargets, type RouteContext } from './waypoint-route.js';
-
-/** One way to reach a destination, and what telemetry says about it. */
-export interface RouteTarget {
-  readonly protocol: 'HBONE' | 'TCP';
-  readonly dial: SocketAddress;
-  /** HBONE only. */
-  readonly authority: string | null;
-  readonly expectedIdentities: readonly string[];
-  readonly weight: number;
-  /** Whose proxy or application is dialled; null for a destination that the mesh does not know. */
-  readonly workload: Workload | null;
-  /** The service that the client addressed. */
-  readonly service: Service | null;
-}
+import { gatewayTargets } from './gateway-route.js';
+import { dialAddresses, loadBalance, type Upstream } from './load-balance.js';
+import type { RouteContext, RouteRefusal, RouteTarget } from './route-target.js';
+import { waypointTargets } from './waypoint-route.js';
 
 export interface OutboundRequest {
   readonly source: Workload;
@@ -28,34 +17,38 @@ export interface OutboundRequest {
 
 export const HBONE_PORT = 15008;
 
+type Route = Result<readonly RouteTarget[], string>;
+
 /**
  * Where a connection of a pod goes. The rules, in order: no calls into the proxy itself; a service with a waypoint goes to
  * the waypoint; else service addresses are balanced and pod addresses taken as they are, through the workload's own waypoint
- * if it has one; workloads that speak HBONE get it; everything unknown passes in plaintext. Pure: equal views give equal
- * answers.
+ * if it has one; what is on another network goes through that network's gateway; workloads that speak HBONE get it;
+ * everything unknown passes in plaintext. Pure: equal views give equal answers.
  */
 export function planOutbound(
   view: MeshView,
   { source, destination }: OutboundRequest,
-): Result<readonly RouteTarget[], string> {
-  if (isLoopback(destination.ip) && isOwnPort(destination.port)) return err(SELF_CALL);
+): Result<readonly RouteTarget[], RouteRefusal> {
+  if (isLoopback(destination.ip) && isOwnPort(destination.port)) return err({ reason: SELF_CALL, service: null });
   const context: RouteContext = { view, source, destination };
   const { network, namespace } = source;
-  const viaService = view.serviceByVip(network, destination.ip, namespace);
+  const service = view.serviceByVip(network, destination.ip, namespace);
   const owner = view.workloadByIp(network, destination.ip);
-  if (owner === null && viaService !== null) {
-    const waypoint = routeToServiceWaypoint(context, viaService);
+  const route = planWith(context, service, owner);
+  return route.ok ? route : err({ reason: route.error, service });
+}
+
+function planWith(context: RouteContext, service: Service | null, owner: Workload | null): Route {
+  if (owner === null && service !== null) {
+    const waypoint = routeToServiceWaypoint(context, service);
     if (waypoint !== null) return waypoint;
   }
-  if (viaService !== null) return routeToService(context, viaService);
-  return owner === null ? ok([passThrough(destination, null)]) : routeToWorkload(context, owner);
+  if (service !== null) return routeToService(context, service);
+  return owner === null ? ok([passThrough(context.destination, null)]) : routeToWorkload(context, owner);
 }
 
 /** Null: the service has none. Weights of waypoints multiply with those of their endpoints. */
-function routeToServiceWaypoint(
-  context: RouteContext,
-  service: Service,
-): Result<readonly RouteTarget[], string> | null {
+function routeToServiceWaypoint(context: RouteContext, service: Service): Route | null {
   const weighted = service.weightedWaypoints.filter(({ weight }) => weight > 0);
   const choices =
     weighted.length > 0 ? weighted : service.waypoint === null ? [] : [{ destination: service.waypoint, weight: 1 }];
@@ -74,10 +67,8 @@ function routeToServiceWaypoint(
   return targets.length > 0 ? ok(targets) : err(problem);
 }
 
-function routeToService(
-  { view, source, destination }: RouteContext,
-  service: Service,
-): Result<readonly RouteTarget[], string> {
+function routeToService(context: RouteContext, service: Service): Route {
+  const { view, source, destination } = context;
   if (service.loadBalancing.mode === 'PASSTHROUGH') return ok([passThrough(destination, service)]);
   const upstreams = loadBalance(view, {
     client: source,
@@ -86,28 +77,32 @@ function routeToService(
     wanted: destination.ip,
     purpose: 'standard',
   });
-  if (upstreams.length > 0) return ok(upstreams.map((upstream) => direct(upstream)));
-  return err(noUpstream(view, source, service, destination));
+  const targets: RouteTarget[] = [];
+  let problem = '';
+  for (const upstream of upstreams) {
+    if (upstream.ip !== null) {
+      targets.push(direct(upstream, upstream.ip));
+      continue;
+    }
+    const remote = gatewayTargets(context, upstream, service);
+    if (remote.ok) targets.push(...remote.value);
+    else problem = remote.error;
+  }
+  if (targets.length > 0) return ok(targets);
+  return err(problem === '' ? noUpstream(context, service) : problem);
 }
 
-function routeToWorkload(context: RouteContext, workload: Workload): Result<readonly RouteTarget[], string> {
-  const { source, destination } = context;
-  if (workload.network !== source.network) return err(otherNetwork(workload));
-  if (workload.waypoint !== null && !isBehind(context, workload))
-    return waypointTargets(context, workload.waypoint, null);
-  const ip = pickAddress(workload, null, destination.ip) ?? destination.ip;
-  return ok([direct({ workload, service: null, ip, port: destination.port, weight: 1 })]);
+function routeToWorkload(context: RouteContext, workload: Workload): Route {
+  const { view, source, destination } = context;
+  const { waypoint } = workload;
+  // Traffic from the destination's own waypoint has been through it and goes straight on.
+  if (waypoint !== null && !servesAsGateway(view, source, waypoint)) return waypointTargets(context, waypoint, null);
+  const ip = dialAddresses(view, workload, null, destination.ip)[0] ?? destination.ip;
+  return ok([direct({ workload, service: null, ip, port: destination.port, weight: 1 }, ip)]);
 }
 
-/** Traffic from the destination's own waypoint has been through it and goes straight on. */
-function isBehind(context: RouteContext, workload: Workload): boolean {
-  if (workload.waypoint === null) return false;
-  const waypoint = resolveWaypoint(context, workload.waypoint);
-  return waypoint.ok && waypoint.value.some((upstream) => upstream.workload.uid === context.source.uid);
-}
-
-function direct({ workload, service, ip, port, weight }: Upstream): RouteTarget {
-  const common = { weight, workload, service };
+function direct({ workload, service, port, weight }: Upstream, ip: IpAddress): RouteTarget {
+  const common = { weight, workload, service, innerIdentities: null };
   if (workload.protocol === 'TCP') {
     return { ...common, protocol: 'TCP', dial: { ip, port }, authority: null, expectedIdentities: [] };
   }
@@ -127,31 +122,27 @@ function passThrough(destination: SocketAddress, service: Service | null): Route
     dial: destination,
     authority: null,
     expectedIdentities: [],
+    innerIdentities: null,
     weight: 1,
     workload: null,
     service,
   };
 }
 
-function noUpstream(
-  view: MeshView,
-  source: Workload,
-  service: Service,
-  { ip, port }: { ip: IpAddress; port: number },
-): string {
+function noUpstream({ view, source, destination }: RouteContext, service: Service): string {
+  const { ip, port } = destination;
   const endpoints = view.endpoints(service);
-  const remote = endpoints.filter(({ workload }) => workload.network !== source.network).length;
+  const away = endpoints.filter(({ workload }) => workload.network !== source.network);
+  const unresolved = endpoints.find(({ workload }) => workload.addresses.length === 0 && workload.hostname !== '');
   const why =
     endpoints.length === 0
       ? 'it has no healthy endpoint'
-      : remote === endpoints.length
-        ? 'all its endpoints are on other networks, and double HBONE is not supported'
-        : service.ports.has(port)
-          ? 'no endpoint is usable for this port'
-          : `it has no port ${port}`;
+      : !service.ports.has(port)
+        ? `it has no port ${port}`
+        : away.length === endpoints.length
+          ? 'all its endpoints are on other networks, without a gateway to them'
+          : unresolved !== undefined && view.resolved(unresolved.workload.hostname).length === 0
+            ? `the name ${unresolved.workload.hostname} cannot be resolved`
+            : 'no endpoint is usable for this port';
   return `no healthy upstream: service ${service.key} for ${formatSocketAddress({ ip, port })}: ${why}`;
-}
-
-function otherNetwork(workload: Workload): string {
-  return `no valid routing destination for workload: ${workload.uid} is on network ${JSON.stringify(workload.network)}, and double HBONE is not supported`;
 }

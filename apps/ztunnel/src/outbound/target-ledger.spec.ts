@@ -1,6 +1,6 @@
 import { FakeClock } from '@weft/testing-fixtures';
 import { socket, workload } from '../testing/mesh-fixtures.js';
-import type { RouteTarget } from './plan-outbound.js';
+import type { RouteTarget } from './route-target.js';
 import { TargetLedger } from './target-ledger.js';
 
 const target = (name: string | null): RouteTarget => ({
@@ -8,6 +8,7 @@ const target = (name: string | null): RouteTarget => ({
   dial: socket('10.0.0.1:80'),
   authority: null,
   expectedIdentities: [],
+  innerIdentities: null,
   weight: 1,
   workload: name === null ? null : workload(name, '10.0.0.1'),
   service: null,

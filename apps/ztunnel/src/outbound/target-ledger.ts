@@ -1,5 +1,5 @@
 import type { Clock } from '@weft/result';
-import type { RouteTarget } from './plan-outbound.js';
+import type { RouteTarget } from './route-target.js';
 
 /** How long a target that no worker may use any more is remembered for connections under way. */
 const RETIREMENT_MS = 60_000;

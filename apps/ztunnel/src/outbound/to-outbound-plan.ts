@@ -2,7 +2,7 @@ import { formatSocketAddress } from '@weft/ip';
 import type { HboneTarget, OutboundPlan, PlainTarget } from '../dataplane/messages.js';
 import { formatBaggage } from '../state/baggage.js';
 import { identityOf, type Workload } from '../state/workload.js';
-import type { RouteTarget } from './plan-outbound.js';
+import type { RouteTarget } from './route-target.js';
 
 /** Most targets in one plan. A larger service is spread over its clients: each gets its own random subset. */
 const MOST_TARGETS = 256;
@@ -24,12 +24,15 @@ export function toOutboundPlan(route: readonly RouteTarget[], { source, random, 
       plainTargets.push(common);
       continue;
     }
-    const { authority, expectedIdentities, service } = target;
+    const { authority, expectedIdentities, innerIdentities, service } = target;
     targets.push({
       ...common,
       authority,
       expectedIdentities,
       ...(service === null ? {} : { forwardedHost: service.hostname }),
+      ...(innerIdentities === null
+        ? {}
+        : { inner: { expectedIdentities: innerIdentities, forwardedNetwork: source.network } }),
     });
   }
   if (targets.length === 0) return { kind: 'plain', targets: plainTargets };

@@ -1,16 +1,10 @@
 import { formatSocketAddress, type SocketAddress } from '@weft/ip';
 import { err, ok, type Result } from '@weft/result';
-import type { MeshView } from '../state/mesh-view.js';
 import type { Service } from '../state/service.js';
-import { identityOf, type GatewayAddress, type Workload } from '../state/workload.js';
-import { loadBalance, pickAddress, type Upstream } from './load-balance.js';
-import type { RouteTarget } from './plan-outbound.js';
-
-export interface RouteContext {
-  readonly view: MeshView;
-  readonly source: Workload;
-  readonly destination: SocketAddress;
-}
+import { identityOf, type GatewayAddress } from '../state/workload.js';
+import { gatewayTargets } from './gateway-route.js';
+import { dialAddresses, loadBalance, type Upstream } from './load-balance.js';
+import type { RouteContext, RouteTarget } from './route-target.js';
 
 /** HBONE to the waypoint with the original destination as authority. Never bypasses it: without a usable waypoint, an error. */
 export function waypointTargets(
@@ -20,34 +14,52 @@ export function waypointTargets(
 ): Result<readonly RouteTarget[], string> {
   const upstreams = resolveWaypoint(context, waypoint);
   if (!upstreams.ok) return upstreams;
-  return ok(
-    upstreams.value.map(({ workload, service, ip, weight }) => ({
-      protocol: 'HBONE' as const,
+  const targets: RouteTarget[] = [];
+  let problem = '';
+  for (const upstream of upstreams.value) {
+    const { workload, service, ip, weight } = upstream;
+    if (ip === null) {
+      const remote = gatewayTargets(context, upstream, addressed);
+      if (remote.ok) targets.push(...remote.value);
+      else problem = remote.error;
+      continue;
+    }
+    targets.push({
+      protocol: 'HBONE',
       dial: { ip, port: waypoint.hbonePort },
       authority: formatSocketAddress(context.destination),
       expectedIdentities: [...new Set([...(service?.subjectAltNames ?? []), identityOf(workload)])],
+      innerIdentities: null,
       weight,
       workload,
       service: addressed,
-    })),
-  );
+    });
+  }
+  return targets.length > 0 ? ok(targets) : err(problem);
 }
 
-/** The instances of a waypoint: endpoints of its service, or the workload that owns its address. */
-export function resolveWaypoint(context: RouteContext, waypoint: GatewayAddress): Result<readonly Upstream[], string> {
+/** The instances of a waypoint: endpoints of its service, or the workload that has its name or its address. */
+function resolveWaypoint(context: RouteContext, waypoint: GatewayAddress): Result<readonly Upstream[], string> {
   const { view, source, destination } = context;
   const { destination: at, hbonePort } = waypoint;
   if (at.kind === 'hostname') {
     const service = view.service(`${at.namespace}/${at.hostname}`);
-    if (service === null) return err(`unknown waypoint: service ${at.namespace}/${at.hostname}`);
-    return balance(context, service, hbonePort, destination);
+    if (service !== null) return balance(context, service, hbonePort, destination);
+    const workload = view.workloadByHostname(at.namespace, at.hostname);
+    if (workload === null)
+      return err(`unknown waypoint: ${at.namespace}/${at.hostname} is neither service nor workload`);
+    const addresses = dialAddresses(view, workload, null, destination.ip);
+    if (addresses.length === 0) return err(`unknown waypoint: ${workload.uid} has no address`);
+    return ok(addresses.map((ip) => ({ workload, service: null, ip, port: hbonePort, weight: 1 })));
   }
   const workload = view.workloadByIp(at.network, at.ip);
   if (workload !== null) {
-    if (workload.network !== source.network)
-      return err(`unknown waypoint: ${workload.uid} is on another network, and double HBONE is not supported`);
-    const ip = pickAddress(workload, null, at.ip);
-    if (ip !== null) return ok([{ workload, service: null, ip, port: hbonePort, weight: 1 }]);
+    if (workload.network !== source.network && workload.networkGateway === null)
+      return err(
+        `unknown waypoint: ${workload.uid} is on network ${JSON.stringify(workload.network)}, without a gateway`,
+      );
+    const ip = workload.network === source.network ? at.ip : null;
+    return ok([{ workload, service: null, ip, port: hbonePort, weight: 1 }]);
   }
   const service = view.serviceByVip(at.network, at.ip, source.namespace);
   if (service === null) return err(`unknown waypoint: ${at.network}/${at.ip.text}`);

@@ -22,6 +22,7 @@ export class MeshState implements MeshView {
   readonly #workloads = new Map<string, Workload>();
   readonly #workloadsByIp = new MultiMap<string, Workload>();
   readonly #workloadsByName = new MultiMap<string, Workload>();
+  readonly #workloadsByHostname = new MultiMap<string, Workload>();
   readonly #workloadsByNode = new MultiMap<string, Workload>();
   readonly #services = new Map<string, Service>();
   readonly #servicesByVip = new MultiMap<string, Service>();
@@ -41,6 +42,7 @@ export class MeshState implements MeshView {
     this.#workloads.set(workload.uid, workload);
     this.#workloadsByName.add(`${workload.namespace}/${workload.name}`, workload);
     this.#workloadsByNode.add(workload.node, workload);
+    if (workload.hostname !== '') this.#workloadsByHostname.add(hostKey(workload), workload);
     for (const key of this.#ipKeys(workload)) this.#workloadsByIp.add(key, workload);
     for (const [service, ports] of workload.services) this.#addEndpoint(service, workload, ports);
     this.#touchWorkload(workload);
@@ -124,6 +126,15 @@ export class MeshState implements MeshView {
     return bestService(this.#servicesByHostname.get(hostname), clientNamespace);
   }
 
+  workloadByHostname(namespace: string, hostname: string): Workload | null {
+    return best(this.#workloadsByHostname.get(hostKey({ namespace, hostname })), compareWorkloads);
+  }
+
+  /** The state itself asks no name server. */
+  resolved(): readonly IpAddress[] {
+    return [];
+  }
+
   /** All of them, also those that a client may not see. */
   servicesByHostname(hostname: string): readonly Service[] {
     return this.#servicesByHostname.get(hostname);
@@ -182,6 +193,7 @@ export class MeshState implements MeshView {
     this.#workloads.delete(uid);
     this.#workloadsByName.delete(`${workload.namespace}/${workload.name}`, workload);
     this.#workloadsByNode.delete(workload.node, workload);
+    this.#workloadsByHostname.delete(hostKey(workload), workload);
     for (const key of this.#ipKeys(workload)) this.#workloadsByIp.delete(key, workload);
     for (const service of workload.services.keys()) {
       const endpoints = this.#endpoints.get(service);
@@ -216,6 +228,7 @@ export class MeshState implements MeshView {
 
   #touchWorkload(workload: Workload): void {
     this.#changedKeys.add(stateKeys.workload(workload.uid));
+    if (workload.hostname !== '') this.#changedKeys.add(stateKeys.hostname(workload.hostname));
     for (const key of this.#ipKeys(workload)) this.#changedKeys.add(key);
     for (const service of workload.services.keys()) this.#changedKeys.add(stateKeys.service(service));
   }
@@ -234,6 +247,8 @@ export class MeshState implements MeshView {
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const hostKey = ({ namespace, hostname }: Pick<Workload, 'namespace' | 'hostname'>): string =>
+  `${namespace}/${hostname}`;
 const isPod = ({ uid }: Workload): number => Number(uid.includes('//Pod/'));
 
 /** Positive if `a` is the better answer. The order is total, so that arrival never matters. */

@@ -18,6 +18,10 @@ export interface MeshView {
   /** The best visible one: same namespace as the client, canonical, first; exact addresses before CIDRs. */
   serviceByVip(network: string, ip: IpAddress, clientNamespace: string): Service | null;
   serviceByHostname(hostname: string, clientNamespace: string): Service | null;
+  /** The workload whose resource gives this as its hostname, in that namespace only: a name claimed elsewhere is not it. */
+  workloadByHostname(namespace: string, hostname: string): Workload | null;
+  /** What the name of a workload without addresses stands for, as far as it is known now. */
+  resolved(hostname: string): readonly IpAddress[];
   /** Endpoints that may get traffic: the healthy ones, or all if the service says so. */
   endpoints(service: Service): readonly Endpoint[];
   /** Everything that applies at a destination, and names it lists that are unknown. */

@@ -9,7 +9,10 @@ export const stateKeys = {
   ip: (network: string, ip: string) => `ip ${network}/${ip}`,
   /** The service itself and its endpoints. */
   service: (key: string) => `service ${key}`,
+  /** Services and workloads of this name. */
   hostname: (hostname: string) => `hostname ${hostname}`,
+  /** What the name servers say of it. */
+  resolved: (hostname: string) => `resolved ${hostname}`,
   /** Any change among the CIDR addresses of a network. */
   cidrs: (network: string) => `cidrs ${network}`,
   policyByName: (key: string) => `policy ${key}`,

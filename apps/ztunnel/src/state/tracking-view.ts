@@ -7,8 +7,13 @@ import type { Workload } from './workload.js';
 /** A view that notes everything a decision looked at, so that exactly the changes of those things invalidate it. */
 export class TrackingView implements MeshView {
   readonly keys = new Set<string>();
+  /** Names that it was asked for and does not know: with them the decision may be another one. */
+  readonly unresolved = new Set<string>();
 
-  constructor(private readonly mesh: MeshView) {}
+  constructor(
+    private readonly mesh: MeshView,
+    private readonly names: { known(hostname: string): readonly IpAddress[] | null } | null = null,
+  ) {}
 
   workload(uid: string): Workload | null {
     this.keys.add(stateKeys.workload(uid));
@@ -34,6 +39,18 @@ export class TrackingView implements MeshView {
   serviceByHostname(hostname: string, clientNamespace: string): Service | null {
     this.keys.add(stateKeys.hostname(hostname));
     return this.mesh.serviceByHostname(hostname, clientNamespace);
+  }
+
+  workloadByHostname(namespace: string, hostname: string): Workload | null {
+    this.keys.add(stateKeys.hostname(hostname));
+    return this.mesh.workloadByHostname(namespace, hostname);
+  }
+
+  resolved(hostname: string): readonly IpAddress[] {
+    this.keys.add(stateKeys.resolved(hostname));
+    const addresses = this.names?.known(hostname) ?? null;
+    if (addresses === null) this.unresolved.add(hostname);
+    return addresses ?? [];
   }
 
   endpoints(service: Service): readonly Endpoint[] {

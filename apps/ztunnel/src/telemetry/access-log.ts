@@ -94,7 +94,7 @@ export class AccessLog {
       const service = this.log.field('dst.service', traffic.service?.hostname ?? '');
       shared = {
         source: this.#sideFields('src', traffic.source, traffic.sourceBaggage?.workloadName),
-        destination: service + this.#sideFields('dst', traffic.destination),
+        destination: service + this.#sideFields('dst', traffic.destination, traffic.destinationBaggage?.workloadName),
       };
       this.#shared.set(traffic, shared);
     }

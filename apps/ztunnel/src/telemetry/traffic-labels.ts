@@ -1,7 +1,7 @@
 import type { FailureFlag } from '../dataplane/messages.js';
 import type { Baggage } from '../state/baggage.js';
 import type { Service } from '../state/service.js';
-import { identityOf, type Workload } from '../state/workload.js';
+import type { Workload } from '../state/workload.js';
 
 /** Who talks to whom, as far as it is known at this end. */
 export interface Traffic {
@@ -12,6 +12,9 @@ export interface Traffic {
   /** From a TLS handshake, never from a lookup. */
   readonly sourcePrincipal: string | null;
   readonly destination: Workload | null;
+  /** What the far end says of itself, where it is on another network. */
+  readonly destinationBaggage: Baggage | null;
+  readonly destinationPrincipal: string | null;
   readonly service: Service | null;
   readonly mutualTls: boolean;
 }
@@ -47,7 +50,7 @@ export type TrafficLabels = Partial<Record<(typeof TRAFFIC_LABELS)[number], stri
 
 /** The labels of Istio's TCP metrics; what is not known is `unknown`. */
 export function trafficLabels(traffic: Traffic, flag: FailureFlag): TrafficLabels {
-  const { source, sourceBaggage: baggage, destination, service } = traffic;
+  const { source, sourceBaggage: baggage, destination, destinationBaggage: far, service } = traffic;
   const known = (value: string | null | undefined) =>
     value === null || value === undefined || value === '' ? 'unknown' : value;
   const labels: TrafficLabels = {
@@ -63,24 +66,24 @@ export function trafficLabels(traffic: Traffic, flag: FailureFlag): TrafficLabel
     destination_service: known(service?.hostname),
     destination_service_namespace: known(service?.namespace),
     destination_service_name: known(service?.name),
-    destination_workload: known(destination?.workloadName),
-    destination_canonical_service: known(destination?.canonicalName),
-    destination_canonical_revision: known(destination?.canonicalRevision),
-    destination_workload_namespace: known(destination?.namespace),
-    destination_principal: known(destination === null ? null : identityOf(destination)),
-    destination_app: known(destination?.canonicalName),
-    destination_version: known(destination?.canonicalRevision),
-    destination_cluster: known(destination?.clusterId),
+    destination_workload: known(destination?.workloadName ?? far?.workloadName),
+    destination_canonical_service: known(destination?.canonicalName ?? far?.canonicalName),
+    destination_canonical_revision: known(destination?.canonicalRevision ?? far?.canonicalRevision),
+    destination_workload_namespace: known(destination?.namespace ?? far?.namespace),
+    destination_principal: known(traffic.destinationPrincipal),
+    destination_app: known(destination?.canonicalName ?? far?.workloadName),
+    destination_version: known(destination?.canonicalRevision ?? far?.canonicalRevision),
+    destination_cluster: known(destination?.clusterId ?? far?.clusterId),
     request_protocol: 'tcp',
     response_flags: flag === 'none' ? '-' : flag,
     connection_security_policy: traffic.mutualTls ? 'mutual_tls' : 'unknown',
   };
-  if (source === null && baggage === null && destination === null) return labels;
+  if (source === null && baggage === null && destination === null && far === null) return labels;
   return {
     ...labels,
     source_region: known(source?.locality.region ?? baggage?.region),
     source_zone: known(source?.locality.zone ?? baggage?.zone),
-    destination_region: known(destination?.locality.region),
-    destination_zone: known(destination?.locality.zone),
+    destination_region: known(destination?.locality.region ?? far?.region),
+    destination_zone: known(destination?.locality.zone ?? far?.zone),
   };
 }

@@ -58,7 +58,7 @@ export class PodNamespace {
       ip('-n', name, 'addr', 'add', `${addresses6[i]}/64`, 'dev', 'eth0', 'nodad');
       ip('-n', name, 'link', 'set', 'lo', 'up');
       ip('-n', name, 'link', 'set', 'eth0', 'up');
-      ip('-n', name, 'route', 'add', 'default', 'dev', 'eth0');
+      for (const family of ['-4', '-6']) ip(family, '-n', name, 'route', 'add', 'default', 'dev', 'eth0');
     });
     return [
       new PodNamespace(names[0], addresses[0], addresses6[0]),

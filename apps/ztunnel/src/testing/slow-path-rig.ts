@@ -3,11 +3,13 @@ import { Registry } from 'prom-client';
 import { IdentityFeed, type CertificateSource } from '../certificates/identity-feed.js';
 import { ConnectionTable } from '../connections/connection-table.js';
 import type { ConnectionClosed, ConnectionOpened, FromWorker } from '../dataplane/messages.js';
+import { OnDemandNames, type ResolvedName } from '../outbound/on-demand-names.js';
 import { PodRegistry } from '../pods/pod-registry.js';
 import { SlowPath } from '../slow-path.js';
 import { MeshState } from '../state/mesh-state.js';
 import { AccessLog } from '../telemetry/access-log.js';
 import { LogScopes } from '../telemetry/log-scopes.js';
+import { OnDemandDnsMetrics } from '../telemetry/on-demand-dns-metrics.js';
 import { TrafficMetrics } from '../telemetry/traffic-metrics.js';
 import { FakeDataPlane } from './fake-data-plane.js';
 
@@ -33,10 +35,18 @@ export class SlowPathRig {
   });
   readonly metrics = new TrafficMetrics(this.registry, () => this.connections.countBytes(this.dataPlane.counters));
   readonly slowPath: SlowPath;
+  /** The name servers. */
+  resolve: (hostname: string) => Promise<ResolvedName> = () => Promise.reject(new Error('no such name'));
   readonly pods: PodRegistry;
 
   constructor(certificates: CertificateSource = noCertificates) {
     const { state, clock, dataPlane, connections, logs } = this;
+    const names = new OnDemandNames({
+      resolve: (hostname) => this.resolve(hostname),
+      clock,
+      onExpired: (hostname) => this.slowPath.nameExpired(hostname),
+      log: logs.scope('proxy'),
+    });
     this.slowPath = new SlowPath({
       state,
       clock,
@@ -45,7 +55,16 @@ export class SlowPathRig {
       log: logs.scope('proxy'),
       accessLog: new AccessLog(logs.lines('access')),
       metrics: this.metrics,
-      settings: { nodeName: 'n1', network: '', preserveSource: true, responseBaggage: true, logPolicyDecisions: false },
+      names,
+      onDemandDns: new OnDemandDnsMetrics(this.registry),
+      settings: {
+        nodeName: 'n1',
+        network: '',
+        preserveSource: true,
+        responseBaggage: true,
+        localhostTunnel: true,
+        logPolicyDecisions: false,
+      },
     });
     this.pods = new PodRegistry({
       dataPlane,
