@@ -15,6 +15,7 @@ const libs = [
   ['libs/xds', 'api', 'shared'],
   ['libs/mesh-api', 'api', 'shared'],
   ['libs/policy', 'api', 'shared'],
+  ['libs/gateway-api', 'api', 'control'],
   ['libs/linux', 'io', 'shared'],
   ['libs/tls', 'io', 'data'],
   ['libs/xds-grpc', 'io', 'shared'],
@@ -35,6 +36,7 @@ const libs = [
 /** [folder, scope] */
 const apps = [
   ['apps/control-plane', 'control'],
+  ['apps/waypoint-manager', 'control'],
   ['apps/ca', 'identity'],
   ['apps/ztunnel', 'data'],
   ['apps/cni-agent', 'node'],

@@ -12,12 +12,14 @@ import type {
   V1Namespace,
   V1Node,
   V1Pod,
+  V1PodDisruptionBudget,
   V1ReplicaSet,
   V1Secret,
   V1Service,
   V1ServiceAccount,
   V1StatefulSet,
   V1ValidatingWebhookConfiguration,
+  V2HorizontalPodAutoscaler,
 } from '@kubernetes/client-node';
 import type { KubeObject, ResourceType } from './resource-type.js';
 import type { Wire } from './wire.js';
@@ -28,6 +30,7 @@ export type CustomResourceDefinition = Wire<V1CustomResourceDefinition>;
 export type DaemonSet = Wire<V1DaemonSet>;
 export type Deployment = Wire<V1Deployment>;
 export type EndpointSlice = Wire<V1EndpointSlice>;
+export type HorizontalPodAutoscaler = Wire<V2HorizontalPodAutoscaler>;
 export type Job = Wire<V1Job>;
 export type KubeEvent = Wire<CoreV1Event>;
 export type KubeService = Wire<V1Service>;
@@ -36,6 +39,7 @@ export type MutatingWebhookConfiguration = Wire<V1MutatingWebhookConfiguration>;
 export type Namespace = Wire<V1Namespace>;
 export type Node = Wire<V1Node>;
 export type Pod = Wire<V1Pod>;
+export type PodDisruptionBudget = Wire<V1PodDisruptionBudget>;
 export type ReplicaSet = Wire<V1ReplicaSet>;
 export type Secret = Wire<V1Secret>;
 export type ServiceAccount = Wire<V1ServiceAccount>;
@@ -68,6 +72,16 @@ export const REPLICA_SETS = type<ReplicaSet>('apps/v1', 'ReplicaSet', 'replicase
 export const DAEMON_SETS = type<DaemonSet>('apps/v1', 'DaemonSet', 'daemonsets');
 export const STATEFUL_SETS = type<StatefulSet>('apps/v1', 'StatefulSet', 'statefulsets');
 export const CONTROLLER_REVISIONS = type<ControllerRevision>('apps/v1', 'ControllerRevision', 'controllerrevisions');
+export const HORIZONTAL_POD_AUTOSCALERS = type<HorizontalPodAutoscaler>(
+  'autoscaling/v2',
+  'HorizontalPodAutoscaler',
+  'horizontalpodautoscalers',
+);
+export const POD_DISRUPTION_BUDGETS = type<PodDisruptionBudget>(
+  'policy/v1',
+  'PodDisruptionBudget',
+  'poddisruptionbudgets',
+);
 export const JOBS = type<Job>('batch/v1', 'Job', 'jobs');
 export const LEASES = type<Lease>('coordination.k8s.io/v1', 'Lease', 'leases');
 export const CUSTOM_RESOURCE_DEFINITIONS = type<CustomResourceDefinition>(

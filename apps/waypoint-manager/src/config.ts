@@ -1,0 +1,93 @@
+import { err, ok, type Result } from '@weft/result';
+import { EnvReader, LOG_LEVELS, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
+
+/** What the proxies are started with. */
+export interface ProxySettings {
+  readonly image: string;
+  /** In place of the image's entry point; empty for that. */
+  readonly command: readonly string[];
+  /** Added to the environment of every proxy. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface WaypointManagerConfig {
+  readonly namespace: string;
+  readonly podName: string;
+  /** Only Gateways of this revision, and those that name none, are ours. */
+  readonly revision: string;
+  readonly clusterId: string;
+  readonly clusterDomain: string;
+  readonly trustDomain: string;
+  readonly proxy: ProxySettings;
+  readonly adminHost: string;
+  readonly adminPort: number;
+  readonly logLevel: LogLevel;
+}
+
+export const HELP = `weft waypoint-manager: makes the proxies that Gateways ask for
+
+Settings (environment):
+  POD_NAMESPACE   the namespace of the mesh's own workloads, where class defaults are    (istio-system)
+  POD_NAME        names this replica in the Lease                                        (host name)
+  REVISION        Gateways with another label istio.io/rev are left alone                (default)
+  CLUSTER_ID, CLUSTER_DOMAIN, TRUST_DOMAIN                                               (Kubernetes, cluster.local, cluster.local)
+  PROXY_IMAGE     image of the proxies                                                   (weft/proxy-agent)
+  PROXY_COMMAND   JSON list in place of the image's entry point                          ([])
+  PROXY_ENV       JSON object of more environment for the proxies                        ({})
+  ADMIN_HOST, ADMIN_PORT   /healthz /readyz /metrics                                     (0.0.0.0, 15014)
+  LOG_LEVEL       ${LOG_LEVELS.join(', ')}  (info)
+`;
+
+/** Pure; reports every problem at once. */
+export function parseWaypointManagerConfig(
+  env: Env,
+  defaultPodName: string,
+): Result<WaypointManagerConfig, readonly ConfigProblem[]> {
+  const read = new EnvReader(env);
+  const problems: ConfigProblem[] = [];
+  const config: WaypointManagerConfig = {
+    namespace: read.string('POD_NAMESPACE', 'istio-system'),
+    podName: read.string('POD_NAME', defaultPodName),
+    revision: read.string('REVISION', 'default'),
+    clusterId: read.string('CLUSTER_ID', 'Kubernetes'),
+    clusterDomain: read.string('CLUSTER_DOMAIN', 'cluster.local'),
+    trustDomain: read.string('TRUST_DOMAIN', 'cluster.local'),
+    proxy: {
+      image: read.string('PROXY_IMAGE', 'weft/proxy-agent'),
+      command: commandOf(read.string('PROXY_COMMAND', '[]'), problems),
+      env: environmentOf(read.string('PROXY_ENV', '{}'), problems),
+    },
+    adminHost: read.string('ADMIN_HOST', '0.0.0.0'),
+    adminPort: read.integer('ADMIN_PORT', 15_014, 0, 65_535),
+    logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+  };
+  problems.push(...read.problems());
+  return problems.length === 0 ? ok(config) : err(problems);
+}
+
+function commandOf(text: string, problems: ConfigProblem[]): readonly string[] {
+  const value = parseJson(text);
+  if (Array.isArray(value) && value.every((item): item is string => typeof item === 'string')) return value;
+  problems.push({ key: 'PROXY_COMMAND', problem: 'want a JSON list of strings such as ["proxy-agent"]' });
+  return [];
+}
+
+function environmentOf(text: string, problems: ConfigProblem[]): Readonly<Record<string, string>> {
+  const value = parseJson(text);
+  const isMap =
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((item) => typeof item === 'string');
+  if (isMap) return value as Record<string, string>;
+  problems.push({ key: 'PROXY_ENV', problem: 'want a JSON object of strings such as {"ENVOY_PATH":"/usr/bin/envoy"}' });
+  return {};
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,140 @@
+import { listenerStates } from '@weft/gateway-api';
+import {
+  keyOf,
+  objectKey,
+  splitKey,
+  StatusWriter,
+  WorkQueue,
+  type Condition,
+  type KubeClient,
+  type KubeLog,
+  type KubeObject,
+} from '@weft/kube';
+import { GATEWAYS } from '@weft/mesh-api';
+import type { Clock } from '@weft/result';
+import type { GatewayInformers, GatewayReconciler, GatewayResult } from './gateway-reconciler.js';
+import type { AttachedRoutes } from './status/attached-routes.js';
+import type { CertificateSecrets } from './status/certificate-secrets.js';
+import { gatewayStatus, type GatewayStatus } from './status/gateway-status.js';
+import { listenerStatus, type ListenerStatus } from './status/listener-status.js';
+import { FIELD_MANAGER } from './workloads/object-applier.js';
+
+export interface GatewayControllerOptions {
+  readonly kube: KubeClient;
+  readonly informers: GatewayInformers;
+  readonly reconciler: GatewayReconciler;
+  readonly routes: AttachedRoutes;
+  readonly certificates: CertificateSecrets;
+  readonly clusterDomain: string;
+  readonly clock: Clock;
+  readonly log: KubeLog;
+  readonly onReconciled: (seconds: number) => void;
+}
+
+type GatewayObject = KubeObject & { status?: GatewayStatus };
+
+/** One term of leadership: reconciles Gateways whenever something that they depend on changes, until it is stopped. */
+export class GatewayController {
+  readonly #queue: WorkQueue;
+  readonly #writer: StatusWriter<GatewayObject>;
+  readonly #unsubscribe: (() => void)[] = [];
+
+  constructor(private readonly options: GatewayControllerOptions) {
+    const { kube, log } = options;
+    this.#queue = new WorkQueue({ name: 'gateways', concurrency: 4, log, handle: (key) => this.#handle(key) });
+    this.#writer = new StatusWriter<GatewayObject>({ kube, type: GATEWAYS, fieldManager: FIELD_MANAGER, log });
+  }
+
+  async start(): Promise<void> {
+    await this.#writer.start();
+    await this.#queue.start();
+    const { gateways, classes, configMaps, namespaces } = this.options.informers;
+    const add = (object: KubeObject) => this.enqueue(objectKey(object));
+    const all = () => this.#enqueueAll();
+    const ofConfigMap = (map: Parameters<GatewayReconciler['gatewaysOfConfigMap']>[0]) => {
+      for (const key of this.options.reconciler.gatewaysOfConfigMap(map)) this.enqueue(key);
+    };
+    this.#unsubscribe.push(
+      gateways.on({ added: add, updated: add, deleted: (gateway) => this.#forget(gateway) }),
+      classes.on({ added: all, updated: all, deleted: all }),
+      configMaps.on({ added: ofConfigMap, updated: ofConfigMap, deleted: ofConfigMap }),
+      namespaces.on({
+        updated: (now, before) => {
+          if (JSON.stringify(now.metadata?.labels) !== JSON.stringify(before.metadata?.labels)) all();
+        },
+      }),
+    );
+  }
+
+  async stop(hard: AbortSignal): Promise<void> {
+    for (const end of this.#unsubscribe.splice(0)) end();
+    await this.#queue.stop(hard);
+    await this.#writer.stop(hard);
+  }
+
+  enqueue(key: string): void {
+    this.#queue.add(key);
+  }
+
+  #enqueueAll(): void {
+    for (const gateway of this.options.informers.gateways.list()) this.enqueue(objectKey(gateway));
+  }
+
+  #forget(gateway: KubeObject): void {
+    this.#writer.forget(gateway);
+  }
+
+  async #handle(key: string): Promise<undefined> {
+    const startedMs = performance.now();
+    const result = await this.options.reconciler.reconcile(key);
+    if (result !== null) this.#writer.set(result.object, this.#statusOf(key, result));
+    this.options.onReconciled((performance.now() - startedMs) / 1000);
+    return undefined;
+  }
+
+  #statusOf(key: string, result: GatewayResult): GatewayStatus {
+    const { informers, clusterDomain, clock } = this.options;
+    const { namespace = '' } = splitKey(key);
+    const now = new Date(clock.now()).toISOString();
+    const name = result.workload ?? addressedService(result);
+    return gatewayStatus({
+      result,
+      service: name === undefined ? undefined : informers.services.get(namespace, name),
+      deployment: name === undefined ? undefined : informers.deployments.get(namespace, name),
+      listeners: this.#listeners(key, result, now),
+      clusterDomain,
+      now,
+    });
+  }
+
+  #listeners(key: string, { object, gateway, kind }: GatewayResult, now: string): readonly ListenerStatus[] {
+    const { routes, certificates } = this.options;
+    const { namespace } = gateway.meta;
+    const role = kind.proxy?.role ?? 'router';
+    const states = listenerStates(gateway.spec?.listeners ?? [], role, certificates.of(namespace));
+    const counts = routes.count(key, { namespace, listeners: states });
+    const existing = (object as GatewayObject).status?.listeners ?? [];
+    return states.map((state) => {
+      const { name } = state.listener;
+      const before: readonly Condition[] = existing.find((one) => one.name === name)?.conditions ?? [];
+      return listenerStatus(state, {
+        attachedRoutes: counts.get(name) ?? 0,
+        existing: before,
+        generation: object.metadata?.generation ?? 0,
+        now,
+      });
+    });
+  }
+}
+
+/** The Service that an unmanaged Gateway names: `name` or `name.namespace...`. */
+function addressedService({ gateway }: GatewayResult): string | undefined {
+  const value = gateway.spec?.addresses.find(({ type }) => type === 'Hostname')?.value;
+  return value?.split('.')[0];
+}
+
+/** The Gateway that owns an object. */
+export function ownerGatewayOf({ metadata }: KubeObject): string | null {
+  const owner = metadata?.ownerReferences?.find(({ kind }) => kind === GATEWAYS.kind);
+  return owner === undefined ? null : keyOf(metadata?.namespace, owner.name);
+}

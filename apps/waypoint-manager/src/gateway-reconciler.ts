@@ -1,0 +1,168 @@
+import {
+  objectKey,
+  splitKey,
+  type ConfigMap,
+  type Deployment,
+  type Informer,
+  type KubeObject,
+  type KubeService,
+  type Namespace,
+} from '@weft/kube';
+import {
+  GATEWAY_CLASSES,
+  GATEWAYS,
+  LABEL_NETWORK,
+  LABEL_REVISION,
+  type GatewaySpec,
+  type ParsedResource,
+} from '@weft/mesh-api';
+import type { WaypointManagerConfig } from './config.js';
+import { gatewayKindOf, type GatewayKind } from './gateway-kind.js';
+import { desiredObjects } from './workloads/desired-objects.js';
+import { objectName } from './workloads/names.js';
+import type { ApplyOutcome, ObjectApplier } from './workloads/object-applier.js';
+import { readParameters, type Parameters } from './workloads/parameters.js';
+
+export const LABEL_CLASS_DEFAULTS = 'gateway.istio.io/defaults-for-class';
+export const ANNOTATION_CONTROLLER_VERSION = 'gateway.istio.io/controller-version';
+/** Of several generations of controllers the newest has a Gateway. */
+export const CONTROLLER_VERSION = 5;
+
+export interface GatewayInformers {
+  readonly gateways: Informer<KubeObject>;
+  readonly classes: Informer<KubeObject>;
+  readonly configMaps: Informer<ConfigMap>;
+  readonly namespaces: Informer<Namespace>;
+  readonly deployments: Pick<Informer<Deployment>, 'get'>;
+  readonly services: Pick<Informer<KubeService>, 'get'>;
+}
+
+/** What was made for a Gateway, for its status to tell. */
+export interface GatewayResult {
+  readonly object: KubeObject;
+  readonly gateway: ParsedResource<GatewaySpec>;
+  readonly kind: GatewayKind;
+  /** Name of Service and Deployment; null if none are made. */
+  readonly workload: string | null;
+  /** What keeps it from being made as asked: reason and message. */
+  readonly problem: { readonly reason: string; readonly message: string } | null;
+}
+
+/** Makes what one Gateway asks for. */
+export class GatewayReconciler {
+  constructor(
+    private readonly config: WaypointManagerConfig,
+    private readonly informers: GatewayInformers,
+    private readonly applier: ObjectApplier,
+  ) {}
+
+  /** Null: the Gateway is gone, or not ours. */
+  async reconcile(key: string): Promise<GatewayResult | null> {
+    const { namespace, name } = splitKey(key);
+    const object = this.informers.gateways.get(namespace, name);
+    if (object === undefined || object.metadata?.deletionTimestamp !== undefined) return null;
+    const gateway = GATEWAYS.parse(object);
+    const className = classNameOf(object);
+    const kind = this.kindOf(className);
+    if (kind === undefined || !this.#isMine(gateway)) return null;
+    const result = { object, gateway, kind };
+    const { spec, meta } = gateway;
+    if (spec === null || kind.proxy === null || !isManaged(spec)) return { ...result, workload: null, problem: null };
+    const { parameters, problem } = this.#parameters(gateway, className);
+    const network = meta.labels[LABEL_NETWORK] ?? this.#clusterNetwork();
+    const desired = desiredObjects({
+      config: this.config,
+      proxy: kind.proxy,
+      className,
+      meta,
+      spec,
+      network,
+      parameters,
+    });
+    const outcome = await this.applier.apply(meta, desired);
+    return {
+      ...result,
+      workload: objectName(meta, className, kind.proxy),
+      problem: problem ?? foreignProblem(outcome),
+    };
+  }
+
+  /** The kind of a class that the cluster has. */
+  kindOf(className: string): GatewayKind | undefined {
+    const gatewayClass = this.informers.classes.get(undefined, className);
+    const controller =
+      gatewayClass === undefined ? undefined : GATEWAY_CLASSES.parse(gatewayClass).spec?.controllerName;
+    return controller === undefined ? undefined : gatewayKindOf(controller);
+  }
+
+  /** Keys of the Gateways that a ConfigMap customises. */
+  gatewaysOfConfigMap({ metadata }: ConfigMap): readonly string[] {
+    const defaultsFor = metadata?.labels?.[LABEL_CLASS_DEFAULTS];
+    return this.informers.gateways
+      .list()
+      .filter((gateway) => {
+        const isDefault = metadata?.namespace === this.config.namespace && classNameOf(gateway) === defaultsFor;
+        const reference = GATEWAYS.parse(gateway).spec?.infrastructure?.parametersRef;
+        return isDefault || (gateway.metadata?.namespace === metadata?.namespace && reference?.name === metadata?.name);
+      })
+      .map(objectKey);
+  }
+
+  #isMine({ meta }: ParsedResource<GatewaySpec>): boolean {
+    const revision = meta.labels[LABEL_REVISION] ?? this.config.revision;
+    const version = Number(meta.annotations[ANNOTATION_CONTROLLER_VERSION] ?? '0');
+    return revision === this.config.revision && !(version > CONTROLLER_VERSION);
+  }
+
+  #clusterNetwork(): string | undefined {
+    return this.informers.namespaces.get(undefined, this.config.namespace)?.metadata?.labels?.[LABEL_NETWORK];
+  }
+
+  /** Defaults of the class first, then what the Gateway refers to. */
+  #parameters(
+    { meta, spec }: ParsedResource<GatewaySpec>,
+    className: string,
+  ): { readonly parameters: Parameters; readonly problem: GatewayResult['problem'] } {
+    const { configMaps } = this.informers;
+    const defaults = configMaps
+      .list()
+      .filter(
+        ({ metadata }) =>
+          metadata?.namespace === this.config.namespace && metadata.labels?.[LABEL_CLASS_DEFAULTS] === className,
+      )
+      .sort((a, b) => (objectKey(a) < objectKey(b) ? -1 : 1));
+    const reference = spec?.infrastructure?.parametersRef;
+    const invalid = (message: string) => ({
+      parameters: readParameters(defaults).parameters,
+      problem: { reason: 'InvalidParameters', message },
+    });
+    if (reference !== undefined && (reference.group !== '' || reference.kind !== 'ConfigMap'))
+      return invalid(
+        `spec.infrastructure.parametersRef: ${reference.group}/${reference.kind} cannot be read; use a ConfigMap with group ""`,
+      );
+    const own = reference === undefined ? undefined : configMaps.get(meta.namespace, reference.name);
+    if (reference !== undefined && own === undefined)
+      return invalid(
+        `spec.infrastructure.parametersRef: there is no ConfigMap ${meta.namespace}/${reference.name}; create it or correct the name`,
+      );
+    const { parameters, problems } = readParameters(own === undefined ? defaults : [...defaults, own]);
+    const message = problems.map((one) => `${one.key}: ${one.problem}`).join('; ');
+    return { parameters, problem: problems.length === 0 ? null : { reason: 'InvalidParameters', message } };
+  }
+}
+
+export function classNameOf(object: KubeObject): string {
+  const name = (object as { spec?: { gatewayClassName?: unknown } }).spec?.gatewayClassName;
+  return typeof name === 'string' ? name : '';
+}
+
+/** A Gateway that names a Hostname, or several addresses, brings its own workload. */
+function isManaged({ addresses }: GatewaySpec): boolean {
+  return addresses.length <= 1 && addresses.every(({ type }) => type === 'IPAddress');
+}
+
+function foreignProblem({ foreign }: ApplyOutcome): GatewayResult['problem'] {
+  if (foreign.length === 0) return null;
+  const message = `${foreign.join(', ')} was not made for a Gateway and is left alone; rename the Gateway, or delete it`;
+  return { reason: 'Invalid', message };
+}

@@ -1,0 +1,24 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+export class WaypointManagerMetrics {
+  readonly leader: Gauge;
+  readonly writes: Counter<'kind'>;
+  readonly reconcileTime: Histogram;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.leader = new Gauge({ name: 'waypoint_manager_leader', help: '1 on the replica that writes.', registers });
+    this.writes = new Counter({
+      name: 'waypoint_manager_writes_total',
+      help: 'Objects of Gateways written, by kind.',
+      labelNames: ['kind'],
+      registers,
+    });
+    this.reconcileTime = new Histogram({
+      name: 'waypoint_manager_reconcile_seconds',
+      help: 'Time to bring one Gateway to where it should be.',
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+      registers,
+    });
+  }
+}

@@ -1,0 +1,120 @@
+import type { Deployment } from '@weft/kube';
+import type { WaypointManagerConfig } from '../config.js';
+import type { ProxyKind } from '../gateway-kind.js';
+
+type PodTemplate = NonNullable<Deployment['spec']>['template'];
+
+const PROXY_USER = 1337;
+const GRACE_SECONDS = 30;
+/** As the charts of Istio have it. */
+const RESOURCES = { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '2', memory: '1Gi' } };
+
+export interface PodTemplateOptions {
+  readonly config: WaypointManagerConfig;
+  readonly proxy: ProxyKind;
+  readonly serviceAccount: string;
+  readonly network: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** The pod of a proxy: proxy-agent, which runs Envoy. */
+export function podTemplate({
+  config,
+  proxy,
+  serviceAccount,
+  network,
+  labels,
+  annotations,
+}: PodTemplateOptions): PodTemplate {
+  return {
+    metadata: {
+      labels,
+      annotations: {
+        ...annotations,
+        'prometheus.io/scrape': 'true',
+        'prometheus.io/port': '15020',
+        'prometheus.io/path': '/stats/prometheus',
+        'istio.io/rev': config.revision,
+      },
+    },
+    spec: {
+      serviceAccountName: serviceAccount,
+      terminationGracePeriodSeconds: GRACE_SECONDS,
+      securityContext: podSecurity(proxy),
+      containers: [container(config, proxy, network)],
+      volumes: [
+        {
+          name: 'istio-token',
+          projected: {
+            sources: [
+              { serviceAccountToken: { path: 'istio-token', audience: 'istio-ca', expirationSeconds: 43_200 } },
+            ],
+          },
+        },
+        { name: 'istio-root', configMap: { name: 'istio-ca-root-cert' } },
+        { name: 'istio-envoy', emptyDir: { medium: 'Memory' } },
+      ],
+    },
+  };
+}
+
+/** Gateways open the ports that their listeners name, 80 too, without being root. */
+function podSecurity({ role }: ProxyKind): NonNullable<NonNullable<PodTemplate['spec']>['securityContext']> {
+  return {
+    fsGroup: PROXY_USER,
+    ...(role === 'router' && { sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }] }),
+  };
+}
+
+function container(
+  { proxy: settings, clusterId, trustDomain, namespace }: WaypointManagerConfig,
+  { role }: ProxyKind,
+  network: string | undefined,
+): NonNullable<PodTemplate['spec']>['containers'][number] {
+  const probe = { httpGet: { path: '/healthz/ready', port: 15_021 } };
+  const fromPod = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+  const value = (name: string, text: string) => ({ name, value: text });
+  return {
+    name: 'istio-proxy',
+    image: settings.image,
+    ...(settings.command.length > 0 && { command: [...settings.command] }),
+    args: ['proxy', role],
+    ports: [
+      { name: 'metrics', containerPort: 15_020, protocol: 'TCP' },
+      { name: 'status-port', containerPort: 15_021, protocol: 'TCP' },
+      { name: 'http-envoy-prom', containerPort: 15_090, protocol: 'TCP' },
+    ],
+    env: [
+      fromPod('POD_NAME', 'metadata.name'),
+      fromPod('POD_NAMESPACE', 'metadata.namespace'),
+      fromPod('INSTANCE_IP', 'status.podIP'),
+      fromPod('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
+      fromPod('ISTIO_META_NODE_NAME', 'spec.nodeName'),
+      value('ISTIO_META_CLUSTER_ID', clusterId),
+      ...(network === undefined ? [] : [value('ISTIO_META_NETWORK', network)]),
+      value('TRUST_DOMAIN', trustDomain),
+      value('XDS_ADDRESS', `https://istiod.${namespace}.svc:15012`),
+      value('CA_ADDRESS', `https://weft-ca.${namespace}.svc:15012`),
+      value('TERMINATION_GRACE_PERIOD_SECONDS', String(GRACE_SECONDS)),
+      ...Object.entries(settings.env).map(([name, text]) => value(name, text)),
+    ],
+    resources: RESOURCES,
+    securityContext: {
+      runAsUser: PROXY_USER,
+      runAsGroup: PROXY_USER,
+      runAsNonRoot: true,
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+      privileged: false,
+      capabilities: { drop: ['ALL'] },
+    },
+    startupProbe: { ...probe, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 30 },
+    readinessProbe: { ...probe, periodSeconds: 15, timeoutSeconds: 1, failureThreshold: 4 },
+    volumeMounts: [
+      { name: 'istio-token', mountPath: '/var/run/secrets/tokens' },
+      { name: 'istio-root', mountPath: '/var/run/secrets/istio' },
+      { name: 'istio-envoy', mountPath: '/etc/istio/proxy' },
+    ],
+  };
+}

@@ -1,0 +1,20 @@
+export { commonHostname, covers, servedHostnames } from './hostnames.js';
+export {
+  HBONE_PORT,
+  listenerStates,
+  type CertificateFault,
+  type ListenerReferences,
+  type ListenerState,
+  type ProxyRole,
+  type RouteKind,
+} from './listener-state.js';
+export { allowsNamespace, type NamespaceChoice } from './namespace-selection.js';
+export { mayRefer, type Referent, type Referrer } from './reference-permission.js';
+export {
+  attachRoute,
+  type AttachedListener,
+  type Attachment,
+  type GatewaySubject,
+  type RouteSubject,
+} from './route-attachment.js';
+export { fails, holds, type Verdict } from './verdict.js';
