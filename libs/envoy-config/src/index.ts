@@ -1,1 +1,1 @@
-export { packAny, type PackedAny } from './any.js';
+export { packAny, type PackedAny } from './messages/any.js';

@@ -1,0 +1,6 @@
+/** What of the mesh as a whole goes into the configuration of every proxy. */
+export interface MeshSettings {
+  /** First its own, then its aliases. */
+  readonly trustDomains: readonly string[];
+  readonly connectTimeoutMs: number;
+}

@@ -1,0 +1,81 @@
+import { Router } from '@weft/xds/gen/envoy/extensions/filters/http/router/v3/router.js';
+import {
+  HttpConnectionManager,
+  type HttpFilter,
+} from '@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import { TcpProxy } from '@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
+import type { AccessLog } from '@weft/xds/gen/envoy/config/accesslog/v3/accesslog.js';
+import type { Filter } from '@weft/xds/gen/envoy/config/listener/v3/listener_components.js';
+import { ADS } from '../messages/config-source.js';
+import type { Draft } from '../messages/draft.js';
+import { duration } from '../messages/duration.js';
+import { filter } from '../messages/extension.js';
+import type { FilterChainDraft } from './main-internal.js';
+
+export type HttpFilterDraft = Draft<typeof HttpFilter>;
+export type NetworkFilterDraft = Draft<typeof Filter>;
+export type AccessLogDraft = Draft<typeof AccessLog>;
+
+export interface HttpChain {
+  readonly name: string;
+  readonly statPrefix: string;
+  /** Of the route configuration, which comes by RDS. */
+  readonly routeName: string;
+  /** In order, before the router. */
+  readonly filters: readonly HttpFilterDraft[];
+  readonly accessLogs: readonly AccessLogDraft[];
+}
+
+/**
+ * Differs from Istio, which writes routes into the listener: here they come by themselves, so that a change of a route
+ * drains no connection.
+ */
+export function httpChain({ name, statPrefix, routeName, filters, accessLogs }: HttpChain): FilterChainDraft {
+  return {
+    name,
+    filters: [
+      filter('envoy.filters.network.http_connection_manager', HttpConnectionManager, {
+        statPrefix,
+        routeSpecifier: { $case: 'rds', value: { routeConfigName: routeName, configSource: ADS } },
+        useRemoteAddress: false,
+        streamIdleTimeout: duration(0),
+        normalizePath: true,
+        upgradeConfigs: [{ upgradeType: 'websocket' }],
+        accessLog: [...accessLogs],
+        httpFilters: [...filters, filter('envoy.filters.http.router', Router, {})],
+      }),
+    ],
+  };
+}
+
+export interface TcpChain {
+  readonly name: string;
+  readonly statPrefix: string;
+  readonly filters: readonly NetworkFilterDraft[];
+  readonly accessLogs: readonly AccessLogDraft[];
+  /** Several share connections by weight. */
+  readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+  readonly idleTimeoutMs?: number;
+  readonly maxConnectionMs?: number;
+}
+
+export function tcpChain(chain: TcpChain): FilterChainDraft {
+  const { name, statPrefix, filters, accessLogs, clusters, idleTimeoutMs, maxConnectionMs } = chain;
+  const [only] = clusters;
+  return {
+    name,
+    filters: [
+      ...filters,
+      filter('envoy.filters.network.tcp_proxy', TcpProxy, {
+        statPrefix,
+        clusterSpecifier:
+          clusters.length === 1
+            ? { $case: 'cluster', value: only!.name }
+            : { $case: 'weightedClusters', value: { clusters: clusters.map(({ name: to, weight }) => ({ name: to, weight })) } },
+        accessLog: [...accessLogs],
+        ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
+        ...(maxConnectionMs === undefined ? {} : { maxDownstreamConnectionDuration: duration(maxConnectionMs) }),
+      }),
+    ],
+  };
+}
