@@ -1,6 +1,7 @@
 import { status, type ServerCredentials } from '@grpc/grpc-js';
+import { waypointResources, type MeshSettings } from '@weft/envoy-config';
 import type { KubeClient } from '@weft/kube';
-import { MeshModel } from '@weft/mesh-model';
+import { MeshModel, type MeshModelConfig } from '@weft/mesh-model';
 import { type Clock, toError } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
 import { DeltaXdsServer, RotatingServerCertificate } from '@weft/xds-grpc';
@@ -12,6 +13,8 @@ import { ControlPlaneMetrics, shortType } from './control-plane-metrics.js';
 import { mayDebug } from './debug-access.js';
 import { debugPages } from './debug-pages.js';
 import { Debouncer } from './debouncer.js';
+import { FollowedEngine } from './envoy/followed-engine.js';
+import { WaypointEngines } from './envoy/waypoint-engines.js';
 import { KubeFeed } from './kube-feed.js';
 import { publishModel } from './model-publisher.js';
 import { ownCertificate } from './own-certificate.js';
@@ -42,7 +45,7 @@ export function createControlPlane(
 ): ControlPlaneApp {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const metrics = new ControlPlaneMetrics(registry, () => engine.sessions.size);
+  const metrics = new ControlPlaneMetrics(registry, () => engine.sessions.size + waypoints.sessions);
   const readiness = new Readiness([
     'kubernetes synced',
     ...(credentials === undefined ? ['server certificate'] : []),
@@ -56,6 +59,9 @@ export function createControlPlane(
   // Policies go before the workloads that name them, so that a client never meets a name that it does not know.
   const engine = new DeltaServer([AUTHORIZATION_TYPE_URL, ADDRESS_TYPE_URL]);
   publishModel(model, engine, metrics);
+
+  const waypoints = new WaypointEngines(waypointResources(model, meshSettingsOf(config.mesh)));
+  const followed = new FollowedEngine({ model, mesh: engine, waypoints, trustedAccounts: config.trustedAccounts });
 
   const flush = (waitedMs: number): void => {
     const startedMs = performance.now();
@@ -116,7 +122,6 @@ export function createControlPlane(
   const authenticator = new CallerAuthenticator({
     reviewToken: (token, audiences) => kube.reviewToken(token, audiences),
     audience: config.audience,
-    trustedAccounts: config.trustedAccounts,
     clock,
     log,
   });
@@ -129,7 +134,7 @@ export function createControlPlane(
     host: config.xdsHost,
     port: config.xdsPort,
     credentials: credentials ?? certificate.credentials(),
-    engine,
+    engineFor: (caller, node) => followed.engineFor(caller, node),
     authenticate: (metadata) => authenticator.authenticate(metadata),
     ready: () => synced,
     clock,
@@ -148,7 +153,7 @@ export function createControlPlane(
     onRefused: ({ code }) => metrics.refused.inc({ code: status[code] }),
   });
 
-  const pages = debugPages({ model, engine, xds, config: printable(config), lastNacks: () => nacks });
+  const pages = debugPages({ model, engine, waypoints, xds, config: printable(config), lastNacks: () => nacks });
   const admin = new AdminServer({
     name: 'control plane',
     host: config.adminHost,
@@ -201,6 +206,13 @@ export function createControlPlane(
   ];
   return { services, model, xds, admin, readiness };
 }
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+const meshSettingsOf = ({ trustDomain }: MeshModelConfig): MeshSettings => ({
+  trustDomains: [trustDomain],
+  connectTimeoutMs: CONNECT_TIMEOUT_MS,
+});
 
 /** Sets and maps do not print as JSON. */
 function printable(config: ControlPlaneConfig): unknown {

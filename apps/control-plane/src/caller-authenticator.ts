@@ -8,8 +8,6 @@ import { LRUCache } from 'lru-cache';
 export interface CallerAuthenticatorOptions {
   readonly reviewToken: (token: string, audiences: readonly string[]) => Promise<TokenVerdict>;
   readonly audience: string;
-  /** `namespace/serviceAccount` that may follow the whole mesh. */
-  readonly trustedAccounts: ReadonlySet<string>;
   readonly clock: Clock;
   readonly log: { warn(fields: object, message: string): void };
 }
@@ -29,7 +27,7 @@ const MAX_TOKEN_CHARS = 16_384;
 const MAX_REVIEWS_UNDER_WAY = 64;
 
 /**
- * Says who a client is by its service account token, and whether it may see the mesh. Only positive answers of the API
+ * Says who a client is by its service account token. Only positive answers of the API
  * server are remembered, under a hash of the token, and never beyond the token's own expiry.
  */
 export class CallerAuthenticator {
@@ -41,12 +39,7 @@ export class CallerAuthenticator {
   async authenticate(metadata: Metadata): Promise<Result<XdsCaller, XdsRefusal>> {
     const header = metadata.get('authorization').at(-1);
     const account = await this.accountOf(typeof header === 'string' ? header : undefined);
-    if (!account.ok) return account;
-    if (!this.options.trustedAccounts.has(account.value)) {
-      const message = `${account.value} may not follow the mesh; see XDS_TRUSTED_ACCOUNTS`;
-      return err({ code: status.PERMISSION_DENIED, message });
-    }
-    return ok({ name: account.value });
+    return account.ok ? ok({ name: account.value }) : account;
   }
 
   /** `namespace/serviceAccount` of a bearer token, given as the value of an `authorization` header. */

@@ -3,6 +3,7 @@ import type { DeltaXdsServer } from '@weft/xds-grpc';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, type DeltaServer } from '@weft/xds';
 import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Service, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
+import type { WaypointEngines } from './envoy/waypoint-engines.js';
 import { explainPolicies } from './explain-policies.js';
 
 /** A debug page: what it gives for its query, or what is wrong with the query. */
@@ -15,13 +16,14 @@ export interface DebugPage {
 export interface DebugSources {
   readonly model: MeshModel;
   readonly engine: DeltaServer;
+  readonly waypoints: WaypointEngines;
   readonly xds: DeltaXdsServer;
   /** Without secrets. */
   readonly config: unknown;
   readonly lastNacks: () => readonly unknown[];
 }
 
-export function debugPages({ model, engine, xds, config, lastNacks }: DebugSources): readonly DebugPage[] {
+export function debugPages({ model, engine, waypoints, xds, config, lastNacks }: DebugSources): readonly DebugPage[] {
   const only = <T>(items: Iterable<T>, namespaceOf: (item: T) => string, namespace: string | undefined): T[] =>
     [...items].filter((item) => namespace === undefined || namespaceOf(item) === namespace);
   const pages: DebugPage[] = [
@@ -71,6 +73,11 @@ export function debugPages({ model, engine, xds, config, lastNacks }: DebugSourc
       path: '/debug/policy',
       help: 'policies in force for a workload (?workload=namespace/pod)',
       answer: ({ workload }) => explainPolicies(model, workload),
+    },
+    {
+      path: '/debug/config_dump',
+      help: 'what the Envoys of a waypoint are told (?waypoint=namespace/gateway)',
+      answer: ({ waypoint }) => waypoints.dump(waypoint ?? '') ?? { waypoints: waypoints.keys() },
     },
     { path: '/config_dump', help: 'configuration of this process', answer: () => config },
   ];

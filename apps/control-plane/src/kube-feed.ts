@@ -13,6 +13,14 @@ import {
 } from '@weft/kube';
 import type { MeshModel } from '@weft/mesh-model';
 import type { Service } from '@weft/runtime';
+import {
+  DESTINATION_RULES,
+  GATEWAYS,
+  HTTP_ROUTES,
+  REFERENCE_GRANTS,
+  REQUEST_AUTHENTICATIONS,
+  VIRTUAL_SERVICES,
+} from '@weft/mesh-api';
 import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, SERVICE_ENTRIES, WORKLOAD_ENTRIES } from './kube-resources.js';
 import { trimPod, withoutManagedFields } from './trim-object.js';
 
@@ -50,6 +58,12 @@ export class KubeFeed implements Service {
       this.#feed(PEER_AUTHENTICATIONS, sources.peerAuthentications),
       this.#feed(SERVICE_ENTRIES, sources.serviceEntries),
       this.#feed(WORKLOAD_ENTRIES, sources.workloadEntries),
+      this.#feed(GATEWAYS, sources.gateways),
+      this.#feed(HTTP_ROUTES, sources.httpRoutes),
+      this.#feed(REFERENCE_GRANTS, sources.referenceGrants),
+      this.#feed(VIRTUAL_SERVICES, sources.virtualServices),
+      this.#feed(DESTINATION_RULES, sources.destinationRules),
+      this.#feed(REQUEST_AUTHENTICATIONS, sources.requestAuthentications),
       this.#feed(PODS, sources.pods, trimPod),
     ];
   }

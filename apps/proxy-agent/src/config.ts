@@ -92,7 +92,7 @@ export function parseAgentConfig(args: readonly string[], env: Env): Result<Agen
     drainMinMs: Math.min(drainMinMs, graceMs - AFTER_DRAIN_MS),
     drainMaxMs: graceMs - AFTER_DRAIN_MS,
     proxyLogLevel: read.string('PROXY_LOG_LEVEL', 'warning'),
-    proxyComponentLogLevel: read.string('PROXY_COMPONENT_LOG_LEVEL', ''),
+    proxyComponentLogLevel: read.string('PROXY_COMPONENT_LOG_LEVEL', 'misc:error'),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     ports: {
       admin: read.integer('ADMIN_PORT', 15_000, 0, 65_535),

@@ -1,1 +1,2 @@
-export { packAny, type PackedAny } from './messages/any.js';
+export { type MeshSettings } from './waypoint/mesh-settings.js';
+export { waypointResources, type ProxyResource } from './waypoint/waypoint-resources.js';

@@ -43,6 +43,7 @@ export function claimOfService(service: ServiceObject, surroundings: ClaimSurrou
     }),
     ipFamilies: familiesOf(spec.ipFamilies ?? []),
     visibility,
+    labels: meta.labels,
   };
 }
 

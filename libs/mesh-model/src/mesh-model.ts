@@ -9,10 +9,15 @@ import { statusCollection, type ResourceStatus } from './resource-status.js';
 import { serviceCollections, type ServiceState } from './service-collections.js';
 import { surroundingsCollections } from './surroundings-collections.js';
 import { workloadCollections } from './workload-collections.js';
+import { attachedServices, type AttachedService } from './waypoints/attached-services.js';
+import { policyTargets } from './waypoints/policy-targets.js';
+import { routeSources } from './waypoints/route-sources.js';
+import { waypointBindings } from './waypoints/waypoint-bindings.js';
+import type { WaypointGateway } from './waypoints/waypoint-gateway.js';
 import { addressResources, authorizationResources } from './xds-resources.js';
 
 /**
- * The mesh as ztunnel has to know it, derived from what Kubernetes holds. Write `sources`, inside `graph.batch` when several
+ * The mesh as its proxies have to know it, derived from what Kubernetes holds. Write `sources`, inside `graph.batch` when several
  * changes belong together; subscribe to the rest. Recomputes only what a change touches.
  */
 export class MeshModel {
@@ -23,6 +28,10 @@ export class MeshModel {
   readonly authorizationPolicies: Collection<PolicyState>;
   readonly authorizations: Collection<Authorization>;
   readonly statuses: Collection<ResourceStatus>;
+  /** Gateways of class `istio-waypoint`, by `<namespace>/<name>`. */
+  readonly waypoints: Collection<WaypointGateway>;
+  /** What goes through waypoints, by `<waypoint>|<namespace>/<hostname>`. */
+  readonly attachedServices: Collection<AttachedService>;
   /** `istio.workload.Address`, encoded. */
   readonly addressResources: Collection<XdsResource>;
   /** `istio.security.Authorization`, encoded. */
@@ -35,15 +44,24 @@ export class MeshModel {
     const graph = new Graph(onFault);
     const sources = meshSources(graph);
     const surroundings = surroundingsCollections(graph, sources, config);
-    const services = serviceCollections(graph, sources, surroundings, config);
+    const bindings = waypointBindings(graph, sources, surroundings);
+    const services = serviceCollections(graph, sources, surroundings, bindings, config);
     const policies = policyCollections(graph, sources, config);
-    const workloads = workloadCollections({ graph, sources, config, surroundings, services, policies });
+    const workloads = workloadCollections({ graph, sources, config, surroundings, services, policies, bindings });
     this.graph = graph;
     this.sources = sources;
     this.workloads = workloads.workloads;
     this.services = services.services;
     this.authorizationPolicies = policies.authorizationPolicies;
     this.authorizations = policies.authorizations;
+    this.waypoints = bindings.waypoints;
+    this.attachedServices = attachedServices({
+      graph,
+      config,
+      services: services.services,
+      routes: routeSources(graph, sources, config),
+      policies: policyTargets(graph, sources, policies, config),
+    });
     this.statuses = statusCollection(graph, services, policies, workloads);
     this.addressResources = addressResources(graph, workloads.workloads, services.services);
     this.authorizationResources = authorizationResources(graph, policies.authorizations);

@@ -15,6 +15,12 @@ export interface MeshSources {
   readonly peerAuthentications: SourceCollection<unknown>;
   readonly serviceEntries: SourceCollection<unknown>;
   readonly workloadEntries: SourceCollection<unknown>;
+  readonly gateways: SourceCollection<unknown>;
+  readonly httpRoutes: SourceCollection<unknown>;
+  readonly referenceGrants: SourceCollection<unknown>;
+  readonly virtualServices: SourceCollection<unknown>;
+  readonly destinationRules: SourceCollection<unknown>;
+  readonly requestAuthentications: SourceCollection<unknown>;
 }
 
 /** Informers replace an object when it changed, so identity tells; comparing whole objects would cost more than deriving. */
@@ -31,5 +37,11 @@ export function meshSources(graph: Graph): MeshSources {
     peerAuthentications: graph.source<unknown>('peer authentications', CHANGED_BY_IDENTITY),
     serviceEntries: graph.source<unknown>('service entries', CHANGED_BY_IDENTITY),
     workloadEntries: graph.source<unknown>('workload entries', CHANGED_BY_IDENTITY),
+    gateways: graph.source<unknown>('gateways', CHANGED_BY_IDENTITY),
+    httpRoutes: graph.source<unknown>('HTTP routes', CHANGED_BY_IDENTITY),
+    referenceGrants: graph.source<unknown>('reference grants', CHANGED_BY_IDENTITY),
+    virtualServices: graph.source<unknown>('virtual services', CHANGED_BY_IDENTITY),
+    destinationRules: graph.source<unknown>('destination rules', CHANGED_BY_IDENTITY),
+    requestAuthentications: graph.source<unknown>('request authentications', CHANGED_BY_IDENTITY),
   };
 }

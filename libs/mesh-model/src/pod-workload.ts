@@ -13,6 +13,7 @@ import {
   Workload,
   WorkloadStatus,
   WorkloadType,
+  type GatewayAddress,
   type Locality,
 } from '@weft/xds/gen/mesh/workload/workload.js';
 import { canonicalServiceOf } from './canonical-service.js';
@@ -30,6 +31,7 @@ export interface PodSurroundings {
   readonly services: WorkloadServices;
   /** `namespace/name` of the policies that select it, sorted. */
   readonly policies: readonly string[];
+  readonly waypoint: GatewayAddress | undefined;
 }
 
 /** Addresses of a pod that can take part: it has not ended. */
@@ -70,6 +72,7 @@ export function podWorkload(pod: PodObject, surroundings: PodSurroundings): Work
     status: isReady(pod) ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
     clusterId: config.clusterId,
     services,
+    waypoint: surroundings.waypoint,
     locality,
     networkMode: isHostNetwork(pod) ? NetworkMode.HOST_NETWORK : NetworkMode.STANDARD,
   });

@@ -40,6 +40,8 @@ export interface ServiceClaim {
   readonly loadBalancing: LoadBalancing | undefined;
   readonly ipFamilies: IPFamilies;
   readonly visibility: Service_Visibility;
+  /** Of the Service or ServiceEntry. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** Name of the xDS resource, and key of `Workload.services`: `<namespace>/<hostname>`. */

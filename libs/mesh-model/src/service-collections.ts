@@ -1,5 +1,5 @@
 import type { Collection, CollectionIndex, FetchContext, Graph } from '@weft/collections';
-import { parseServiceEntry, selectorMatches, type ServiceEntry } from '@weft/mesh-api';
+import { LABEL_GATEWAY_NAME, parseServiceEntry, selectorMatches, type ServiceEntry } from '@weft/mesh-api';
 import type { Service } from '@weft/xds/gen/mesh/workload/workload.js';
 import { claimOfService } from './claims-of-service.js';
 import { allocatedAddressesOf, claimsOfServiceEntry } from './claims-of-service-entry.js';
@@ -9,6 +9,7 @@ import { labelKeys, selectorKeys } from './selector-keys.js';
 import { addressKeyOf, firstClaim, serviceNameOf, type ServiceClaim } from './service-claim.js';
 import { serviceMessage } from './service-message.js';
 import type { SurroundingsCollections } from './surroundings-collections.js';
+import type { WaypointBinding, WaypointBindings } from './waypoints/waypoint-bindings.js';
 
 /** A claim that a competitor beat. */
 export interface LostClaim {
@@ -21,6 +22,8 @@ export interface ServiceState {
   readonly claim: ServiceClaim;
   readonly message: Service;
   readonly lost: readonly LostClaim[];
+  /** Null: no waypoint was asked for. */
+  readonly waypoint: WaypointBinding | null;
 }
 
 export interface ServiceCollections {
@@ -38,6 +41,7 @@ export function serviceCollections(
   graph: Graph,
   sources: MeshSources,
   surroundings: SurroundingsCollections,
+  bindings: WaypointBindings,
   config: MeshModelConfig,
 ): ServiceCollections {
   const around = (fetch: FetchContext, namespace: string) => ({
@@ -75,12 +79,16 @@ export function serviceCollections(
     parsedEntries,
     claims,
     winners,
-    services: serviceStates(graph, winners),
+    services: serviceStates(graph, winners, bindings),
     selecting: (fetch, namespace, labels) => selecting(fetch, bySelector, namespace, labels),
   };
 }
 
-function serviceStates(graph: Graph, winners: Collection<ServiceClaim>): Collection<ServiceState> {
+function serviceStates(
+  graph: Graph,
+  winners: Collection<ServiceClaim>,
+  bindings: WaypointBindings,
+): Collection<ServiceState> {
   const byAddress = graph.index('services by address', winners, ({ addresses }) => addresses.map(addressKeyOf));
   const byHostname = graph.index('services by hostname', winners, ({ hostname }) => [hostname]);
   return graph.derive('service states', winners, (claim, fetch) => {
@@ -91,8 +99,25 @@ function serviceStates(graph: Graph, winners: Collection<ServiceClaim>): Collect
     }
     const canonical = firstClaim(fetch.lookup(byHostname, claim.hostname)) === claim;
     const lostAddresses = new Set(lost.map((one) => one.lost));
-    return { claim, message: serviceMessage(claim, { lostAddresses, canonical }), lost };
+    const binding = bindingOfService(fetch, bindings, claim);
+    const address = binding?.kind === 'bound' ? (binding.waypoint.address ?? undefined) : undefined;
+    return {
+      claim,
+      message: serviceMessage(claim, { lostAddresses, canonical, waypoint: address }),
+      lost,
+      waypoint: binding,
+    };
   });
+}
+
+/** The services of waypoints and gateways have none: what goes to them is for them. */
+function bindingOfService(
+  fetch: FetchContext,
+  bindings: WaypointBindings,
+  { meta: { namespace }, labels }: ServiceClaim,
+): WaypointBinding | null {
+  if (LABEL_GATEWAY_NAME in labels) return null;
+  return bindings.bindingOf(fetch, { namespace, labels, traffic: 'service' });
 }
 
 function selecting(

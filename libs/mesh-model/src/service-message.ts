@@ -1,4 +1,4 @@
-import { Service } from '@weft/xds/gen/mesh/workload/workload.js';
+import { Service, type GatewayAddress } from '@weft/xds/gen/mesh/workload/workload.js';
 import { addressKeyOf, type ServiceClaim } from './service-claim.js';
 
 export interface ServiceStanding {
@@ -6,9 +6,10 @@ export interface ServiceStanding {
   readonly lostAddresses: ReadonlySet<string>;
   /** The one to take for its hostname when the asking namespace has none of its own. */
   readonly canonical: boolean;
+  readonly waypoint: GatewayAddress | undefined;
 }
 
-export function serviceMessage(claim: ServiceClaim, { lostAddresses, canonical }: ServiceStanding): Service {
+export function serviceMessage(claim: ServiceClaim, { lostAddresses, canonical, waypoint }: ServiceStanding): Service {
   return Service.fromPartial({
     name: claim.meta.name,
     namespace: claim.meta.namespace,
@@ -21,6 +22,7 @@ export function serviceMessage(claim: ServiceClaim, { lostAddresses, canonical }
     loadBalancing: claim.loadBalancing,
     ipFamilies: claim.ipFamilies,
     canonical,
+    waypoint,
     visibility: claim.visibility,
   });
 }

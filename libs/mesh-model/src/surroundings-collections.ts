@@ -8,6 +8,7 @@ import type { MeshSources } from './mesh-sources.js';
 interface NamespaceFacts {
   readonly network: string | undefined;
   readonly trafficDistribution: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** The few facts of namespaces and nodes that others depend on, so that a heartbeat of a node changes nothing. */
@@ -15,6 +16,8 @@ export interface SurroundingsCollections {
   readonly localities: Collection<Locality>;
   networkOf(fetch: FetchContext): string;
   trafficDistributionOf(fetch: FetchContext, namespace: string): string | undefined;
+  /** Of a namespace. */
+  labelsOf(fetch: FetchContext, namespace: string): Readonly<Record<string, string>>;
 }
 
 export function surroundingsCollections(
@@ -24,11 +27,16 @@ export function surroundingsCollections(
 ): SurroundingsCollections {
   const namespaces = graph.derive<unknown, NamespaceFacts>('namespace facts', sources.namespaces, (namespace) => {
     const { labels, annotations } = objectMetaOf(namespace);
-    return { network: labels[LABEL_NETWORK], trafficDistribution: annotations[ANNOTATION_TRAFFIC_DISTRIBUTION] };
+    return {
+      network: labels[LABEL_NETWORK],
+      trafficDistribution: annotations[ANNOTATION_TRAFFIC_DISTRIBUTION],
+      labels,
+    };
   });
   return {
     localities: graph.derive('node localities', sources.nodes, (node) => localityOfLabels(objectMetaOf(node).labels)),
     networkOf: (fetch) => fetch.get(namespaces, config.rootNamespace)?.network ?? config.network,
     trafficDistributionOf: (fetch, namespace) => fetch.get(namespaces, namespace)?.trafficDistribution,
+    labelsOf: (fetch, namespace) => fetch.get(namespaces, namespace)?.labels ?? {},
   };
 }

@@ -1,6 +1,7 @@
 import type { Collection, FetchContext, Graph } from '@weft/collections';
 import {
   ANNOTATION_REDIRECTION,
+  LABEL_GATEWAY_NAME,
   objectMetaOf,
   parseWorkloadEntry,
   REDIRECTION_ENABLED,
@@ -8,7 +9,7 @@ import {
   type WorkloadEntry,
   type WorkloadEntrySpec,
 } from '@weft/mesh-api';
-import type { Workload } from '@weft/xds/gen/mesh/workload/workload.js';
+import type { GatewayAddress, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import { entryTargetPort, entryWorkload } from './entry-workload.js';
 import type { PodObject } from './kube-objects.js';
 import type { MeshModelConfig } from './mesh-model-config.js';
@@ -19,6 +20,7 @@ import { serviceNameOf } from './service-claim.js';
 import type { ServiceCollections } from './service-collections.js';
 import { endpointsOfSlice, sliceTargetPort, sliceWorkload, type SliceEndpoint } from './slice-endpoints.js';
 import type { SurroundingsCollections } from './surroundings-collections.js';
+import type { WaypointBindings } from './waypoints/waypoint-bindings.js';
 import { workloadServices, type ServiceBinding } from './workload-services.js';
 
 export interface WorkloadInputs {
@@ -28,6 +30,7 @@ export interface WorkloadInputs {
   readonly surroundings: SurroundingsCollections;
   readonly services: ServiceCollections;
   readonly policies: PolicyCollections;
+  readonly bindings: WaypointBindings;
 }
 
 export interface WorkloadCollections {
@@ -58,7 +61,7 @@ export function workloadCollections(inputs: WorkloadInputs): WorkloadCollections
 }
 
 function podWorkloads(inputs: WorkloadInputs, slices: Collection<SliceEndpoint>): Collection<Workload> {
-  const { graph, sources, config, surroundings, services, policies } = inputs;
+  const { graph, sources, config, surroundings, services, policies, bindings } = inputs;
   const unselected = graph.filter('pod endpoints of services without selector', slices, ({ pod, claimKey }, fetch) => {
     const claim = fetch.get(services.claims, claimKey);
     return pod !== '' && claim !== undefined && claim.selector === null;
@@ -84,10 +87,23 @@ function podWorkloads(inputs: WorkloadInputs, slices: Collection<SliceEndpoint>)
       locality: pod.spec?.nodeName === undefined ? undefined : fetch.get(surroundings.localities, pod.spec.nodeName),
       services: workloadServices([...selected, ...sliced]),
       policies: policies.policiesFor(fetch, namespace, labels),
+      waypoint: waypointOfPod(fetch, bindings, namespace, labels),
     });
     return some(workload);
   };
   return graph.deriveMany('pod workloads', sources.pods, build, { key });
+}
+
+/** The pods of waypoints and gateways have none. */
+function waypointOfPod(
+  fetch: FetchContext,
+  bindings: WaypointBindings,
+  namespace: string,
+  labels: Readonly<Record<string, string>>,
+): GatewayAddress | undefined {
+  if (LABEL_GATEWAY_NAME in labels) return undefined;
+  const binding = bindings.bindingOf(fetch, { namespace, labels, traffic: 'workload' });
+  return binding?.kind === 'bound' ? (binding.waypoint.address ?? undefined) : undefined;
 }
 
 /** An address that was given on while its old pod still goes away belongs to the pod that stays, else to the newer one. */

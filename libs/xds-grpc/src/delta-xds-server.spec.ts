@@ -22,7 +22,7 @@ async function serve(more: Partial<DeltaXdsServerOptions> = {}) {
     host: '127.0.0.1',
     port: 0,
     credentials: ServerCredentials.createInsecure(),
-    engine,
+    engineFor: () => ok(engine),
     authenticate: () => Promise.resolve(ok({ name: 'ns/sa' })),
     ready: () => true,
     clock: systemClock,

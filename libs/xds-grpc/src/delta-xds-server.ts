@@ -1,7 +1,8 @@
 import { Server, status, type Metadata, type ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
-import { toError, type Clock, type Result } from '@weft/result';
+import { ok, toError, type Clock, type Result } from '@weft/result';
 import type { Service } from '@weft/runtime';
 import { encodeDeltaPush, type DeltaPush, type DeltaServer, type Nack, type WatchState } from '@weft/xds';
+import type { Node } from '@weft/xds/gen/envoy/config/core/v3/base.js';
 import { AggregatedDiscoveryServiceService } from '@weft/xds/gen/envoy/service/discovery/v3/ads.js';
 import { DeltaXdsStream, type DeltaCall } from './delta-xds-stream.js';
 
@@ -30,7 +31,8 @@ export interface DeltaXdsServerOptions {
   /** 0 picks a free port; see `port` after start. */
   readonly port: number;
   readonly credentials: ServerCredentials;
-  readonly engine: DeltaServer;
+  /** What this client follows, or why it may not. */
+  readonly engineFor: (caller: XdsCaller, node: Node) => Result<DeltaServer, XdsRefusal>;
   /** Decides once, when a stream opens. */
   readonly authenticate: (metadata: Metadata) => Promise<Result<XdsCaller, XdsRefusal>>;
   /** Null while the resources are not complete: clients are then sent away with UNAVAILABLE. */
@@ -59,7 +61,7 @@ const SERVICE: ServiceDefinition = {
   },
 };
 
-/** Serves delta ADS over gRPC: one engine session per stream. */
+/** Serves delta ADS over gRPC: one session per stream, of the engine that is the client's. */
 export class DeltaXdsServer implements Service {
   readonly name = 'xDS server';
   readonly #server: Server;
@@ -114,11 +116,7 @@ export class DeltaXdsServer implements Service {
   async #serve(call: DeltaCall): Promise<void> {
     call.on('error', () => undefined);
     const refuse = (refusal: XdsRefusal): void => {
-      this.options.onRefused?.(refusal);
-      this.options.log.warn(
-        { peer: call.getPeer(), code: status[refusal.code], reason: refusal.message },
-        'xDS client refused',
-      );
+      this.#refused(call, refusal);
       call.emit('error', { code: refusal.code, details: refusal.message });
     };
     if (!this.options.ready()) {
@@ -129,6 +127,14 @@ export class DeltaXdsServer implements Service {
     if (call.cancelled) return;
     if (!caller.ok) refuse(caller.error);
     else this.#open(call, caller.value);
+  }
+
+  #refused(call: DeltaCall, refusal: XdsRefusal, node?: string): void {
+    this.options.onRefused?.(refusal);
+    this.options.log.warn(
+      { peer: call.getPeer(), node, code: status[refusal.code], reason: refusal.message },
+      'xDS client refused',
+    );
   }
 
   async #authenticate(metadata: Metadata): Promise<Result<XdsCaller, XdsRefusal>> {
@@ -152,12 +158,20 @@ export class DeltaXdsServer implements Service {
   }
 
   #open(call: DeltaCall, caller: XdsCaller): void {
-    const { engine, clock, log, onPush, onNack } = this.options;
+    const { engineFor, clock, log, onPush, onNack } = this.options;
     const stream = new DeltaXdsStream({
       call,
       caller,
       clock,
-      open: (nack) => engine.open(nack),
+      open: (node, nack) => {
+        const engine = engineFor(caller, node);
+        if (!engine.ok) {
+          this.#refused(call, engine.error, node.id);
+          return engine;
+        }
+        const session = engine.value.open(nack);
+        return ok({ session, close: () => engine.value.close(session) });
+      },
       encode: (push) => {
         const bytes = encodeDeltaPush(push);
         onPush?.(push, bytes.length);
@@ -167,9 +181,8 @@ export class DeltaXdsServer implements Service {
         log.warn({ node, typeUrl: nack.typeUrl, reason: nack.message }, 'client rejected resources');
         onNack?.(node, nack);
       },
-      onClosed: (session) => {
+      onClosed: () => {
         this.#streams.delete(stream);
-        engine.close(session);
         log.info({ node: stream.state().node, caller: caller.name, peer: call.getPeer() }, 'xDS client gone');
       },
     });

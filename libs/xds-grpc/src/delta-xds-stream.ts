@@ -1,8 +1,9 @@
 import { status, type ServerDuplexStream } from '@grpc/grpc-js';
-import type { Clock } from '@weft/result';
+import type { Clock, Result } from '@weft/result';
 import type { DeltaPush, DeltaServerSession, Nack } from '@weft/xds';
 import type { DeltaDiscoveryRequest } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
-import type { XdsCaller, XdsClientState } from './delta-xds-server.js';
+import type { Node } from '@weft/xds/gen/envoy/config/core/v3/base.js';
+import type { XdsCaller, XdsClientState, XdsRefusal } from './delta-xds-server.js';
 
 /** Responses go as encoded bytes. */
 export type DeltaCall = ServerDuplexStream<DeltaDiscoveryRequest, Buffer>;
@@ -11,16 +12,22 @@ export interface DeltaXdsStreamOptions {
   readonly call: DeltaCall;
   readonly caller: XdsCaller;
   readonly clock: Clock;
-  readonly open: (onNack: (nack: Nack) => void) => DeltaServerSession;
+  /** With the first request, which says who the client is. */
+  readonly open: (node: Node, onNack: (nack: Nack) => void) => Result<OpenSession, XdsRefusal>;
   readonly encode: (push: DeltaPush) => Buffer;
   readonly onNack: (node: string, nack: Nack) => void;
   /** Once, however the stream ended. */
-  readonly onClosed: (session: DeltaServerSession) => void;
+  readonly onClosed: () => void;
+}
+
+export interface OpenSession {
+  readonly session: DeltaServerSession;
+  readonly close: () => void;
 }
 
 /** One client: brings requests to its session and pushes to the wire, no faster than the client reads. */
 export class DeltaXdsStream {
-  readonly #session: DeltaServerSession;
+  #open: OpenSession | null = null;
   readonly #connectedAt: string;
   #node = '';
   #blocked = false;
@@ -29,7 +36,6 @@ export class DeltaXdsStream {
   constructor(private readonly options: DeltaXdsStreamOptions) {
     const { call, clock } = options;
     this.#connectedAt = new Date(clock.now()).toISOString();
-    this.#session = options.open((nack) => options.onNack(this.#node, nack));
     call.on('error', () => this.#close());
     call.on('close', () => this.#close());
     call.on('cancelled', () => this.#close());
@@ -45,8 +51,8 @@ export class DeltaXdsStream {
   }
 
   push(): void {
-    if (this.#closed || this.#blocked) return;
-    this.#write(this.#session.poll(this.options.clock.now()));
+    if (this.#closed || this.#blocked || this.#open === null) return;
+    this.#write(this.#open.session.poll(this.options.clock.now()));
   }
 
   end(code: status, details: string): void {
@@ -61,20 +67,28 @@ export class DeltaXdsStream {
       caller: this.options.caller.name,
       peer: this.options.call.getPeer(),
       connectedAt: this.#connectedAt,
-      watches: this.#session.states(),
+      watches: this.#open?.session.states() ?? [],
     };
   }
 
   #receive(request: DeltaDiscoveryRequest): void {
     if (this.#closed) return;
-    if (this.#node === '') {
-      this.#node = request.node?.id ?? '';
-      if (this.#node === '') {
-        this.end(status.INVALID_ARGUMENT, 'the first request has no node.id');
-        return;
-      }
+    this.#open ??= this.#begin(request);
+    if (this.#open === null) return;
+    this.#write(this.#open.session.receive(request, this.options.clock.now()));
+  }
+
+  /** Null: the client was sent away. */
+  #begin({ node }: DeltaDiscoveryRequest): OpenSession | null {
+    if (node === undefined || node.id === '') {
+      this.end(status.INVALID_ARGUMENT, 'the first request has no node.id');
+      return null;
     }
-    this.#write(this.#session.receive(request, this.options.clock.now()));
+    this.#node = node.id;
+    const opened = this.options.open(node, (nack) => this.options.onNack(this.#node, nack));
+    if (opened.ok) return opened.value;
+    this.end(opened.error.code, opened.error.message);
+    return null;
   }
 
   #write(pushes: readonly DeltaPush[]): void {
@@ -84,6 +98,7 @@ export class DeltaXdsStream {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.options.onClosed(this.#session);
+    this.#open?.close();
+    this.options.onClosed();
   }
 }

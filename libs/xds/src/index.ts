@@ -18,6 +18,7 @@ export {
 } from './delta-client.js';
 export { DeltaClientReconnect, type StreamEnd, type TerminationReason } from './delta-client-reconnect.js';
 export { makeXdsResource, type ResourceContent, type XdsResource } from './xds-resource.js';
+export { describeResource } from './describe-resource.js';
 export { DeltaServer } from './delta-server.js';
 export {
   DeltaServerSession,

@@ -1,5 +1,5 @@
 import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
-import type { Clock } from '@weft/result';
+import { ok, type Clock } from '@weft/result';
 import type { Service } from '@weft/runtime';
 import { DeltaServer, encodeDeltaPush, SECRET_TYPE_URL, type XdsResource } from '@weft/xds';
 import { DeltaXdsStream, type DeltaCall } from '@weft/xds-grpc';
@@ -48,13 +48,13 @@ export class SdsServer implements Service {
       call,
       caller: { name: 'envoy' },
       clock: this.options.clock,
-      open: (onNack) => this.#engine.open(onNack),
+      open: (_node, onNack) => {
+        const session = this.#engine.open(onNack);
+        return ok({ session, close: () => this.#engine.close(session) });
+      },
       encode: encodeDeltaPush,
       onNack: (_node, { message }) => this.options.log.warn({ reason: message }, 'Envoy rejected its certificate'),
-      onClosed: (session) => {
-        this.#streams.delete(stream);
-        this.#engine.close(session);
-      },
+      onClosed: () => this.#streams.delete(stream),
     });
     this.#streams.add(stream);
   }

@@ -1,5 +1,13 @@
-import { CommonTlsContext, DownstreamTlsContext, UpstreamTlsContext } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
-import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.js';
+import type {
+  CommonTlsContext} from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
+import {
+  DownstreamTlsContext,
+  UpstreamTlsContext,
+} from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
+import {
+  SubjectAltNameMatcher_SanType,
+  TlsParameters_TlsProtocol,
+} from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.js';
 import { SDS } from '../messages/config-source.js';
 import type { Draft } from '../messages/draft.js';
 import { filter } from '../messages/extension.js';

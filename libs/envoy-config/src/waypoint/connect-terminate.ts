@@ -100,7 +100,12 @@ function state(key: string, format: string, factory: string | null = 'envoy.stri
     factoryKey: factory ?? '',
     value: {
       $case: 'formatString' as const,
-      value: { format: { $case: 'textFormatSource' as const, value: { specifier: { $case: 'inlineString' as const, value: format } } } },
+      value: {
+        format: {
+          $case: 'textFormatSource' as const,
+          value: { specifier: { $case: 'inlineString' as const, value: format } },
+        },
+      },
     },
     sharedWithUpstream: FilterStateValue_SharedWithUpstream.ONCE,
   };

@@ -33,7 +33,9 @@ function toListener(name: string, listener: string): Cluster {
     circuitBreakers: NO_LIMITS,
     loadAssignment: {
       clusterName: name,
-      endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: 'endpoint', value: { address: internalAddress(listener) } } }] }],
+      endpoints: [
+        { lbEndpoints: [{ hostIdentifier: { $case: 'endpoint', value: { address: internalAddress(listener) } } }] },
+      ],
     },
     transportSocket: internalSocket(),
     typedExtensionProtocolOptions: httpProtocolOptions({

@@ -34,8 +34,14 @@ const INSPECTION_MS = 5000;
 /** Decides by the address and port that a tunnel was opened for which service is meant, and what is done to it. */
 export function mainInternal(services: readonly ServiceChains[], workloads: WorkloadChains | null): Listener {
   const reachable = services.filter(({ service }) => service.addresses.length > 0);
-  const chains = [...reachable.flatMap((one) => one.chains), ...(workloads === null ? [] : [workloads.http, workloads.tcp])];
-  const inspector = httpInspector(reachable.flatMap(({ service }) => service.ports), workloads !== null);
+  const chains = [
+    ...reachable.flatMap((one) => one.chains),
+    ...(workloads === null ? [] : [workloads.http, workloads.tcp]),
+  ];
+  const inspector = httpInspector(
+    reachable.flatMap(({ service }) => service.ports),
+    workloads !== null,
+  );
   return Listener.fromPartial({
     name: MAIN_INTERNAL,
     listenerSpecifier: { $case: 'internalListener', value: {} },
@@ -72,10 +78,14 @@ function httpInspector(ports: readonly VipPort[], everyPort: boolean): readonly 
   const sniffed = new Set(ports.filter(({ protocol }) => protocol === 'auto').map(({ number }) => number));
   if (sniffed.size === 0 && !everyPort) return [];
   const inspector = filter('envoy.filters.listener.http_inspector', HttpInspector, {});
-  const declared = everyPort ? [] : [...new Set(ports.map(({ number }) => number))].filter((port) => !sniffed.has(port));
-  const rules = declared.sort((a, b) => a - b).map((port) => ({
-    rule: { $case: 'destinationPortRange' as const, value: { start: port, end: port + 1 } },
-  }));
+  const declared = everyPort
+    ? []
+    : [...new Set(ports.map(({ number }) => number))].filter((port) => !sniffed.has(port));
+  const rules = declared
+    .sort((a, b) => a - b)
+    .map((port) => ({
+      rule: { $case: 'destinationPortRange' as const, value: { start: port, end: port + 1 } },
+    }));
   if (rules.length === 0) return [inspector];
   const filterDisabled = rules.length === 1 ? rules[0]! : { rule: { $case: 'orMatch' as const, value: { rules } } };
   return [{ ...inspector, filterDisabled }];

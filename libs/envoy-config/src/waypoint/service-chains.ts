@@ -71,7 +71,10 @@ export function tcpChain(chain: TcpChain): FilterChainDraft {
         clusterSpecifier:
           clusters.length === 1
             ? { $case: 'cluster', value: only!.name }
-            : { $case: 'weightedClusters', value: { clusters: clusters.map(({ name: to, weight }) => ({ name: to, weight })) } },
+            : {
+                $case: 'weightedClusters',
+                value: { clusters: clusters.map(({ name: to, weight }) => ({ name: to, weight })) },
+              },
         accessLog: [...accessLogs],
         ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
         ...(maxConnectionMs === undefined ? {} : { maxDownstreamConnectionDuration: duration(maxConnectionMs) }),

@@ -1,8 +1,4 @@
-import {
-  Cluster,
-  Cluster_DiscoveryType,
-  Cluster_LbPolicy,
-} from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
+import { Cluster, Cluster_DiscoveryType, Cluster_LbPolicy } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
 import { NO_LIMITS } from '../clusters/circuit-breakers.js';
 import { httpProtocolOptions } from '../clusters/http-protocol.js';
 import { hboneSocket } from '../connections/internal-socket.js';
@@ -10,12 +6,17 @@ import { METADATA_ISTIO } from '../connections/well-known-keys.js';
 import { ADS } from '../messages/config-source.js';
 import { duration } from '../messages/duration.js';
 import type { MeshSettings } from './mesh-settings.js';
-import { vipName, type VipPort, type VipService } from './vip-service.js';
+import type { VipPort, VipService } from './vip-service.js';
+
+export interface VipClusterOptions {
+  readonly name: string;
+  readonly stack: 'http' | 'tcp';
+  readonly mesh: MeshSettings;
+}
 
 /** Where the traffic of one service port goes. */
-export function vipCluster(service: VipService, port: VipPort, stack: 'http' | 'tcp', mesh: MeshSettings): Cluster {
+export function vipCluster(service: VipService, port: VipPort, { name, stack, mesh }: VipClusterOptions): Cluster {
   const { hostname, name: serviceName, namespace } = service;
-  const name = vipName(hostname, port.number, stack);
   return Cluster.fromPartial({
     name,
     altStatName: `${name};`,

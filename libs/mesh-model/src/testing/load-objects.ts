@@ -13,6 +13,12 @@ const SOURCES: Readonly<Record<string, keyof MeshSources>> = {
   PeerAuthentication: 'peerAuthentications',
   ServiceEntry: 'serviceEntries',
   WorkloadEntry: 'workloadEntries',
+  Gateway: 'gateways',
+  HTTPRoute: 'httpRoutes',
+  ReferenceGrant: 'referenceGrants',
+  VirtualService: 'virtualServices',
+  DestinationRule: 'destinationRules',
+  RequestAuthentication: 'requestAuthentications',
 };
 
 /** Where an object belongs, by its kind. */

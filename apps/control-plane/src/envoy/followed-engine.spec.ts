@@ -1,0 +1,61 @@
+import { MeshModel } from '@weft/mesh-model';
+import { waypointResources } from '@weft/envoy-config';
+import { ADDRESS_TYPE_URL, DeltaServer } from '@weft/xds';
+import { FollowedEngine } from './followed-engine.js';
+import { WaypointEngines } from './waypoint-engines.js';
+
+const config = {
+  rootNamespace: 'istio-system',
+  trustDomain: 'cluster.local',
+  clusterId: 'c',
+  clusterDomain: 'cluster.local',
+  network: '',
+  dryRunPoliciesEnabled: false,
+};
+const GATEWAY = 'gateway.networking.k8s.io/gateway-name';
+
+describe('a client follows', () => {
+  const model = new MeshModel(config, ({ thrown }) => {
+    throw thrown as Error;
+  });
+  const mesh = new DeltaServer([ADDRESS_TYPE_URL]);
+  const waypoints = new WaypointEngines(
+    waypointResources(model, { trustDomains: ['cluster.local'], connectTimeoutMs: 1000 }),
+  );
+  const pod = (name: string, labels: Record<string, string>) =>
+    model.sources.pods.set(`shop/${name}`, {
+      metadata: { namespace: 'shop', name, labels },
+      spec: { serviceAccountName: 'wp' },
+    });
+  model.sources.gateways.set('shop/wp', {
+    metadata: { namespace: 'shop', name: 'wp' },
+    spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }] },
+  });
+  pod('wp-1', { [GATEWAY]: 'wp' });
+  pod('wp-2', { [GATEWAY]: 'gone' });
+  pod('app', {});
+  const followed = new FollowedEngine({ model, mesh, waypoints, trustedAccounts: new Set(['istio-system/ztunnel']) });
+  const ask = (account: string, id: string) => {
+    const engine = followed.engineFor({ name: account }, { id });
+    return engine.ok ? engine.value : engine.error.message;
+  };
+
+  it('the mesh, if its account is trusted', () => {
+    expect(ask('istio-system/ztunnel', 'ztunnel~1.1.1.1~z.istio-system~istio-system.svc.cluster.local')).toBe(mesh);
+    expect(ask('shop/wp', 'ztunnel~1.1.1.1~wp-1.shop~shop.svc.cluster.local')).toContain('may not follow the mesh');
+  });
+
+  it('its own waypoint, by the label of its pod', () => {
+    expect(ask('shop/wp', 'waypoint~1.1.1.1~wp-1.shop~shop.svc.cluster.local')).toBe(waypoints.get('shop/wp'));
+  });
+
+  it.each([
+    ['of another account', 'shop/app', 'wp-1', 'does not run as shop/app'],
+    ['of another namespace', 'other/wp', 'wp-1', 'does not run as other/wp'],
+    ['that is not known', 'shop/wp', 'wp-9', 'is not known yet'],
+    ['that is of no gateway', 'shop/wp', 'app', 'has no label'],
+    ['of a Gateway that does not exist', 'shop/wp', 'wp-2', 'there is no waypoint shop/gone yet'],
+  ])('no waypoint as a pod %s', (_what, account, name, reason) => {
+    expect(ask(account, `waypoint~1.1.1.1~${name}.shop~shop.svc.cluster.local`)).toContain(reason);
+  });
+});

@@ -1,0 +1,54 @@
+import { status } from '@grpc/grpc-js';
+import { LABEL_GATEWAY_NAME, objectMetaOf } from '@weft/mesh-api';
+import type { MeshModel } from '@weft/mesh-model';
+import { err, ok, type Result } from '@weft/result';
+import type { DeltaServer } from '@weft/xds';
+import type { XdsCaller, XdsRefusal } from '@weft/xds-grpc';
+import type { WaypointEngines } from './waypoint-engines.js';
+
+export interface FollowedEngineOptions {
+  readonly model: MeshModel;
+  /** Workloads and policies, for node proxies. */
+  readonly mesh: DeltaServer;
+  readonly waypoints: WaypointEngines;
+  /** `namespace/serviceAccount` that may follow the whole mesh. */
+  readonly trustedAccounts: ReadonlySet<string>;
+}
+
+/** `type~ip~pod.namespace~domain` */
+const NODE_ID = /^([a-z]+)~[^~]*~([^~]+)\.([^.~]+)~[^~]*$/;
+
+/**
+ * What a client follows. A waypoint is recognised by its pod as Kubernetes has it, never by what it says of itself: the pod
+ * must run as the account of the token, and its label names the Gateway.
+ */
+export class FollowedEngine {
+  constructor(private readonly options: FollowedEngineOptions) {}
+
+  engineFor(caller: XdsCaller, node: { readonly id: string }): Result<DeltaServer, XdsRefusal> {
+    const [, type = '', pod = '', namespace = ''] = NODE_ID.exec(node.id) ?? [];
+    if (type === 'waypoint') return this.#waypoint(caller, `${namespace}/${pod}`);
+    const { mesh, trustedAccounts } = this.options;
+    if (trustedAccounts.has(caller.name)) return ok(mesh);
+    return denied(`${caller.name} may not follow the mesh; see XDS_TRUSTED_ACCOUNTS`);
+  }
+
+  #waypoint({ name }: XdsCaller, podKey: string): Result<DeltaServer, XdsRefusal> {
+    const { model, waypoints } = this.options;
+    const pod = model.sources.pods.get(podKey);
+    // It may be so new that its event is still on the way.
+    if (pod === undefined) return unavailable(`pod ${podKey} is not known yet, try again`);
+    const { namespace, labels } = objectMetaOf(pod);
+    if (name !== `${namespace}/${pod.spec?.serviceAccountName || 'default'}`)
+      return denied(`pod ${podKey} does not run as ${name}`);
+    const gateway = labels[LABEL_GATEWAY_NAME];
+    if (gateway === undefined) return denied(`pod ${podKey} has no label ${LABEL_GATEWAY_NAME}`);
+    const engine = waypoints.get(`${namespace}/${gateway}`);
+    return engine === undefined
+      ? unavailable(`there is no waypoint ${namespace}/${gateway} yet, try again`)
+      : ok(engine);
+  }
+}
+
+const denied = (message: string): Result<never, XdsRefusal> => err({ code: status.PERMISSION_DENIED, message });
+const unavailable = (message: string): Result<never, XdsRefusal> => err({ code: status.UNAVAILABLE, message });

@@ -1,0 +1,90 @@
+import type { Collection } from '@weft/collections';
+import type { ProxyResource } from '@weft/envoy-config';
+import {
+  CLUSTER_TYPE_URL,
+  DeltaServer,
+  describeResource,
+  ENDPOINT_TYPE_URL,
+  LISTENER_TYPE_URL,
+  ROUTE_TYPE_URL,
+  type XdsResource,
+} from '@weft/xds';
+
+/** The order in which Envoy has to learn of changes, so that nothing is referred to before it is there. */
+const TYPES = [CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL];
+
+interface Changes {
+  readonly upserts: XdsResource[];
+  readonly removals: string[];
+}
+
+/** One engine for each waypoint: all of its Envoys follow the same resources, encoded once. */
+export class WaypointEngines {
+  readonly #engines = new Map<string, DeltaServer>();
+
+  constructor(resources: Collection<ProxyResource>) {
+    resources.subscribe((events) => {
+      const changes = new Map<string, Changes>();
+      const of = ({ waypoint, typeUrl }: ProxyResource): Changes => {
+        const key = `${waypoint}|${typeUrl}`;
+        let entry = changes.get(key);
+        if (entry === undefined) changes.set(key, (entry = { upserts: [], removals: [] }));
+        return entry;
+      };
+      for (const event of events) {
+        if (event.kind === 'deleted') of(event.oldValue).removals.push(event.oldValue.resource.name);
+        else of(event.newValue).upserts.push(event.newValue.resource);
+      }
+      for (const [key, change] of changes) {
+        const [waypoint = '', typeUrl = ''] = key.split('|');
+        this.#engine(waypoint).apply(typeUrl, change);
+      }
+      this.#forgetEmpty();
+    });
+  }
+
+  /** Of a Gateway, `<namespace>/<name>`; undefined if it is no waypoint. */
+  get(waypoint: string): DeltaServer | undefined {
+    return this.#engines.get(waypoint);
+  }
+
+  keys(): readonly string[] {
+    return [...this.#engines.keys()].sort();
+  }
+
+  /** Connected Envoys. */
+  get sessions(): number {
+    let sum = 0;
+    for (const { sessions } of this.#engines.values()) sum += sessions.size;
+    return sum;
+  }
+
+  /** For people: every resource by type, with what is packed inside. Null if there is no such waypoint. */
+  dump(waypoint: string): unknown {
+    const engine = this.#engines.get(waypoint);
+    if (engine === undefined) return null;
+    return Object.fromEntries(
+      TYPES.map((typeUrl) => [typeUrl, [...engine.store(typeUrl).values()].map((one) => describeResource(one))]),
+    );
+  }
+
+  #engine(waypoint: string): DeltaServer {
+    let engine = this.#engines.get(waypoint);
+    if (engine === undefined) {
+      engine = new DeltaServer(TYPES, {
+        order: 'make-before-break',
+        removeLast: new Set([CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL]),
+        companions: new Map([[CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL]]),
+      });
+      this.#engines.set(waypoint, engine);
+    }
+    return engine;
+  }
+
+  #forgetEmpty(): void {
+    for (const [waypoint, engine] of this.#engines) {
+      if (engine.sessions.size === 0 && TYPES.every((typeUrl) => engine.store(typeUrl).size === 0))
+        this.#engines.delete(waypoint);
+    }
+  }
+}

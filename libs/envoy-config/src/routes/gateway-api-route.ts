@@ -1,0 +1,161 @@
+import type { HttpRouteFilter, HttpRouteMatch, HttpRouteRule, HttpRouteSpec, PathModifier } from '@weft/mesh-api';
+import { backendKey, type Readable, type RouteDestinations } from '@weft/mesh-model';
+import type { RedirectAction } from '@weft/xds/gen/envoy/config/route/v3/route_components.js';
+import type { PackedAny } from '../messages/any.js';
+import type { Draft } from '../messages/draft.js';
+import { duration } from '../messages/duration.js';
+import { CORS_FILTER, gatewayCors } from './cors-filter.js';
+import { clustersAction, respond, type RouteActionDraft, type RouteDraft, type WeightedTarget } from './forward.js';
+import { fractionalPercent } from './fraction.js';
+import { compareMatches, gatewayApiMatch } from './gateway-api-match.js';
+import { headerFields, NO_CHANGES, type HeaderChanges } from './header-changes.js';
+import { redirectCode } from './redirect-code.js';
+import { retryPolicy } from './retry-policy.js';
+import { clusterOf, UNKNOWN_SERVICE } from './route-target.js';
+import { quoted } from './string-matcher.js';
+
+/** Of all HTTPRoutes of a service, in the order in which Envoy has to try them. */
+export function gatewayApiRoutes(
+  routes: readonly Readable<HttpRouteSpec>[],
+  destinations: RouteDestinations,
+): readonly RouteDraft[] {
+  const candidates = routes.flatMap(({ meta, spec }) =>
+    spec.rules.flatMap((rule, i) =>
+      rule.matches.map((match) => ({
+        match,
+        build: () =>
+          routeOf(`${meta.namespace}.${meta.name}.${i}`, rule, match, { namespace: meta.namespace, destinations }),
+      })),
+    ),
+  );
+  // The sort is stable: what is equally specific stays in the order of age, name, rule.
+  return candidates.toSorted((a, b) => compareMatches(a.match, b.match)).map(({ build }) => build());
+}
+
+interface RuleContext {
+  readonly namespace: string;
+  readonly destinations: RouteDestinations;
+}
+
+function routeOf(name: string, rule: HttpRouteRule, match: HttpRouteMatch, context: RuleContext): RouteDraft {
+  const typedPerFilterConfig: Record<string, PackedAny> = {};
+  const cors = find(rule.filters, 'cors');
+  if (cors !== undefined) typedPerFilterConfig[CORS_FILTER] = gatewayCors(cors);
+  return {
+    name,
+    match: gatewayApiMatch(match),
+    ...headerFields(
+      changesOf(find(rule.filters, 'requestHeaderModifier')),
+      changesOf(find(rule.filters, 'responseHeaderModifier')),
+    ),
+    typedPerFilterConfig,
+    action: actionOf(rule, match, context),
+  };
+}
+
+function actionOf(rule: HttpRouteRule, match: HttpRouteMatch, context: RuleContext): RouteDraft['action'] {
+  // A filter that cannot be applied must not be left out in silence.
+  if (rule.filters.some(({ type }) => type === 'ExtensionRef')) return respond(500);
+  const redirect = find(rule.filters, 'requestRedirect');
+  if (redirect !== undefined) return { $case: 'redirect', value: redirectAction(redirect, match) };
+  const targets = rule.backendRefs.map((ref): WeightedTarget => {
+    const cluster = ref.filters.some(({ type }) => type === 'ExtensionRef')
+      ? UNKNOWN_SERVICE
+      : clusterOf(context.destinations[backendKey(ref, context.namespace)], { port: ref.port ?? 0 });
+    return {
+      cluster,
+      weight: ref.weight,
+      request: changesOf(find(ref.filters, 'requestHeaderModifier')),
+      response: changesOf(find(ref.filters, 'responseHeaderModifier')),
+      host: find(ref.filters, 'urlRewrite')?.hostname,
+    };
+  });
+  const action = clustersAction(targets);
+  return action === null ? respond(500) : { $case: 'route', value: { ...action, ...forwarding(rule, match, context) } };
+}
+
+function forwarding(rule: HttpRouteRule, match: HttpRouteMatch, context: RuleContext): RouteActionDraft {
+  const { timeouts, retry } = rule;
+  const perTry = retry === undefined ? undefined : timeouts?.backendRequest;
+  const whole = timeouts?.request ?? (retry === undefined ? timeouts?.backendRequest : undefined);
+  const policy = retryPolicy({
+    attempts: retry?.attempts,
+    perTryTimeoutMs: perTry,
+    statusCodes: retry?.codes,
+    backoffMs: retry?.backoff,
+  });
+  const rewrite = find(rule.filters, 'urlRewrite');
+  return {
+    timeout: duration(whole ?? 0),
+    ...(policy === null ? {} : { retryPolicy: policy }),
+    ...(rewrite?.hostname === undefined
+      ? {}
+      : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral', value: rewrite.hostname } }),
+    ...(rewrite?.path === undefined ? {} : rewritePath(rewrite.path, match)),
+    requestMirrorPolicies: rule.filters.flatMap(({ requestMirror }) => {
+      if (requestMirror === undefined) return [];
+      const { backendRef, percent, fraction } = requestMirror;
+      const cluster = clusterOf(context.destinations[backendKey(backendRef, context.namespace)], {
+        port: backendRef.port ?? 0,
+      });
+      const share = fraction === undefined ? (percent ?? 100) : (fraction.numerator / fraction.denominator) * 100;
+      if (cluster === UNKNOWN_SERVICE) return [];
+      return [{ cluster, runtimeFraction: { defaultValue: fractionalPercent(share) }, traceSampled: false }];
+    }),
+  };
+}
+
+type PathRewrite = Pick<RouteActionDraft, 'prefixRewrite' | 'regexRewrite'>;
+
+function rewritePath(path: PathModifier, match: HttpRouteMatch): PathRewrite {
+  if (path.type === 'ReplaceFullPath') return { regexRewrite: wholePath(path.replaceFullPath ?? '/') };
+  return prefixRewrite(path.replacePrefixMatch ?? '/', match);
+}
+
+const wholePath = (path: string) => ({ pattern: { regex: '^[^?]*' }, substitution: substitution(path) });
+
+/** In the replacement of a regular expression a backslash begins a group. */
+const substitution = (text: string): string => text.replaceAll('\\', '\\\\');
+
+/** Slashes between the two halves are neither lost nor doubled. */
+function prefixRewrite(replacement: string, match: HttpRouteMatch): PathRewrite {
+  const prefix = match.path.value.replace(/\/+$/, '');
+  const target = replacement.replace(/\/+$/, '');
+  if (prefix === '') return { regexRewrite: { pattern: { regex: '^/*' }, substitution: substitution(`${target}/`) } };
+  if (target === '') return { regexRewrite: { pattern: { regex: `^${quoted(prefix)}/*` }, substitution: '/' } };
+  return { prefixRewrite: target };
+}
+
+function redirectAction(
+  { scheme, hostname, path, port, statusCode }: NonNullable<HttpRouteFilter['requestRedirect']>,
+  match: HttpRouteMatch,
+): Draft<typeof RedirectAction> {
+  return {
+    ...(scheme === undefined ? {} : { schemeRewriteSpecifier: { $case: 'schemeRedirect', value: scheme } }),
+    hostRedirect: hostname ?? '',
+    portRedirect: port ?? 0,
+    responseCode: redirectCode(statusCode)!,
+    ...(path === undefined ? {} : { pathRewriteSpecifier: redirectPath(path, match) }),
+  };
+}
+
+function redirectPath(path: PathModifier, match: HttpRouteMatch): Draft<typeof RedirectAction>['pathRewriteSpecifier'] {
+  if (path.type === 'ReplaceFullPath') return { $case: 'pathRedirect', value: path.replaceFullPath ?? '/' };
+  const { prefixRewrite: prefix, regexRewrite } = prefixRewrite(path.replacePrefixMatch ?? '/', match);
+  return prefix === undefined
+    ? { $case: 'regexRewrite', value: regexRewrite! }
+    : { $case: 'prefixRewrite', value: prefix };
+}
+
+type FilterPart = Exclude<keyof HttpRouteFilter, 'type'>;
+
+function find<K extends FilterPart>(filters: readonly HttpRouteFilter[], part: K): HttpRouteFilter[K] | undefined {
+  return filters.find((one) => one[part] !== undefined)?.[part];
+}
+
+function changesOf(modifier: HttpRouteFilter['requestHeaderModifier']): HeaderChanges {
+  if (modifier === undefined) return NO_CHANGES;
+  const pairs = (items: readonly { readonly name: string; readonly value: string }[]) =>
+    items.map(({ name, value }) => [name, value] as const);
+  return { set: pairs(modifier.set), add: pairs(modifier.add), remove: modifier.remove };
+}

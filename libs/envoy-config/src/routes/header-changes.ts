@@ -1,0 +1,52 @@
+import type { HeaderValueOption } from '@weft/xds/gen/envoy/config/core/v3/base.js';
+import { HeaderValueOption_HeaderAppendAction as Append } from '@weft/xds/gen/envoy/config/core/v3/base.js';
+import type { Draft } from '../messages/draft.js';
+
+type HeaderValueOptionDraft = Draft<typeof HeaderValueOption>;
+
+export interface HeaderChanges {
+  readonly set: readonly (readonly [name: string, value: string])[];
+  readonly add: readonly (readonly [name: string, value: string])[];
+  readonly remove: readonly string[];
+}
+
+export const NO_CHANGES: HeaderChanges = { set: [], add: [], remove: [] };
+
+/** Fields that routes and their weighted clusters share. Pseudo-headers cannot be changed and are left out. */
+export function headerFields(request: HeaderChanges, response: HeaderChanges) {
+  return {
+    requestHeadersToAdd: toAdd(request),
+    requestHeadersToRemove: [...request.remove].filter(isPlain).sort(),
+    responseHeadersToAdd: toAdd(response),
+    responseHeadersToRemove: [...response.remove].filter(isPlain).sort(),
+  };
+}
+
+/** The value of the Host header that a change asks for; it is set by rewriting, not as a header. */
+export function hostOf({ set }: HeaderChanges): string | undefined {
+  return set.find(([name]) => isHost(name))?.[1];
+}
+
+const isHost = (name: string): boolean => name.toLowerCase() === 'host' || name === ':authority';
+const isPlain = (name: string): boolean => !name.startsWith(':') && !isHost(name);
+
+function toAdd({ set, add }: HeaderChanges): HeaderValueOptionDraft[] {
+  const option =
+    (appendAction: Append) =>
+    ([key, value]: readonly [string, string]): HeaderValueOptionDraft => ({
+      header: { key, value: literal(value) },
+      appendAction,
+      keepEmptyValue: true,
+    });
+  const sorted = (pairs: HeaderChanges['set']) =>
+    pairs.filter(([name]) => isPlain(name)).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return [
+    ...sorted(set).map(option(Append.OVERWRITE_IF_EXISTS_OR_ADD)),
+    ...sorted(add).map(option(Append.APPEND_IF_EXISTS_OR_ADD)),
+  ];
+}
+
+/** `%COMMAND%` stays Envoy's, as in Istio; a percent sign that begins none would make Envoy refuse the route. */
+function literal(value: string): string {
+  return /^(?:[^%]|%%|%[A-Z_]+(?:\([^)]*\))?(?::\d+)?%)*$/.test(value) ? value : value.replaceAll('%', '%%');
+}

@@ -1,0 +1,20 @@
+import type { AttachedService, ServiceClaim } from '@weft/mesh-model';
+import { portProtocolOf, type VipService } from './vip-service.js';
+
+/** The service as its listener and clusters see it. */
+export function vipServiceOf(claim: ServiceClaim, addresses: AttachedService['addresses']): VipService {
+  return {
+    kind: claim.kind,
+    name: claim.meta.name,
+    namespace: claim.meta.namespace,
+    hostname: claim.hostname,
+    addresses: addresses.map(({ ip, length }) => ({
+      address: ip.text,
+      prefixLength: length ?? ip.bytes.length * 8,
+    })),
+    ports: claim.ports.map(({ servicePort, appProtocol }) => ({
+      number: servicePort,
+      protocol: portProtocolOf(appProtocol),
+    })),
+  };
+}

@@ -1,0 +1,95 @@
+import type { Collection, FetchContext, Graph } from '@weft/collections';
+import type {
+  AuthorizationPolicy,
+  DestinationRuleSpec,
+  HttpRouteSpec,
+  RequestAuthenticationSpec,
+  VirtualServiceSpec,
+} from '@weft/mesh-api';
+import type { MeshModelConfig } from '../mesh-model-config.js';
+import { addressKeyOf, serviceNameOf, type ClaimedAddress, type ServiceClaim } from '../service-claim.js';
+import type { ServiceState } from '../service-collections.js';
+import type { PolicyTargets } from './policy-targets.js';
+import { destinationsOf, type RouteDestinations } from './route-destinations.js';
+import type { Readable, RouteSources } from './route-sources.js';
+import type { WaypointGateway } from './waypoint-gateway.js';
+
+/** A service together with the waypoint that its traffic goes through, and all that is to be done there. */
+export interface AttachedService {
+  /** `<waypoint>|<namespace>/<hostname>`. */
+  readonly key: string;
+  readonly waypoint: WaypointGateway;
+  readonly claim: ServiceClaim;
+  /** Those of its addresses that no other service holds. */
+  readonly addresses: readonly ClaimedAddress[];
+  readonly httpRoutes: readonly Readable<HttpRouteSpec>[];
+  readonly virtualServices: readonly Readable<VirtualServiceSpec>[];
+  readonly destinationRules: readonly Readable<DestinationRuleSpec>[];
+  readonly authorizationPolicies: readonly AuthorizationPolicy[];
+  readonly requestAuthentications: readonly Readable<RequestAuthenticationSpec>[];
+  /** What the routes send requests to. */
+  readonly destinations: RouteDestinations;
+}
+
+export interface AttachedServicesInputs {
+  readonly graph: Graph;
+  readonly config: MeshModelConfig;
+  readonly services: Collection<ServiceState>;
+  readonly routes: RouteSources;
+  readonly policies: PolicyTargets;
+}
+
+export function attachedServices(inputs: AttachedServicesInputs): Collection<AttachedService> {
+  const { graph, services, config, routes, policies } = inputs;
+  const byHostname = graph.index('service states by hostname', services, ({ claim }) => [claim.hostname]);
+  const build = ({ claim, lost, waypoint: binding }: ServiceState, fetch: FetchContext): readonly AttachedService[] => {
+    if (binding?.kind !== 'bound') return [];
+    const { waypoint } = binding;
+    const { namespace, name } = claim.meta;
+    const owners = new Set([waypoint.namespace, namespace]);
+    const place = { waypoint, service: { kind: claim.kind, namespace, name } };
+    const taken = new Set(lost.map((one) => one.lost));
+    const httpRoutes = routes
+      .httpRoutesOf(fetch, `${claim.kind}/${namespace}/${name}`)
+      .filter(({ meta }) => owners.has(meta.namespace));
+    const virtualServices = routes
+      .virtualServicesFor(fetch, claim.hostname)
+      .filter(({ meta }) => owners.has(meta.namespace));
+    const lookup = { services, byHostname, routes, config, waypointKey: waypoint.key };
+    return [
+      {
+        key: `${waypoint.key}|${serviceNameOf(claim)}`,
+        waypoint,
+        claim,
+        addresses: claim.addresses.filter((address) => !taken.has(addressKeyOf(address))),
+        httpRoutes,
+        virtualServices,
+        destinationRules: destinationRulesOf(fetch, routes, config, { waypoint, claim }),
+        authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
+        requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
+        destinations: destinationsOf(fetch, lookup, httpRoutes, virtualServices),
+      },
+    ];
+  };
+  return graph.deriveMany('attached services', services, build, { key: ({ key }) => key });
+}
+
+/** Of the first namespace that has any: the waypoint's unless it is the root namespace, the service's, the root namespace. */
+export function destinationRulesOf(
+  fetch: FetchContext,
+  routes: RouteSources,
+  { rootNamespace }: MeshModelConfig,
+  { waypoint, claim }: { readonly waypoint: WaypointGateway; readonly claim: ServiceClaim },
+): readonly Readable<DestinationRuleSpec>[] {
+  const all = routes.destinationRulesFor(fetch, claim.hostname);
+  const namespaces = [
+    ...(waypoint.namespace === rootNamespace ? [] : [waypoint.namespace]),
+    claim.meta.namespace,
+    rootNamespace,
+  ];
+  for (const namespace of namespaces) {
+    const found = all.filter(({ meta }) => meta.namespace === namespace);
+    if (found.length > 0) return found;
+  }
+  return [];
+}

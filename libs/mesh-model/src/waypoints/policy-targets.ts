@@ -1,0 +1,71 @@
+import type { CollectionIndex, FetchContext, Graph } from '@weft/collections';
+import {
+  compareByAge,
+  REQUEST_AUTHENTICATIONS,
+  type AuthorizationPolicy,
+  type PolicyTargetReference,
+  type RequestAuthenticationSpec,
+} from '@weft/mesh-api';
+import type { MeshModelConfig } from '../mesh-model-config.js';
+import type { MeshSources } from '../mesh-sources.js';
+import type { PolicyCollections } from '../policy-collections.js';
+import type { Readable } from './route-sources.js';
+import { WAYPOINT_CLASS, type WaypointGateway } from './waypoint-gateway.js';
+
+export interface PolicyTargets {
+  authorizationPoliciesOf(fetch: FetchContext, at: PolicyPlace): readonly AuthorizationPolicy[];
+  requestAuthenticationsOf(fetch: FetchContext, at: PolicyPlace): readonly Readable<RequestAuthenticationSpec>[];
+}
+
+/** Where traffic is: in a waypoint, on its way to a service or to a workload (null). */
+export interface PolicyPlace {
+  readonly waypoint: WaypointGateway;
+  readonly service: { readonly kind: string; readonly namespace: string; readonly name: string } | null;
+}
+
+/** Policies by what their `targetRefs` name; a policy and its target are in one namespace. */
+export function policyTargets(
+  graph: Graph,
+  sources: MeshSources,
+  policies: PolicyCollections,
+  { rootNamespace }: MeshModelConfig,
+): PolicyTargets {
+  const keys = (namespace: string, targets: readonly PolicyTargetReference[]): readonly string[] => [
+    ...new Set(
+      targets.flatMap(({ kind, name }) =>
+        kind !== 'GatewayClass'
+          ? [`${kind}/${namespace}/${name}`]
+          : namespace === rootNamespace
+            ? [`${kind}//${name}`]
+            : [],
+      ),
+    ),
+  ];
+  const authorization = graph.index('authorization policies by target', policies.authorizationPolicies, ({ policy }) =>
+    keys(policy.meta.namespace, policy.spec?.targetRefs ?? []),
+  );
+  const parsed = graph.derive('parsed request authentications', sources.requestAuthentications, (object) => {
+    const { meta, spec } = REQUEST_AUTHENTICATIONS.parse(object);
+    return spec === null ? undefined : { meta, spec };
+  });
+  const authentication = graph.index('request authentications by target', parsed, ({ meta, spec }) =>
+    keys(meta.namespace, [...(spec.targetRef === undefined ? [] : [spec.targetRef]), ...spec.targetRefs]),
+  );
+  return {
+    authorizationPoliciesOf: (fetch, at) =>
+      find(fetch, authorization, at)
+        .map(({ policy }) => policy)
+        .sort((a, b) => compareByAge(a.meta, b.meta)),
+    requestAuthenticationsOf: (fetch, at) =>
+      find(fetch, authentication, at).sort((a, b) => compareByAge(a.meta, b.meta)),
+  };
+}
+
+function find<T>(fetch: FetchContext, index: CollectionIndex<T>, { waypoint, service }: PolicyPlace): T[] {
+  const places = [
+    `GatewayClass//${WAYPOINT_CLASS}`,
+    `Gateway/${waypoint.key}`,
+    ...(service === null ? [] : [`${service.kind}/${service.namespace}/${service.name}`]),
+  ];
+  return [...new Set(places.flatMap((place) => fetch.lookup(index, place)))];
+}
