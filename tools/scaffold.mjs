@@ -30,6 +30,7 @@ const libs = [
   ['libs/testing/local-cluster', 'testing', 'testing'],
   ['libs/testing/mesh-deployment', 'testing', 'testing'],
   ['libs/testing/fixtures', 'testing', 'testing'],
+  ['libs/testing/fuzz', 'testing', 'testing'],
   ['libs/testing/xds-server', 'testing', 'testing'],
   ['libs/testing/certificates', 'testing', 'testing'],
 ];

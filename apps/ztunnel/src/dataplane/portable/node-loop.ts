@@ -133,10 +133,13 @@ export class NodeLoop implements Loop {
   wakeBy(atMs: number): void {
     if (this.#wake !== null && this.#wake.atMs <= atMs) return;
     clearTimeout(this.#wake?.timer);
-    const timer = setTimeout(() => {
-      this.#wake = null;
-      this.#later();
-    }, Math.max(0, atMs - this.nowMs));
+    const timer = setTimeout(
+      () => {
+        this.#wake = null;
+        this.#later();
+      },
+      Math.max(0, atMs - this.nowMs),
+    );
     this.#wake = { atMs, timer };
   }
 
