@@ -19,3 +19,16 @@ export class SpiffeError extends MeshError {
     super(message, options);
   }
 }
+
+/** `CA_BUSY`: the CA has too much to do and said when to come back. Nothing is wrong with the request. */
+export class CaBusyError extends MeshError {
+  readonly code = 'CA_BUSY';
+
+  constructor(
+    readonly retryAfterMs: number,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -16,7 +16,7 @@ export { serialText } from './certificate-fields.js';
 export { readCrlFile } from './crl-file.js';
 export { parseCrl, type Crl } from './crl.js';
 export { type PublicKey } from './public-key.js';
-export { SpiffeError, type SpiffeErrorCode } from './errors.js';
+export { CaBusyError, SpiffeError, type SpiffeErrorCode } from './errors.js';
 export { AUTHORITY_KEY_TYPES, KEY_TYPES, type AuthorityKeyType, type KeyType } from './keys.js';
 export { RevocationList } from './revocation-list.js';
 export { type RevokedIdentity } from './revoked-identities.js';

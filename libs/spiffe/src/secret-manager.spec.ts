@@ -1,5 +1,6 @@
 import { FakeClock, until } from '@weft/testing-fixtures';
 import {
+  CaBusyError,
   CertificateAuthority,
   checkCsr,
   createRoot,
@@ -15,6 +16,7 @@ const HOUR = 3_600_000;
 class TestSigner implements CertificateSigner {
   calls: string[] = [];
   failing = false;
+  busyMs: number | null = null;
   gate: Promise<void> = Promise.resolve();
   #authority: CertificateAuthority | null = null;
 
@@ -23,6 +25,7 @@ class TestSigner implements CertificateSigner {
   async sign(csrPem: string, spiffeId: string, ttlSeconds: number): Promise<readonly string[]> {
     this.calls.push(spiffeId);
     await this.gate;
+    if (this.busyMs !== null) throw new CaBusyError(this.busyMs, 'busy');
     if (this.failing) throw new Error('the CA is away');
     this.#authority ??= await this.#create();
     const csr = await checkCsr(csrPem, spiffeId);
@@ -123,6 +126,36 @@ describe('SecretManager', () => {
     open();
     await urgent;
     expect(signer.calls.slice(0, 2)).toEqual([WEB + 'a', WEB + 'z']);
+    manager.close();
+  });
+
+  it('asks a busy CA again when it said so, and callers go on waiting', async () => {
+    const { clock, signer, manager, failures } = setUp();
+    signer.busyMs = 700;
+    const waiting = manager.get(WEB);
+    for (let call = 1; call <= 3; call++) {
+      await until(() => signer.calls.length === call && clock.pendingTimers === 1, 'it was turned away');
+      await clock.advance(699);
+      expect(signer.calls).toHaveLength(call);
+      await clock.advance(1);
+    }
+    signer.busyMs = null;
+    await until(() => clock.pendingTimers === 1, 'it was turned away');
+    await clock.advance(700);
+    expect((await waiting).spiffeId).toBe(WEB);
+    expect(failures).toEqual([]);
+    manager.close();
+  });
+
+  it('does not wait for a busy CA for longer than a minute', async () => {
+    const { clock, signer, manager, failures } = setUp();
+    signer.busyMs = 61_000;
+    const waiting = manager.get(WEB);
+    waiting.catch(() => undefined);
+    await until(() => clock.pendingTimers === 1, 'it was turned away');
+    await clock.advance(61_000);
+    await expect(waiting).rejects.toThrow('busy');
+    expect(failures).toEqual(['busy']);
     manager.close();
   });
 

@@ -1,11 +1,14 @@
 import { Backoff, toError, type Clock } from '@weft/result';
 import { createCsr } from './certificate-signing-request.js';
-import { SpiffeError } from './errors.js';
+import { CaBusyError, SpiffeError } from './errors.js';
 import type { KeyType } from './keys.js';
 import { SigningQueue, type Priority } from './signing-queue.js';
 import { svidFromCaResponse, type Svid } from './svid.js';
 
-/** Asks a CA; resolves to leaf, intermediates, root bundle (PEM each), rejects on any failure. */
+/**
+ * Asks a CA; resolves to leaf, intermediates, root bundle (PEM each), rejects on any failure: with `CaBusyError` if the CA
+ * said when to come back.
+ */
 export interface CertificateSigner {
   sign(csrPem: string, spiffeId: string, ttlSeconds: number): Promise<readonly string[]>;
 }
@@ -40,15 +43,23 @@ interface Entry {
   state: SecretState;
   /** Why the last request failed; null after a success. */
   failure: Error | null;
+  /** Since when the CA has been answering that it is busy; null if its last answer was another. */
+  busySinceMs: number | null;
   signing: boolean;
   cancelTimer: (() => void) | null;
   forgotten: boolean;
 }
 
+/** Whatever the CA says. */
+const SHORTEST_PUSHBACK_MS = 50;
+/** Callers wait no longer for a CA that is busy. */
+const LONGEST_BUSY_MS = 60_000;
+
 /**
  * Keeps the SVIDs of many workloads fresh. One request per identity is under way at a time, however many callers wait;
  * renewal starts at half of the lifetime, moved a little at random so that a node does not ask for all at once; a failure
- * is retried with back-off while the old SVID stays in use until it expires. An expired SVID is never given out.
+ * is retried with back-off while the old SVID stays in use until it expires. An expired SVID is never given out. A CA that is
+ * busy is asked again when it said so, and callers go on waiting: that is no failure.
  */
 export class SecretManager {
   readonly #entries = new Map<string, Entry>();
@@ -109,6 +120,7 @@ export class SecretManager {
         state: { kind: 'initializing' },
         signing: false,
         failure: null,
+        busySinceMs: null,
         cancelTimer: null,
         forgotten: false,
       };
@@ -146,7 +158,7 @@ export class SecretManager {
     entry.signing = false;
     if (entry.forgotten) return;
     entry.backoff.reset();
-    entry.failure = null;
+    entry.failure = entry.busySinceMs = null;
     entry.state = { kind: 'available', svid };
     const lifetimeMs = svid.notAfter.getTime() - svid.notBefore.getTime();
     const jitter = 1 - 0.1 * (this.options.random ?? Math.random)();
@@ -158,12 +170,23 @@ export class SecretManager {
 
   #fail(entry: Entry, error: Error): void {
     entry.signing = false;
-    if (entry.forgotten) return;
+    if (entry.forgotten || this.#comeBack(entry, error)) return;
     entry.failure = error;
+    entry.busySinceMs = null;
     this.options.onFailure?.(entry.spiffeId, error);
     if (this.#usable(entry) === null) entry.state = { kind: 'unavailable', reason: error.message };
     this.#arm(entry, entry.backoff.next());
     for (const { reject } of entry.waiters.splice(0)) reject(error);
+  }
+
+  /** Did the CA only say when to ask again? */
+  #comeBack(entry: Entry, error: Error): boolean {
+    if (!(error instanceof CaBusyError)) return false;
+    const nowMs = this.options.clock.now();
+    entry.busySinceMs ??= nowMs;
+    if (nowMs - entry.busySinceMs > LONGEST_BUSY_MS) return false;
+    this.#arm(entry, Math.max(SHORTEST_PUSHBACK_MS, error.retryAfterMs));
+    return true;
   }
 
   #arm(entry: Entry, delayMs: number): void {

@@ -1,6 +1,6 @@
-import type { ServiceError } from '@grpc/grpc-js';
+import { status, type ServiceError } from '@grpc/grpc-js';
 import { MeshError } from '@weft/result';
-import type { CertificateSigner } from '@weft/spiffe';
+import { CaBusyError, type CertificateSigner } from '@weft/spiffe';
 import {
   IstioCertificateRequest,
   IstioCertificateServiceClient,
@@ -28,7 +28,7 @@ export type CaRequestMode = 'own' | 'impersonate';
 
 /**
  * Asks the CA for certificates. A failed channel is thrown away, so that new roots and new addresses are used at the next
- * try; the token is read for every call.
+ * try; the token is read for every call. A CA that says when to come back rejects with `CaBusyError`.
  */
 export class CaClient implements CertificateSigner {
   #channel: { readonly client: IstioCertificateServiceClient; readonly rootPem: string | null } | null = null;
@@ -50,18 +50,21 @@ export class CaClient implements CertificateSigner {
       const deadline = new Date(Date.now() + CALL_DEADLINE_MS);
       client.createCertificate(request, metadata, { deadline }, (error: ServiceError | null, response) => {
         if (error === null) resolve(response);
-        else
-          reject(
-            new CaError(error.code, `CA ${this.endpoint.target} refused ${spiffeId}: ${error.details}`, {
-              cause: error,
-            }),
-          );
+        else reject(this.#failure(error, spiffeId));
       });
     }).catch((failure: unknown) => {
-      this.#drop(client);
+      if (!(failure instanceof CaBusyError)) this.#drop(client);
       throw failure;
     });
     return certChain;
+  }
+
+  #failure(error: ServiceError, spiffeId: string): Error {
+    const message = `CA ${this.endpoint.target} refused ${spiffeId}: ${error.details}`;
+    const retryAfterMs = error.code === status.RESOURCE_EXHAUSTED ? pushbackMs(error) : null;
+    return retryAfterMs === null
+      ? new CaError(error.code, message, { cause: error })
+      : new CaBusyError(retryAfterMs, message, { cause: error });
   }
 
   close(): void {
@@ -88,4 +91,10 @@ export class CaClient implements CertificateSigner {
     // Other requests on the same channel may still succeed; it closes when they are done.
     setTimeout(() => client.close(), CALL_DEADLINE_MS).unref();
   }
+}
+
+/** gRFC A6, `grpc-retry-pushback-ms`; null if the server does not say when to come back. */
+function pushbackMs({ metadata }: ServiceError): number | null {
+  const text = metadata.get('grpc-retry-pushback-ms').at(-1);
+  return typeof text === 'string' && /^[0-9]{1,7}$/.test(text) ? Number(text) : null;
 }
