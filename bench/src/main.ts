@@ -1,4 +1,5 @@
 import { toError } from '@weft/result';
+import { caSuite } from './ca/ca-suite.js';
 import { clusterSuite } from './cluster/cluster-suite.js';
 import { l4Suite } from './l4/l4-suite.js';
 import { parseOptions, USAGE } from './options.js';
@@ -19,6 +20,7 @@ async function main(): Promise<number> {
   let status = 0;
   if (options.suites.includes('l4')) status = await l4Suite({ ...options, root, note });
   if (options.suites.includes('cluster')) status = Math.max(status, await clusterSuite({ ...options, root, note }));
+  if (options.suites.includes('ca')) status = Math.max(status, await caSuite({ ...options, root, note }));
   return status;
 }
 

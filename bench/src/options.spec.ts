@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { parseOptions } from './options.js';
 
 it('without a name, all suites run', () => {
-  expect(parseOptions(['--quick'])).toMatchObject({ ok: true, value: { suites: ['l4', 'cluster'], quick: true } });
+  expect(parseOptions(['--quick'])).toMatchObject({
+    ok: true,
+    value: { suites: ['l4', 'cluster', 'ca'], quick: true },
+  });
 });
 it('a pair is a name and two commands', () => {
   expect(parseOptions(['l4', '--peer', 'mine=socat a b, tunnel -x=1,2'])).toMatchObject({

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { err, ok, toError, type Result } from '@weft/result';
 import { L4_LOADS } from './l4/loads.js';
 
-const SUITES = ['l4', 'cluster'] as const;
+const SUITES = ['l4', 'cluster', 'ca'] as const;
 export type Suite = (typeof SUITES)[number];
 
 /** A pair of proxies given on the command line. */
@@ -26,7 +26,7 @@ export interface BenchOptions {
   readonly profile: string | null;
 }
 
-export const USAGE = `weft bench [l4] [cluster] [--quick] [--json]
+export const USAGE = `weft bench [l4] [cluster] [ca] [--quick] [--json]
 
   l4        pairs of proxies between two network namespaces: direct, weft, haproxy, nginx, envoy
               --load NAME   only this load (may be repeated): ${L4_LOADS.map(({ name }) => name).join(', ')}
@@ -34,10 +34,11 @@ export const USAGE = `weft bench [l4] [cluster] [--quick] [--json]
               --peer name=source-command,destination-command   one more pair; see bench/README.md
               --profile DIR CPU profiles of weft's processes, for Chrome's developer tools
   cluster   pods of a two-node cluster with and without the mesh
+  ca        certificates a second of CPU beside raw signatures, a restart of all pods, memory
   --quick   short rounds: l4 takes 50 s on a quiet machine
   --json    one object a row
 
-Without a name, both are run.
+Without a name, all are run.
 `;
 
 /** The peers of suite l4 that need no command; `--peer` adds more. */

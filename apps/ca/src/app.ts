@@ -10,6 +10,7 @@ import { ConfigMapDistributor, ROOT_CONFIG_MAP } from './config-map-distributor.
 import type { CaConfig } from './config.js';
 import { GrpcServer } from './grpc-server.js';
 import { NodeAuthorizer } from './node-authorizer.js';
+import { podIdentity } from './pod-identity.js';
 import { RequestGate } from './request-gate.js';
 import { SignerChoice } from './signer-choice.js';
 import { TokenReviewer } from './token-reviewer.js';
@@ -32,7 +33,7 @@ export function createCaApp(
   collectDefaultMetrics({ register: registry });
   const metrics = new CaMetrics(registry);
   const readiness = new Readiness(['root', 'pods synced', 'serving']);
-  const pods = kube.informer(PODS);
+  const pods = kube.informer(PODS, { transform: podIdentity });
   const namespaces = kube.informer(NAMESPACES);
   const nodes = new NodeAuthorizer(pods, config.trustedNodeAccounts, clock);
 
@@ -83,7 +84,11 @@ export function createCaApp(
     maxWaitMs: LONGEST_QUEUE_WAIT_MS,
     clock,
   });
-  metrics.watchLoad(registry, { rememberedTokens: () => reviewer.size, waitingRequests: () => gate.waiting });
+  metrics.watchLoad(registry, {
+    rememberedTokens: () => reviewer.size,
+    waitingRequests: () => gate.waiting,
+    knownPods: () => pods.list().length,
+  });
   const reviewToken = reviewer.verdict.bind(reviewer);
   const service = new CertificateService({ config, signer, reviewToken, gate, nodes, clock, log, metrics });
   const grpc = new GrpcServer({ config, service, signer, clock, log });

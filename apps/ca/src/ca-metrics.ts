@@ -60,13 +60,24 @@ export class CaMetrics {
   }
 
   /** Read when the metrics are asked for. */
-  watchLoad(registry: Registry, load: { rememberedTokens(): number; waitingRequests(): number }): void {
+  watchLoad(
+    registry: Registry,
+    load: { rememberedTokens(): number; waitingRequests(): number; knownPods(): number },
+  ): void {
     new Gauge({
       name: 'weft_ca_remembered_tokens',
       help: 'Reviewed tokens that are remembered.',
       registers: [registry],
       collect() {
         this.set(load.rememberedTokens());
+      },
+    });
+    new Gauge({
+      name: 'weft_ca_known_pods',
+      help: 'Pods that the watch has brought.',
+      registers: [registry],
+      collect() {
+        this.set(load.knownPods());
       },
     });
     new Gauge({

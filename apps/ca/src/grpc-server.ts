@@ -28,7 +28,10 @@ const RENEWAL_RETRY_MS = 5000;
 export class GrpcServer implements Service {
   readonly name = 'certificate service';
   readonly #certificate = new RotatingServerCertificate();
-  readonly #server = new Server({ 'grpc.max_receive_message_length': LARGEST_REQUEST_BYTES });
+  readonly #server = new Server({
+    'grpc.max_receive_message_length': LARGEST_REQUEST_BYTES,
+    'grpc.enable_channelz': 0,
+  });
   #cancelRenewal: () => void = () => undefined;
   #port = 0;
   #stopped = false;
