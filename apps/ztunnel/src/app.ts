@@ -172,6 +172,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
       agentSynced = complete;
       updateReadiness();
     },
+    onLeft: () => pods.followControlPlane(),
   });
 
   let open = false;
@@ -187,6 +188,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     drainMs: config.drainMs,
     openConnections: () => connections.size,
     log: logs.scope('ztunnel'),
+    onDrain: () => zds.drain(),
     onOpen: () => {
       open = true;
       stateChanged();

@@ -11,7 +11,9 @@ export interface DrainGateOptions {
   /** How long open connections may go on. */
   readonly drainMs: number;
   readonly openConnections: () => number;
-  readonly log: { warn(fields: object, message: string): void };
+  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+  /** Told first: what comes and goes is another's business from now on. */
+  readonly onDrain: () => void;
   /** Everything else runs now. */
   readonly onOpen: () => void;
 }
@@ -37,9 +39,13 @@ export class DrainGate implements Service {
   }
 
   async stop(hard: AbortSignal): Promise<void> {
-    const { readiness, pods, dataPlane, clock, drainMs, openConnections, log } = this.options;
+    const { readiness, pods, dataPlane, clock, drainMs, openConnections, onDrain, log } = this.options;
+    const startMs = clock.now();
+    const before = openConnections();
     readiness.pend('draining');
+    onDrain();
     pods.drain();
+    log.info({ connections: before, deadlineMs: drainMs }, 'draining: open connections go on until the deadline');
     await new Promise<void>((resolve) => {
       const cancel = clock.after(drainMs, resolve);
       this.#drained = () => {
@@ -50,7 +56,9 @@ export class DrainGate implements Service {
       hard.addEventListener('abort', () => resolve(), { once: true });
       dataPlane.send({ type: 'drain' });
     });
-    const connections = openConnections();
-    if (connections > 0) log.warn({ connections }, 'the time to drain is over: what is still open is closed');
+    const broken = openConnections();
+    const fields = { connections: before, broken, durationMs: clock.now() - startMs };
+    if (broken === 0) log.info(fields, 'drained: every connection ended by itself');
+    else log.warn(fields, 'the time to drain is over: what is still open is closed');
   }
 }

@@ -250,7 +250,7 @@ describe('a whole ztunnel between two pods', () => {
     const drained = access().filter(({ error }) => error === 'connection closed due to connection drain');
     expect(drained.map(({ direction }) => direction).sort()).toEqual(['inbound', 'outbound']);
     expect(lines).toContainEqual(
-      expect.objectContaining({ connections: 2, message: expect.stringContaining('time to drain is over') as string }),
+      expect.objectContaining({ broken: 2, message: expect.stringContaining('time to drain is over') as string }),
     );
     app.close();
   });

@@ -53,9 +53,14 @@ export class HboneConnection {
     return this.#core.streams.size;
   }
 
-  /** True once either side sent GOAWAY or the connection is over. With `activeStreams` 0: flush and close. */
+  /** True once either side sent GOAWAY or the connection is over: no new streams of ours. */
   get closing(): boolean {
     return this.#core.closing;
+  }
+
+  /** With `activeStreams` 0: flush and close. Not between the two GOAWAY of a shutdown, when requests may be on their way. */
+  get mayClose(): boolean {
+    return this.#core.closing && !this.#draining;
   }
 
   /** PRIORITY, unknown and late frames so far, for metrics. */

@@ -30,6 +30,11 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
 
   describe('inbound 15008 with node:http2 as the client', () => {
     async function start(options: Omit<RigOptions, 'entry'> = {}): Promise<http2.ClientHttp2Session> {
+      return http2Over(await connectRaw(options));
+    }
+
+    /** A TCP connection to the pod's 15008, in front of an application that echoes. */
+    async function connectRaw(options: Omit<RigOptions, 'entry'> = {}) {
       await suite.startEmpty(options);
       await suite.rig.enrol('server');
       const sockets = new Set<net.Socket>();
@@ -42,7 +47,10 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
         for (const socket of sockets) socket.destroy();
         server.close();
       });
-      const raw = await suite.connectUncaptured();
+      return suite.connectUncaptured();
+    }
+
+    function http2Over(raw: net.Socket): http2.ClientHttp2Session {
       const options2 = { ...tlsOptions(suite.rig.identities.client), checkServerIdentity: () => undefined };
       const secure = tls.connect({ ...options2, socket: raw });
       secure.on('error', () => undefined);
@@ -129,6 +137,30 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       const answer = readAll(stream);
       stream.end('to the end');
       expect((await answer).toString()).toBe('to the end');
+      await suite.rig.waitFor('drained');
+    });
+
+    it('a drain serves a request that was on its way, also on a tunnel without a stream', async () => {
+      const session = await start();
+      await once(session, 'remoteSettings');
+      const goaway = once(session, 'goaway');
+      suite.rig.dataPlane.send({ type: 'drain' });
+      const stream = request(session, connectHeaders(`${suite.rig.server.address}:${APP_PORT}`));
+      expect(await statusOf(stream)).toBe(200);
+      await goaway;
+      expect(suite.rig.of('drained')).toEqual([]);
+      stream.resume().end();
+      await suite.rig.waitFor('drained');
+    });
+
+    it('a drain finishes a handshake that was on its way, and serves what was asked with it', async () => {
+      const raw = await connectRaw();
+      await suite.rig.dataPlane.settle();
+      suite.rig.dataPlane.send({ type: 'drain' });
+      await suite.rig.dataPlane.settle();
+      const stream = request(http2Over(raw), connectHeaders(`${suite.rig.server.address}:${APP_PORT}`));
+      expect(await statusOf(stream)).toBe(200);
+      stream.resume().end();
       await suite.rig.waitFor('drained');
     });
 

@@ -20,6 +20,7 @@ export class InboundTunnel implements TunnelOwner, PodMember {
   #peerIdentity: string | null = null;
   #refusal: string | null = null;
   #withdraw: () => void = () => undefined;
+  #draining = false;
   #over = false;
 
   constructor(
@@ -34,13 +35,13 @@ export class InboundTunnel implements TunnelOwner, PodMember {
     if (withdraw !== null) this.#withdraw = withdraw;
   }
 
-  /** GOAWAY: no new streams; closes with the last one. */
+  /**
+   * GOAWAY: no new streams; closes with the last one. A handshake on its way is finished first, and requests that the peer
+   * sent before it knew are served: to a client whose only endpoint this is, ending them would be a failed connection.
+   */
   drain(): void {
-    const tunnel = this.#tunnel;
-    if (tunnel === null) this.#end('draining', 'none');
-    else if (!tunnel.open) tunnel.abort('draining');
-    else if (tunnel.http.activeStreams === 0) tunnel.closeGracefully();
-    else tunnel.http.shutdown();
+    this.#draining = true;
+    if (this.#tunnel?.open === true) this.#tunnel.http.shutdown();
   }
 
   endWithPod(why: string): void {
@@ -78,7 +79,7 @@ export class InboundTunnel implements TunnelOwner, PodMember {
   }
 
   onOpen(): void {
-    // Streams come when the peer sends them.
+    if (this.#draining) this.#tunnel!.http.shutdown();
   }
 
   onRoom(): void {

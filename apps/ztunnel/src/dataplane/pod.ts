@@ -10,6 +10,8 @@ import type { DialOutcome, ListenHandler, Transport } from './transport.js';
 
 /** Something that must end with its pod. */
 export interface PodMember {
+  /** It does nothing by itself: a drain does not wait for it. */
+  readonly idle?: boolean;
   endWithPod(why: string): void;
 }
 
@@ -47,6 +49,12 @@ export class Pod {
 
   get removed(): boolean {
     return this.#removed;
+  }
+
+  /** Something is open or on its way, be it a connection that was only just accepted. */
+  get busy(): boolean {
+    for (const { idle } of this.#members) if (idle !== true) return true;
+    return false;
   }
 
   join(member: PodMember): void {

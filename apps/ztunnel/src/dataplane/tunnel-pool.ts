@@ -33,6 +33,7 @@ export interface TunnelPoolParts {
  * that is full gets a second one beside it.
  */
 export class TunnelPool implements PodMember {
+  readonly idle = true;
   readonly #entries = new Map<string, PoolEntry>();
   readonly #stopTicking: () => void;
 

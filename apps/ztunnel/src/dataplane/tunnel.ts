@@ -315,7 +315,7 @@ export class Tunnel implements SecureSocketOwner, Flushable, Task, HboneHandler 
       return;
     }
     if (this.http.activeStreams > 0) this.#idleSinceMs = this.loop.nowMs;
-    else if (this.http.closing && this.http.out.length === 0) this.#end(null);
+    else if (this.http.mayClose && this.http.out.length === 0) this.#end(null);
   }
 
   #tick(): void {

@@ -78,11 +78,16 @@ export class DataPlaneWorker {
   }
 
   #turnEnd(): void {
-    if (this.#draining && !this.#drained && this.#log.openCount === 0) {
+    if (this.#draining && !this.#drained && this.#log.openCount === 0 && !this.#busy) {
       this.#drained = true;
       this.#post({ type: 'drained' });
     }
     this.#outbox.turnEnd();
+  }
+
+  get #busy(): boolean {
+    for (const { services } of this.#pods.values()) if (services.pod.busy) return true;
+    return false;
   }
 
   #report(error: Error): void {

@@ -28,6 +28,22 @@ describe('PodRegistry', () => {
     ]);
   });
 
+  it('removes a pod with its workload when no agent tells about removals any more, and not before', async () => {
+    const it = new SlowPathRig();
+    it.state.upsertWorkload(workload('a', '10.0.0.1'));
+    it.state.upsertWorkload(workload('b', '10.0.0.2'));
+    await it.pods.add('u1', info, 10);
+    await it.pods.add('u2', { ...info, name: 'b', serviceAccount: 'b' }, 11);
+    await it.pods.add('u3', { ...info, name: 'unknown' }, 12);
+    it.push((state) => state.removeAddress('Kubernetes//Pod/shop/a'));
+    expect(it.dataPlane.of('removePod')).toEqual([]);
+    it.pods.drain();
+    it.pods.followControlPlane();
+    expect(it.dataPlane.of('removePod').map(({ podUid }) => podUid)).toEqual(['u1']);
+    it.push((state) => state.removeAddress('Kubernetes//Pod/shop/b'));
+    expect(it.dataPlane.of('removePod').map(({ podUid }) => podUid)).toEqual(['u1', 'u2']);
+  });
+
   it('answers the same pod and namespace again without a second start', async () => {
     const { pods, dataPlane } = new SlowPathRig();
     await pods.add('u1', info, 10);

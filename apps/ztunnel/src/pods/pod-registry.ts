@@ -66,6 +66,7 @@ const RETRY_MS = 5000;
 export class PodRegistry implements PodHandler {
   readonly #pods = new Map<string, Entry>();
   #draining = false;
+  #orphaned = false;
 
   constructor(private readonly options: PodRegistryOptions) {}
 
@@ -86,6 +87,12 @@ export class PodRegistry implements PodHandler {
   drain(): void {
     this.#draining = true;
     for (const entry of this.#pods.values()) entry.cancelTimer?.();
+  }
+
+  /** No agent tells about removals any more: a pod whose workload is gone from the control plane is removed. */
+  followControlPlane(): void {
+    this.#orphaned = true;
+    this.refresh();
   }
 
   add(uid: string, info: PodInfo, netnsFd: number): Promise<string | null> {
@@ -160,7 +167,11 @@ export class PodRegistry implements PodHandler {
   /** Looks up every pod's workload again; returns the uids of the pods whose workload is another than before. */
   refresh(): readonly string[] {
     const changed: string[] = [];
-    for (const entry of this.#pods.values()) {
+    for (const entry of [...this.#pods.values()]) {
+      if (this.#orphaned && this.#vanished(entry)) {
+        this.remove(entry.uid);
+        continue;
+      }
       if (!this.#identify(entry)) continue;
       changed.push(entry.uid);
       const { uid: podUid, identity: sourceIdentity, workload } = entry;
@@ -171,6 +182,11 @@ export class PodRegistry implements PodHandler {
       this.options.dataPlane.send({ type: 'updatePod', podUid, podIps, sourceIdentity });
     }
     return changed;
+  }
+
+  #vanished(entry: Entry): boolean {
+    const { state, nodeName } = this.options;
+    return entry.workload !== null && state.localWorkload(entry.info, nodeName) === null;
   }
 
   /** True if the workload is another than before. */

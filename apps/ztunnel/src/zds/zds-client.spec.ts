@@ -60,6 +60,7 @@ function rig() {
   disposers.push(close);
   const pods = new FakePods();
   const snapshots: boolean[] = [];
+  const left: string[] = [];
   const client = new ZdsClient({
     connect: () => SeqPacketConnection.connect(path, { maxMessageBytes: 1024 }),
     closeDescriptor,
@@ -67,16 +68,35 @@ function rig() {
     clock: systemClock,
     log: { info: () => undefined, warn: () => undefined },
     onSnapshot: (complete) => snapshots.push(complete),
+    onLeft: () => left.push('left'),
   });
   disposers.push(() => client.stop());
   const agent = async (index = 0) => {
     await until(() => (agents[index]?.received.length ?? 0) > 0, 'ztunnel has said hello');
     return agents[index]!;
   };
-  return { listen, close, pods, snapshots, client, agent };
+  return { listen, close, pods, snapshots, left, client, agent, agents };
 }
 
 describe('ZdsClient', () => {
+  it('while draining hears of removals, and does not come back to an agent that left: its successor is the latest there', async () => {
+    const { listen, close, pods, snapshots, left, client, agent, agents } = rig();
+    listen();
+    client.start();
+    const first = await agent();
+    await first.ask(snapshotSent);
+    client.drain();
+    await first.ask(del('u1'));
+    expect(pods.calls).toContain('remove u1');
+    expect(left).toEqual([]);
+    close();
+    await until(() => left.length > 0, 'the loss is told');
+    listen();
+    client.start();
+    expect(agents).toHaveLength(1);
+    expect(snapshots).toEqual([true]);
+  });
+
   it('says hello with version 1', async () => {
     const { listen, client, agent } = rig();
     listen();

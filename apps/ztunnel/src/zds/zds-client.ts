@@ -19,6 +19,8 @@ export interface ZdsClientOptions {
   readonly random?: () => number;
   /** Told true when a snapshot is complete, false when the connection is lost. */
   readonly onSnapshot: (complete: boolean) => void;
+  /** The agent went away during a drain; nobody tells any more which pods end. */
+  readonly onLeft: () => void;
 }
 
 /** Longest packet of the protocol, both ways. */
@@ -35,6 +37,7 @@ export class ZdsClient {
   #connection: PacketConnection | null = null;
   #cancelTimer: (() => void) | null = null;
   #stopped = false;
+  #draining = false;
   #failures = 0;
 
   constructor(private readonly options: ZdsClientOptions) {
@@ -50,6 +53,15 @@ export class ZdsClient {
       if (this.#failures++ === 0) log.warn({ error: toError(thrown).message }, 'CNI agent is not reachable; retrying');
       this.#retry();
     }
+  }
+
+  /**
+   * From now on a lost connection stays lost: to the agent the latest connection is the ztunnel that serves new pods, and that
+   * is the successor.
+   */
+  drain(): void {
+    this.#draining = true;
+    if (this.#connection === null) this.#left();
   }
 
   stop(): void {
@@ -104,6 +116,10 @@ export class ZdsClient {
   #closed(connection: PacketConnection, error: Error | null): void {
     if (this.#connection !== connection || this.#stopped) return;
     this.#connection = null;
+    if (this.#draining) {
+      this.#left();
+      return;
+    }
     this.options.onSnapshot(false);
     if (this.#failures++ === 0) {
       this.options.log.warn(
@@ -112,6 +128,13 @@ export class ZdsClient {
       );
     }
     this.#retry();
+  }
+
+  #left(): void {
+    this.#stopped = true;
+    this.#cancelTimer?.();
+    this.options.log.info({}, 'CNI agent connection lost while draining; the control plane tells which pods end');
+    this.options.onLeft();
   }
 
   #retry(): void {

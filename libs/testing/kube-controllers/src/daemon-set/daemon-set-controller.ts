@@ -120,8 +120,9 @@ export class DaemonSetController implements Service {
   #status(set: DaemonSet, nodes: readonly DaemonNode[], { hash, minReadySeconds }: DaemonStrategy): Status {
     const now = this.context.clock.now();
     const wanted = nodes.filter(({ run }) => run);
+    // Of a node with two, the older one counts, as in Kubernetes: an update is over when the old one goes.
     const count = (among: readonly DaemonNode[], holds: (pod: Pod) => boolean): number =>
-      among.filter(({ pods }) => pods.some((pod) => isActive(pod) && holds(pod))).length;
+      among.filter(({ pods }) => pods.filter(isActive).sort(oldestFirst(hash)).slice(0, 1).some(holds)).length;
     const available = count(wanted, (pod) => isAvailable(pod, minReadySeconds, now));
     const { generation } = set.metadata ?? {};
     return {
@@ -139,3 +140,10 @@ export class DaemonSetController implements Service {
     };
   }
 }
+
+/** Times of objects have whole seconds: within one, a pod of an earlier revision is the older. */
+const oldestFirst =
+  (hash: string) =>
+  (a: Pod, b: Pod): number =>
+    Date.parse(a.metadata?.creationTimestamp ?? '') - Date.parse(b.metadata?.creationTimestamp ?? '') ||
+    Number(a.metadata?.labels?.[REVISION_HASH] === hash) - Number(b.metadata?.labels?.[REVISION_HASH] === hash);

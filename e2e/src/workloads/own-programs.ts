@@ -1,0 +1,32 @@
+import type { Pod } from '@weft/kube';
+import { join } from 'node:path';
+import { WORKSPACE } from '../cluster/local-cluster.js';
+
+type Container = NonNullable<Pod['spec']>['containers'][number];
+
+export const ANSWER_PORT = 7000;
+
+/** The test's own programs run as they are: this Node.js strips their types. */
+function program(name: string, args: readonly string[]): readonly string[] {
+  const file = join(WORKSPACE, 'e2e/src/programs', `${name}.ts`);
+  return [process.execPath, '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', file, ...args];
+}
+
+/** What SIGTERM does to a server: it answers what it accepted and then ends, or it is gone at once. */
+export type OnTerm = 'finish' | 'exit';
+
+/** Answers one line with its name on each connection. */
+export function answers(name: string, onTerm: OnTerm = 'finish'): Container {
+  return {
+    name: 'answers',
+    image: 'answers',
+    command: [...program('answer-server', [name, String(ANSWER_PORT), onTerm])],
+    readinessProbe: { tcpSocket: { port: ANSWER_PORT }, periodSeconds: 1 },
+  };
+}
+
+/** Command line of a load of new connections; it ends and prints its counts when its standard input ends. */
+export function askerCommand(rate: number, targets: Readonly<Record<string, string>>): readonly string[] {
+  const list = Object.entries(targets).flatMap(([target, expected]) => ['--target', `${target}=${expected}`]);
+  return program('asker', ['--rate', String(rate), ...list]);
+}
