@@ -10,6 +10,9 @@ import { adminRoutes } from './admin/admin-routes.js';
 import { configDump } from './admin/config-dump.js';
 import { readinessRoutes } from './admin/readiness-routes.js';
 import { IdentityFeed } from './certificates/identity-feed.js';
+import { PeerTrustFeed } from './certificates/peer-trust-feed.js';
+import { RevocationMetrics } from './certificates/revocation-metrics.js';
+import { trustFilesOf } from './certificates/trust-files.js';
 import type { ZtunnelConfig } from './config.js';
 import { ConnectionTable } from './connections/connection-table.js';
 import type { FromWorker } from './dataplane/messages.js';
@@ -110,8 +113,19 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     onIdentity: (identity) => {
       certificateLog.info({ identity }, 'certificate issued');
       slowPath.reevaluate();
+      peerTrust.identitiesChanged();
     },
   });
+
+  const peerTrust: PeerTrustFeed = new PeerTrustFeed({
+    certificates,
+    dataPlane,
+    clock,
+    log: certificateLog,
+    metrics: new RevocationMetrics(registry),
+    onTrustDomains: (names) => slowPath.trustDomainsChanged(names),
+  });
+  const trustFiles = trustFilesOf(config, peerTrust, clock, certificateLog);
 
   const dns = config.dnsCapture
     ? createDnsProxy(config, {
@@ -255,9 +269,13 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
 
   const agent: Service = {
     name: 'CNI agent connection',
-    start: () => Promise.resolve(),
+    // What must not be trusted is known before the first connection.
+    start: async () => {
+      await Promise.all(trustFiles.map((file) => file.start()));
+    },
     stop: () => {
       zds.stop();
+      for (const file of trustFiles) file.stop();
       certificates.close();
       names.close();
       return Promise.resolve();

@@ -23,6 +23,10 @@ export interface ZtunnelConfig {
   /** A file or its content, instead of or beside xDS. */
   readonly localXds: { readonly path: string } | { readonly inline: string } | null;
   readonly secretTtlSeconds: number;
+  /** Null: no CRL is looked for. */
+  readonly crlPath: string | null;
+  /** MeshConfig as a mounted file; its trust domains are taken up while this runs. */
+  readonly meshConfigPath: string;
   readonly zdsPath: string;
   readonly packetMark: number;
   readonly dnsCapture: boolean;
@@ -44,6 +48,7 @@ export interface ZtunnelConfig {
 
 const DEFAULT_ROOT = '/var/run/secrets/istio/root-cert.pem';
 const DEFAULT_TOKEN = '/var/run/secrets/tokens/istio-token';
+const DEFAULT_MESH_CONFIG = '/etc/istio/config/mesh';
 const DEFAULT_ZDS = '/var/run/ztunnel/ztunnel.sock';
 /** Each of these changes what is enforced or where traffic goes, so asking for it must not be ignored. */
 const UNSUPPORTED: readonly (readonly [key: string, refused: string, instead: string])[] = [
@@ -55,7 +60,7 @@ const UNSUPPORTED: readonly (readonly [key: string, refused: string, instead: st
   ['INPOD_PORT_REUSE', 'false', 'leave it unset: workers share the ports'],
   ['USER_TIMEOUT_ENABLED', 'true', 'leave it unset'],
 ];
-const UNSUPPORTED_WHEN_SET = ['CRL_PATH', 'COMPLIANCE_POLICY', 'PROXY_CONFIG', 'PROXY_WORKLOAD_INFO'] as const;
+const UNSUPPORTED_WHEN_SET = ['COMPLIANCE_POLICY', 'PROXY_CONFIG', 'PROXY_WORKLOAD_INFO'] as const;
 
 /** Reads the environment; all problems at once. `cores` is what the machine has. */
 export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, readonly ConfigProblem[]> {
@@ -93,6 +98,8 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
     ca: endpoint('CA', 'weft-ca'),
     localXds: path !== undefined ? { path } : inline !== undefined ? { inline } : null,
     secretTtlSeconds: Math.round(reader.durationMs('SECRET_TTL', 24 * 3_600_000) / 1000),
+    crlPath: reader.optional('CRL_PATH') ?? null,
+    meshConfigPath: reader.string('MESH_CONFIG', DEFAULT_MESH_CONFIG),
     zdsPath: reader.string('INPOD_UDS', DEFAULT_ZDS),
     packetMark: reader.integer('PACKET_MARK', 1337, 1, 0xfff),
     // Differs from Istio, where it is on: the CNI agent must send the pods' DNS, too, which ours does only when told.

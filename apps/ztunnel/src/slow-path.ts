@@ -11,7 +11,7 @@ import type {
   InboundVerdict,
   OutboundPlan,
 } from './dataplane/messages.js';
-import { judgeInbound } from './inbound/judge-inbound.js';
+import { judgeInbound, type SameMesh } from './inbound/judge-inbound.js';
 import { LocalWorkloadWait } from './local-workload-wait.js';
 import type { OnDemandNames } from './outbound/on-demand-names.js';
 import { planOutbound } from './outbound/plan-outbound.js';
@@ -72,6 +72,7 @@ export class SlowPath {
   readonly #localWorkload: LocalWorkloadWait;
   readonly #traffics: TrafficFinder;
   readonly #warnedPolicies = new Set<string>();
+  #trustDomains: ReadonlySet<string> = new Set();
   #policyChangedAtMs = -Infinity;
   #pods: PodRegistry | null = null;
   #identities: IdentityFeed | null = null;
@@ -132,6 +133,12 @@ export class SlowPath {
   /** What the name servers said of a name is too old: whoever was answered by it has to ask again. */
   nameExpired(hostname: string): void {
     this.#invalidate(this.#dependencies.takeAffected(new Set([stateKeys.resolved(hostname)])));
+  }
+
+  /** All names of this mesh. */
+  trustDomainsChanged(names: ReadonlySet<string>): void {
+    this.#trustDomains = names;
+    this.options.dataPlane.send({ type: 'invalidate' });
   }
 
   /** Looks at every open inbound connection again and closes those that are denied now. */
@@ -231,7 +238,9 @@ export class SlowPath {
     }
     const view = new TrackingView(state);
     view.keys.add(stateKeys.workload(local.uid));
-    const admission = judgeInbound(view, local, context, settings);
+    const isSameMesh: SameMesh = (own, theirs) =>
+      own === theirs || (this.#trustDomains.has(own) && this.#trustDomains.has(theirs));
+    const admission = judgeInbound(view, local, context, { ...settings, isSameMesh });
     this.#dependencies.add(context.podUid, view.keys);
     const fields = {
       'src.addr': context.source,

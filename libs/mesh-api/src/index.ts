@@ -162,3 +162,10 @@ export {
   type JwtRule,
   type RequestAuthenticationSpec,
 } from './security/request-authentication.js';
+
+export {
+  MESH_CONFIG_KEY,
+  MESH_CONFIG_MAP,
+  parseMeshTrustDomains,
+  type MeshTrustDomains,
+} from './mesh-trust-domains.js';

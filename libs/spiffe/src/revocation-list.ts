@@ -16,7 +16,7 @@ interface Revocation extends RevokedIdentity {
  * list that its issuer did not sign; the age of a list does not matter. That is how Istio's ztunnel has it.
  */
 export class RevocationList {
-  static readonly EMPTY = new RevocationList([], []);
+  static readonly EMPTY = new RevocationList([], [], []);
   readonly #byIssuer = new Map<string, Crl[]>();
   readonly #identities = new Map<string, Revocation[]>();
   /** Signatures already looked at, by the issuer's certificate. */
@@ -26,6 +26,7 @@ export class RevocationList {
   private constructor(
     readonly crls: readonly Crl[],
     private readonly trusted: readonly X509Certificate[],
+    private readonly distrusted: readonly X509Certificate[],
   ) {
     for (const crl of crls) {
       const ofIssuer = this.#byIssuer.get(crl.issuer);
@@ -41,14 +42,21 @@ export class RevocationList {
 
   /**
    * Reads a file. `issuersPem`: authorities known here, whose revocations of identities count for certificates of the whole
-   * mesh.
+   * mesh. `distrustedRootsPem`: roots that no chain may lead to.
    */
-  static read(content: Uint8Array, issuersPem: readonly string[] = []): Result<RevocationList, SpiffeError> {
+  static read(
+    content: Uint8Array,
+    issuersPem: readonly string[] = [],
+    distrustedRootsPem = '',
+  ): Result<RevocationList, SpiffeError> {
     const crls = readCrlFile(content);
-    return crls.ok ? ok(new RevocationList(crls.value, readable(issuersPem))) : crls;
+    if (!crls.ok) return crls;
+    return ok(new RevocationList(crls.value, readable(issuersPem), readable([distrustedRootsPem])));
   }
 
+  /** Nothing is taken back. */
   get isEmpty(): boolean {
+    if (this.distrusted.length > 0) return false;
     return this.crls.every(({ serials, identities }) => serials.size === 0 && identities.length === 0);
   }
 
@@ -70,7 +78,9 @@ export class RevocationList {
    * root last.
    */
   refusal(chain: readonly Uint8Array[]): string | null {
-    if (this.crls.length === 0) return null;
+    const root = chain.at(-1);
+    if (root !== undefined && this.distrusted.some(({ raw }) => raw.equals(root)))
+      return 'the root of its chain is not trusted any more';
     for (const [index, der] of chain.entries()) {
       const fields = readCertificateFields(der);
       if (fields === null) return 'a certificate of the chain cannot be read';

@@ -88,6 +88,14 @@ export class SecretManager {
     return () => entry.watchers.delete(callback);
   }
 
+  /** Asks for another SVID although the present one is not old; that one stays in use meanwhile. */
+  renew(spiffeId: string): void {
+    const entry = this.#entries.get(spiffeId);
+    if (entry === undefined || entry.signing) return;
+    entry.cancelTimer?.();
+    this.#request(entry, 0);
+  }
+
   /** Stops renewing and drops the key. */
   forget(spiffeId: string): void {
     const entry = this.#entries.get(spiffeId);

@@ -69,14 +69,15 @@ export class TlsConnection {
 
   /** DER of the peer's leaf. Null before the handshake is done. */
   peerCertificate(): Buffer | null {
-    const certificate = openSsl().SSL_get0_peer_certificate(this.#live());
-    if (certificate === 0) return null;
-    const length = openSsl().i2d_X509(certificate, 0);
-    if (length <= 0) return null;
-    const der = Memory.allocate(length);
-    const cursor = Memory.allocate(64);
-    cursor.bytes.writeBigUInt64LE(BigInt(der.addressAt(0, length)), 0);
-    return openSsl().i2d_X509(certificate, cursor.addressAt(0, 8)) === length ? der.bytes : null;
+    return derOf(openSsl().SSL_get0_peer_certificate(this.#live()));
+  }
+
+  /** DER of the peer's chain as it was verified: the leaf first, the trust anchor last. Empty before that. */
+  peerChain(): readonly Buffer[] {
+    const stack = openSsl().SSL_get0_verified_chain(this.#live());
+    const count = stack === 0 ? 0 : openSsl().OPENSSL_sk_num(stack);
+    const chain = Array.from({ length: count }, (_, i) => derOf(openSsl().OPENSSL_sk_value(stack, i)));
+    return chain.filter((certificate) => certificate !== null);
   }
 
   /** Name of the group that the handshake used, as OpenSSL spells it. */
@@ -136,4 +137,14 @@ export class TlsConnection {
     openSsl().strncpy(chosen.addressAt(0, length), Number(cell.bytes.readBigUInt64LE(0)), length);
     return chosen.bytes.toString('latin1', 0, length);
   }
+}
+
+function derOf(certificate: number): Buffer | null {
+  if (certificate === 0) return null;
+  const length = openSsl().i2d_X509(certificate, 0);
+  if (length <= 0) return null;
+  const der = Memory.allocate(length);
+  const cursor = Memory.allocate(64);
+  cursor.bytes.writeBigUInt64LE(BigInt(der.addressAt(0, length)), 0);
+  return openSsl().i2d_X509(certificate, cursor.addressAt(0, 8)) === length ? der.bytes : null;
 }

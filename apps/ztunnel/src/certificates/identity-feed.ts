@@ -6,6 +6,8 @@ import type { DataPlanePort } from '../pods/data-plane-port.js';
 export interface CertificateSource {
   get(spiffeId: string, priority?: 0 | 1 | 2): Promise<Svid>;
   watch(spiffeId: string, callback: (svid: Svid) => void): () => void;
+  /** Asks for another one although the present one is not old. */
+  renew(spiffeId: string): void;
   forget(spiffeId: string): void;
   states(): ReadonlyMap<string, SecretState>;
 }

@@ -111,7 +111,7 @@ export class ClientTunnel implements TunnelOwner {
   // ---- TunnelOwner
 
   verifyPeer(certificate: Buffer | null): string | null {
-    const match = matchIdentity(certificate, this.parts.expectedIdentities);
+    const match = matchIdentity(certificate, this.parts.expectedIdentities, this.parts.shared.trust);
     if ('refusal' in match) {
       this.#failure = { reason: match.refusal, flag: 'IDENTITY_ERROR' };
       return match.refusal;
@@ -136,8 +136,9 @@ export class ClientTunnel implements TunnelOwner {
     this.#end(error === null ? null : (this.#failure ?? this.#explain(error)));
   }
 
-  #explain({ stage, reason }: TunnelError): TunnelFailure {
+  #explain({ stage, reason, flag }: TunnelError): TunnelFailure {
     const to = this.parts.dialText;
+    if (flag !== undefined) return { reason: `TLS with ${to}: ${reason}`, flag };
     if (stage === 'tls') return { reason: `TLS with ${to}: ${reason}`, flag: 'TLS_FAILURE' };
     if (stage === 'http2') return { reason: `HTTP/2 with ${to}: ${reason}`, flag: 'H2_HANDSHAKE_FAILURE' };
     return { reason: `tunnel to ${to}: ${reason}`, flag: 'CONNECT' };

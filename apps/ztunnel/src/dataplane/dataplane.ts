@@ -72,6 +72,7 @@ export class DataPlane implements Service {
   readonly #lives: number[];
   readonly #pods = new Map<string, PodState>();
   readonly #identities = new Map<string, Identity>();
+  #peerTrust: Extract<ToWorker, { type: 'setPeerTrust' }> | null = null;
   readonly #drained = new Set<number>();
   readonly #reports = new Map<number, (workerIndex: number) => void>();
   #nextReportId = 1;
@@ -152,6 +153,7 @@ export class DataPlane implements Service {
 
   #remember(message: ToWorker): void {
     if (message.type === 'setIdentity') this.#identities.set(message.identity.spiffeId, message.identity);
+    else if (message.type === 'setPeerTrust') this.#peerTrust = message;
     else if (message.type === 'dropIdentity') this.#identities.delete(message.spiffeId);
     else if (message.type === 'drain') this.#draining = true;
     else if (message.type === 'removePod') this.#forgetPod(message.podUid);
@@ -289,6 +291,7 @@ export class DataPlane implements Service {
 
   /** What a new worker has to know. */
   #bringUp(worker: Running): void {
+    if (this.#peerTrust !== null) this.#post(worker, this.#peerTrust);
     for (const identity of this.#identities.values()) this.#post(worker, { type: 'setIdentity', identity });
     for (const pod of this.#pods.values()) this.#postPod(worker, pod);
     if (this.#draining) this.#post(worker, { type: 'drain' });

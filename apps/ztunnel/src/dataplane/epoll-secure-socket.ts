@@ -48,6 +48,10 @@ export class EpollSecureSocket implements SecureSocket, EventSource {
     return this.#tls.peerCertificate();
   }
 
+  peerChain(): readonly Buffer[] {
+    return this.#tls.peerChain();
+  }
+
   expectRoom(wanted: boolean): void {
     const mask = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN;
     if (this.#mask === mask || this.#closed) return;

@@ -81,7 +81,7 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
   }
 
   onTunnelClosed(error: TunnelError): void {
-    this.#cancelled(`tunnel closed: ${error.reason}`);
+    this.#cancelled(`tunnel closed: ${error.reason}`, error.flag);
   }
 
   onEnd(): void {
@@ -122,10 +122,10 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
     // The relay finds out when it reads.
   }
 
-  #cancelled(reason: string): void {
+  #cancelled(reason: string, flag: FailureFlag = 'none'): void {
     if (this.#over) return;
     this.#dial.cancel();
-    this.#failed(reason, 'none');
+    this.#failed(reason, flag);
   }
 
   #failed(reason: string, flag: FailureFlag): void {

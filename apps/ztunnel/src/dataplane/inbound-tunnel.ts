@@ -57,7 +57,7 @@ export class InboundTunnel implements TunnelOwner, PodMember {
       return;
     }
     const { handshakeTimeoutMs, http2 } = services.limits;
-    const shared = { readBuffer: services.readBuffer, handshakeTimeoutMs, http2 };
+    const shared = { readBuffer: services.readBuffer, handshakeTimeoutMs, http2, trust: services.trust };
     const socket = services.transport.secure(accepted.fd, context, 'server');
     this.#tunnel = new Tunnel(services.loop, socket, this, shared, 'server');
   }
@@ -68,7 +68,8 @@ export class InboundTunnel implements TunnelOwner, PodMember {
     const shown = certificate === null ? [] : uriSansOfCertificate(certificate);
     const own = parseSpiffeId(this.services.pod.sourceIdentity);
     const ids = shown.map(parseSpiffeId).flatMap((parsed) => (parsed.ok ? [parsed.value] : []));
-    const sameDomain = own.ok && ids.some(({ trustDomain }) => trustDomain === own.value.trustDomain);
+    const sameDomain =
+      own.ok && ids.some(({ trustDomain }) => this.services.trust.isSameMesh(own.value.trustDomain, trustDomain));
     if (sameDomain) {
       this.#peerIdentity = ids[0]!.text;
       return null;
@@ -112,7 +113,7 @@ export class InboundTunnel implements TunnelOwner, PodMember {
       this.#end(this.#refusal, 'IDENTITY_ERROR');
       return;
     }
-    this.#end(error.reason, error.stage === 'tls' ? 'TLS_FAILURE' : 'H2_HANDSHAKE_FAILURE');
+    this.#end(error.reason, error.flag ?? (error.stage === 'tls' ? 'TLS_FAILURE' : 'H2_HANDSHAKE_FAILURE'));
   }
 
   #contextOf(request: HboneRequest): InboundContext {

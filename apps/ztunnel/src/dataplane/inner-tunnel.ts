@@ -68,7 +68,7 @@ export class InnerTunnel implements TunnelOwner, TunnelStreamUser {
     private readonly services: PodServices,
     private readonly parts: InnerTunnelParts,
   ) {
-    const { loop, transport, limits, readBuffer } = services;
+    const { loop, transport, limits, readBuffer, trust } = services;
     const [outerEnd, innerEnd] = streamPair();
     this.#relay = new StreamRelay({
       loop,
@@ -83,7 +83,7 @@ export class InnerTunnel implements TunnelOwner, TunnelStreamUser {
       loop,
       transport.secure(innerEnd, parts.context, 'client'),
       this,
-      { readBuffer, handshakeTimeoutMs: limits.handshakeTimeoutMs, http2: limits.http2 },
+      { readBuffer, handshakeTimeoutMs: limits.handshakeTimeoutMs, http2: limits.http2, trust },
       'client',
     );
     this.#relay.start();
@@ -104,7 +104,7 @@ export class InnerTunnel implements TunnelOwner, TunnelStreamUser {
   // ---- TunnelOwner
 
   verifyPeer(certificate: Buffer | null): string | null {
-    const match = matchIdentity(certificate, this.parts.expectedIdentities);
+    const match = matchIdentity(certificate, this.parts.expectedIdentities, this.services.trust);
     if ('refusal' in match) {
       this.#failure = { reason: `inner tunnel: ${match.refusal}`, flag: 'IDENTITY_ERROR' };
       return match.refusal;

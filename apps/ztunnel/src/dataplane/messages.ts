@@ -163,6 +163,18 @@ export type ToWorker =
   /** New or rotated; existing tunnels go on, new handshakes use it. */
   | { readonly type: 'setIdentity'; readonly identity: Identity }
   | { readonly type: 'dropIdentity'; readonly spiffeId: string }
+  /** Whom to trust beyond what TLS checks; every open tunnel is looked at again. */
+  | {
+      readonly type: 'setPeerTrust';
+      /** A CRL file that was read without fault, in base64. */
+      readonly crl: string;
+      /** PEM of the authorities known here. */
+      readonly issuersPem: readonly string[];
+      /** Roots that were taken out of the trust bundle: no chain may lead to one. */
+      readonly distrustedRootsPem: string;
+      /** Names that mean this mesh, if there is more than one. */
+      readonly trustDomains: readonly string[];
+    }
   | { readonly type: 'outboundPlan'; readonly requestId: number; readonly plan: OutboundPlan }
   | { readonly type: 'inboundVerdict'; readonly requestId: number; readonly verdict: InboundVerdict }
   /** Forget cached plans and verdicts: of one pod, or of all. */

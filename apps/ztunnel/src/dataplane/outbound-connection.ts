@@ -256,7 +256,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     const reused = this.#stream?.reused === true;
     this.#stream = null;
     const target = this.#target?.target.dial ?? '';
-    const flag: FailureFlag = error.stage === 'tls' ? 'TLS_FAILURE' : 'CONNECT';
+    const flag: FailureFlag = error.flag ?? (error.stage === 'tls' ? 'TLS_FAILURE' : 'CONNECT');
     this.#failedTarget({ reason: `tunnel to ${target}: ${error.reason}`, flag }, reused);
   }
 

@@ -4,6 +4,7 @@ import type { Loop } from './loop.js';
 import type { Identities } from './identities.js';
 import type { DataPlaneLimits } from './limits.js';
 import type { FromWorker } from './messages.js';
+import type { PeerTrust } from './peer-trust.js';
 import type { Pod } from './pod.js';
 import type { Transport } from './transport.js';
 import type { TunnelPool } from './tunnel-pool.js';
@@ -16,6 +17,7 @@ export interface PodServices {
   readonly pod: Pod;
   readonly pool: TunnelPool;
   readonly identities: Identities;
+  readonly trust: PeerTrust;
   readonly log: ConnectionLog;
   readonly post: (message: FromWorker) => void;
   /** Where tunnels are read into, one after the other. */

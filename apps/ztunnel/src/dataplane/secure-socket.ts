@@ -24,6 +24,8 @@ export interface SecureSocket {
   hasPending(): boolean;
   /** DER of the peer's leaf. Null before the handshake is done. */
   peerCertificate(): Buffer | null;
+  /** DER of the peer's verified chain, the leaf first, the root last. Empty before the handshake is done. */
+  peerChain(): readonly Buffer[];
   /** Whether to be told when there is room to write, too. It is so from the start until the first call. */
   expectRoom(wanted: boolean): void;
   /** No event comes any more. `goodbye`: the peer is told by close_notify. */

@@ -147,7 +147,8 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
 
   onTunnelClosed(error: TunnelError): void {
     this.#streamGone = true;
-    this.#abort('tunnel closed', 'none', `tunnel closed: ${error.reason}`);
+    const closed = error.flag === 'CERT_REVOKED' ? 'connection closed' : 'tunnel closed';
+    this.#abort(closed, error.flag ?? 'none', `${closed}: ${error.reason}`);
   }
 
   onBroken(errno: number): void {

@@ -6,6 +6,7 @@ import type { Loop } from './loop.js';
 import type { Identities } from './identities.js';
 import type { DataPlaneLimits } from './limits.js';
 import type { HboneTarget } from './messages.js';
+import type { PeerTrust } from './peer-trust.js';
 import type { Pod, PodMember } from './pod.js';
 import type { Transport } from './transport.js';
 
@@ -25,6 +26,7 @@ export interface TunnelPoolParts {
   readonly identities: Identities;
   readonly pod: Pod;
   readonly readBuffer: Memory;
+  readonly trust: PeerTrust;
 }
 
 /**
@@ -154,7 +156,7 @@ class PoolEntry {
         this.#failed({ reason, flag: 'TLS_FAILURE' });
         return;
       }
-      const { loop, transport, pod, limits, readBuffer } = this.parts;
+      const { loop, transport, pod, limits, readBuffer, trust } = this.parts;
       const tunnel: ClientTunnel = new ClientTunnel({
         loop,
         transport,
@@ -163,7 +165,7 @@ class PoolEntry {
         dialText: this.target.dial,
         expectedIdentities: this.target.expectedIdentities,
         context: () => this.parts.identities.peek(this.sourceIdentity),
-        shared: { readBuffer, handshakeTimeoutMs: limits.handshakeTimeoutMs, http2: limits.http2 },
+        shared: { readBuffer, handshakeTimeoutMs: limits.handshakeTimeoutMs, http2: limits.http2, trust },
         connectTimeoutMs: limits.connectTimeoutMs,
         onRoom: () => this.#room(tunnel),
         onClosed: (failure) => this.#closed(tunnel, failure),

@@ -4,6 +4,8 @@ import { Memory } from '@weft/linux';
 import { toError } from '@weft/result';
 import { TLS_CLOSED, TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE } from '@weft/tls';
 import type { Http2Sizes } from './limits.js';
+import type { FailureFlag } from './messages.js';
+import type { PeerTrust, TrustingTunnel } from './peer-trust.js';
 import type { Deadline, Flushable, Loop, Task } from './loop.js';
 import type { SecureSocket, SecureSocketOwner } from './secure-socket.js';
 
@@ -25,6 +27,8 @@ export type TunnelStage = 'connect' | 'tls' | 'http2' | 'open';
 export interface TunnelError {
   readonly stage: TunnelStage;
   readonly reason: string;
+  /** If it is another than the stage says. */
+  readonly flag?: FailureFlag;
 }
 
 export interface TunnelOwner {
@@ -43,6 +47,7 @@ export interface TunnelShared {
   readonly readBuffer: Memory;
   readonly handshakeTimeoutMs: number;
   readonly http2: Http2Sizes;
+  readonly trust: PeerTrust;
 }
 
 /** Room for one TLS record; `read` fills the shared buffer until less than this is left. */
@@ -53,7 +58,7 @@ const READ_ROUNDS = 4;
  * One mTLS connection that carries HBONE streams, of either role. What its streams write is sent once per loop turn, in one
  * TLS write.
  */
-export class Tunnel implements SecureSocketOwner, Flushable, Task, HboneHandler {
+export class Tunnel implements SecureSocketOwner, Flushable, Task, HboneHandler, TrustingTunnel {
   dirty = false;
   planned = false;
   readonly http: HboneConnection;
@@ -120,6 +125,11 @@ export class Tunnel implements SecureSocketOwner, Flushable, Task, HboneHandler 
   /** Closes at once; streams are told `reason`. */
   abort(reason: string): void {
     this.#end({ stage: this.#stage, reason });
+  }
+
+  recheckPeer(): void {
+    const reason = this.shared.trust.refusal(this.socket);
+    if (reason !== null) this.#end({ stage: this.#stage, reason, flag: 'CERT_REVOKED' });
   }
 
   // ---- loop
@@ -232,6 +242,9 @@ export class Tunnel implements SecureSocketOwner, Flushable, Task, HboneHandler 
       this.#fail('tls', refusal);
       return;
     }
+    this.recheckPeer();
+    if (this.#closed) return;
+    this.shared.trust.join(this);
     this.#stage = 'open';
     this.socket.expectRoom(false);
     this.loop.markDirty(this);
@@ -331,6 +344,7 @@ export class Tunnel implements SecureSocketOwner, Flushable, Task, HboneHandler 
   #end(error: TunnelError | null): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.shared.trust.leave(this);
     this.#stopTicking();
     this.loop.cancel(this.#deadline);
     this.socket.close(this.#stage === 'open');

@@ -11,6 +11,7 @@ import type { DataPlaneLimits } from './limits.js';
 import type { Loop } from './loop.js';
 import { CLOSED_BY_DRAIN, type FromWorker, type InboundVerdict, type OutboundPlan, type ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
+import { PeerTrust } from './peer-trust.js';
 import { Pod } from './pod.js';
 import { PortableEngine } from './portable/portable-engine.js';
 import { TunnelPool } from './tunnel-pool.js';
@@ -42,6 +43,7 @@ export class DataPlaneWorker {
   readonly #readBuffer = Memory.allocate(READ_BUFFER_BYTES);
   readonly #plainBuffer = Memory.allocate(READ_BUFFER_BYTES);
   readonly #identities: Identities;
+  readonly #trust: PeerTrust;
   readonly #log: ConnectionLog;
   readonly #outbox: Outbox;
   #draining = false;
@@ -55,6 +57,7 @@ export class DataPlaneWorker {
     const post = (message: FromWorker): void => this.#outbox.add(message);
     const counters = new Float64Array(settings.counters);
     this.#identities = new Identities(this.#loop, this.#engine.transport, settings.limits.identityTimeoutMs, post);
+    this.#trust = new PeerTrust(this.#loop, post);
     this.#log = new ConnectionLog(this.#loop, counters, settings.connectionIds, post);
     this.#loop.atTurnEnd(() => this.#turnEnd());
     this.#loop.everySecond(() => (this.#reported = 0));
@@ -119,6 +122,10 @@ export class DataPlaneWorker {
       }
       case 'setIdentity': {
         this.#identities.set(message.identity);
+        return;
+      }
+      case 'setPeerTrust': {
+        this.#trust.set(message);
         return;
       }
       case 'dropIdentity': {
@@ -194,9 +201,10 @@ export class DataPlaneWorker {
     const pod = new Pod({ loop, transport, limits, uid: podUid, netnsFd, sourceIdentity, plans, verdicts });
     const readBuffer = this.#readBuffer;
     const identities = this.#identities;
-    const pool = new TunnelPool({ loop, transport, limits, identities, pod, readBuffer });
+    const trust = this.#trust;
+    const pool = new TunnelPool({ loop, transport, limits, identities, trust, pod, readBuffer });
     const post = (message: FromWorker): void => this.#post(message);
-    const shared = { loop, transport, limits, pod, pool, identities, readBuffer, post };
+    const shared = { loop, transport, limits, pod, pool, identities, trust, readBuffer, post };
     return new EnrolledPod({ ...shared, log: this.#log, plainBuffer: this.#plainBuffer });
   }
 

@@ -25,6 +25,11 @@ export interface Admission {
   readonly unknownPolicies: readonly string[];
 }
 
+/** Do two trust domains mean one mesh? */
+export type SameMesh = (own: string, theirs: string) => boolean;
+
+const sameName: SameMesh = (own, theirs) => own === theirs;
+
 /**
  * Whether a connection to a pod of this node may be made, and where it ends: the destination is validated, then resolved to
  * a port of the pod, then policies decide with the client's verified identity. Everything that cannot be read is refused.
@@ -33,13 +38,13 @@ export function judgeInbound(
   view: MeshView,
   local: Workload,
   context: InboundContext,
-  { localhostTunnel }: { readonly localhostTunnel: boolean },
+  { localhostTunnel, isSameMesh = sameName }: { readonly localhostTunnel: boolean; readonly isSameMesh?: SameMesh },
 ): Result<Admission, Refusal> {
   const source = parseSocketAddress(context.source);
   const destination = parseSocketAddress(context.destination);
   if (source === null || destination === null)
     return refuse(400, `unreadable address ${context.source} or ${context.destination}`);
-  const identity = peerIdentity(local, context);
+  const identity = peerIdentity(local, context, isSameMesh);
   if (!identity.ok) return identity;
   const target =
     context.transport === 'plaintext'
@@ -65,12 +70,13 @@ export function judgeInbound(
 function peerIdentity(
   local: Workload,
   { transport, peerIdentity: text }: InboundContext,
+  isSameMesh: SameMesh,
 ): Result<SpiffeId | null, Refusal> {
   if (transport === 'plaintext') return ok(null);
   if (text === null) return refuse(401, 'identity error: the client certificate has no SPIFFE identity');
   const parsed = parseSpiffeId(text);
   if (!parsed.ok) return refuse(401, `identity error: ${parsed.error.message}`);
-  if (parsed.value.trustDomain !== local.trustDomain) {
+  if (!isSameMesh(local.trustDomain, parsed.value.trustDomain)) {
     return refuse(401, `identity error: ${text} is not of trust domain ${local.trustDomain}`);
   }
   return ok(parsed.value);

@@ -58,6 +58,7 @@ export class TrafficMetrics {
   readonly #received: TrafficCounter;
   readonly #sent: TrafficCounter;
   readonly #broken: Counter<'reason'>;
+  readonly #revoked: Counter<'reporter'>;
   readonly #open = { source: 0, destination: 0 };
   readonly #byTraffic = new WeakMap<Traffic, Map<FailureFlag, Pending>>();
   readonly #touched = new Set<Pending>();
@@ -87,6 +88,13 @@ export class TrafficMetrics {
       labelNames: ['reason'],
       registers: [registry],
     });
+    this.#revoked = new Counter({
+      name: 'istio_crl_policy_rejections_total',
+      help: 'Connections refused or closed because the certificate of the peer was taken back',
+      labelNames: ['reporter'],
+      registers: [registry],
+    });
+    for (const reporter of ['source', 'destination']) this.#revoked.inc({ reporter }, 0);
     for (const reason of Object.values(BROKEN_BY)) this.#broken.inc({ reason }, 0);
     const open = this.#open;
     new Gauge({
@@ -124,6 +132,7 @@ export class TrafficMetrics {
     const pending = this.#pending(traffic, flag);
     pending.closed++;
     if (flag !== 'none') pending.failed++;
+    if (flag === 'CERT_REVOKED') this.#revoked.inc({ reporter: traffic.reporter });
   }
 
   #pending(traffic: Traffic, flag: FailureFlag): Pending {

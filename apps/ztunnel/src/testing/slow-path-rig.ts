@@ -17,6 +17,7 @@ const noCertificates: CertificateSource = {
   get: () => Promise.reject(new Error('no CA')),
   watch: () => () => undefined,
   forget: () => undefined,
+  renew: () => undefined,
   states: () => new Map(),
 };
 

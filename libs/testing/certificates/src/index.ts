@@ -1,1 +1,1 @@
-export { TestAuthority, type TestIdentity, type TestIdentityOptions } from './test-authority.js';
+export { TestAuthority, type RevokedInTest, type TestIdentity, type TestIdentityOptions } from './test-authority.js';

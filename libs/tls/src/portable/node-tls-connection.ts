@@ -18,6 +18,7 @@ const LINGER_MS = 1000;
  */
 export class NodeTlsConnection {
   #socket: tls.TLSSocket | null = null;
+  #chain: readonly Buffer[] = [];
   #failure: TlsError | null = null;
   #ended = false;
   #closed = false;
@@ -83,7 +84,12 @@ export class NodeTlsConnection {
 
   /** DER of the peer's leaf. Null before the handshake is done. */
   peerCertificate(): Buffer | null {
-    return this.#socket?.getPeerX509Certificate()?.raw ?? null;
+    return this.#chain[0] ?? null;
+  }
+
+  /** As `TlsConnection.peerChain`. */
+  peerChain(): readonly Buffer[] {
+    return this.#chain;
   }
 
   /** `goodbye`: what was written and a close_notify still leave, if the peer takes them soon. */
@@ -109,6 +115,7 @@ export class NodeTlsConnection {
       return;
     }
     this.#socket = socket;
+    this.#chain = chainOf(socket);
     socket.on('readable', () => this.#tell(false));
     socket.once('end', () => this.#over());
     socket.once('close', () => this.#over());
@@ -134,4 +141,16 @@ export class NodeTlsConnection {
   #tell(room: boolean): void {
     if (!this.#closed) this.onReady(room);
   }
+}
+
+/** Asked once: for a client `getPeerX509Certificate` takes the leaf out of the chain, and everything is gone after that. */
+function chainOf(socket: tls.TLSSocket): readonly Buffer[] {
+  const chain: Buffer[] = [];
+  // Without a certificate Node gives an object without anything in it; a root is its own issuer.
+  let next: Partial<tls.DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
+  while (next?.raw !== undefined && !chain.some((seen) => seen.equals(next!.raw!))) {
+    chain.push(next.raw);
+    next = next.issuerCertificate;
+  }
+  return chain;
 }

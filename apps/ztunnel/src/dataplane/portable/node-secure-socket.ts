@@ -47,6 +47,10 @@ export class NodeSecureSocket implements SecureSocket {
     return this.#tls.peerCertificate();
   }
 
+  peerChain(): readonly Buffer[] {
+    return this.#tls.peerChain();
+  }
+
   expectRoom(): void {
     // Told whenever a write was refused.
   }

@@ -1,0 +1,37 @@
+import { parse } from 'yaml';
+import { err, ok, toError, type Result } from '@weft/result';
+
+/** What MeshConfig says of the names of this mesh; a field that is not there is undefined. */
+export interface MeshTrustDomains {
+  readonly trustDomain: string | undefined;
+  /** Other names of the same mesh: peers may show them, and policies that name one mean all. */
+  readonly trustDomainAliases: readonly string[];
+}
+
+export const MESH_CONFIG_MAP = 'istio';
+export const MESH_CONFIG_KEY = 'mesh';
+
+/** SPIFFE ID 2.1. */
+const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
+
+/** Reads the YAML of MeshConfig (ConfigMap `istio`, key `mesh`). Other fields are not looked at. */
+export function parseMeshTrustDomains(yaml: string): Result<MeshTrustDomains, string> {
+  let config: unknown;
+  try {
+    config = parse(yaml) ?? {};
+  } catch (thrown) {
+    return err(`MeshConfig is not YAML: ${toError(thrown).message.split('\n')[0]}`);
+  }
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) return err('MeshConfig is not a mapping');
+  const { trustDomain, trustDomainAliases = [] } = config as Record<string, unknown>;
+  if (trustDomain !== undefined && !isTrustDomain(trustDomain))
+    return err(`MeshConfig trustDomain: ${JSON.stringify(trustDomain)} is not a trust domain`);
+  if (!Array.isArray(trustDomainAliases)) return err('MeshConfig trustDomainAliases: want a list');
+  for (const [index, alias] of trustDomainAliases.entries()) {
+    if (!isTrustDomain(alias))
+      return err(`MeshConfig trustDomainAliases[${index}]: ${JSON.stringify(alias)} is not a trust domain`);
+  }
+  return ok({ trustDomain, trustDomainAliases: trustDomainAliases as readonly string[] });
+}
+
+const isTrustDomain = (value: unknown): value is string => typeof value === 'string' && TRUST_DOMAIN.test(value);
