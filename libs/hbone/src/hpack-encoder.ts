@@ -20,25 +20,25 @@ const NOT_WORTH_INDEXING: ReadonlySet<string> = new Set([
   ':path',
 ]);
 
-const key = (name: string, value: string): string => `${name}\0${value}`;
+/** What the dynamic table holds of one name: the newest entry with it, and the newest with each value. */
+interface Remembered {
+  newest: number;
+  readonly byValue: Map<string, number>;
+}
 
 /**
  * HPACK encoding of one direction of one connection (RFC 7541). On a tunnel connection the same baggage and
  * authorities come again and again, so they go to the dynamic table and cost one or two bytes from then on.
  */
 export class HpackEncoder {
-  readonly #byField = new Map<string, number>();
-  readonly #byName = new Map<string, number>();
+  readonly #byName = new Map<string, Remembered>();
   readonly #table: HpackDynamicTable;
   /** Table sizes to announce at the start of the next block: the smallest passed through, and the last (RFC 7541, 4.2). */
   #smallestPending = -1;
   #lastPending = -1;
 
   constructor() {
-    this.#table = new HpackDynamicTable(MAX_TABLE_BYTES, (entry, id) => {
-      forget(this.#byField, key(entry[0], entry[1]), id);
-      forget(this.#byName, entry[0], id);
-    });
+    this.#table = new HpackDynamicTable(MAX_TABLE_BYTES, ([name, value], id) => this.#forget(name, value, id));
   }
 
   /** Applies the peer's SETTINGS_HEADER_TABLE_SIZE. */
@@ -76,40 +76,35 @@ export class HpackEncoder {
 
   #field(name: string, value: string, out: Uint8Array, at: number): number {
     const never = NEVER_INDEXED.has(name);
-    const whole = never ? 0 : this.#indexOf(name, value);
+    const fixed = staticIndex().get(name);
+    const known = this.#byName.get(name);
+    const nameIndex = fixed?.name ?? (known === undefined ? 0 : this.#dynamicIndex(known.newest));
+    if (never) return literal(nameIndex, 4, 0x10, name, value, out, at);
+    const whole = fixed?.byValue.get(value) ?? 0;
     if (whole > 0) return integer(whole, 7, 0x80, out, at);
-    const nameIndex = this.#indexOfName(name);
-    if (!never && this.#worthIndexing(name, value)) {
-      at = literal(nameIndex, 6, 0x40, { name, value }, out, at);
-      this.#remember(name, value);
-      return at;
-    }
-    return literal(nameIndex, 4, never ? 0x10 : 0x00, { name, value }, out, at);
-  }
-
-  #worthIndexing(name: string, value: string): boolean {
-    return !NOT_WORTH_INDEXING.has(name) && fieldSize(name, value) * 2 <= this.#table.maxBytes;
+    if (NOT_WORTH_INDEXING.has(name)) return literal(nameIndex, 4, 0x00, name, value, out, at);
+    const id = known?.byValue.get(value);
+    if (id !== undefined) return integer(this.#dynamicIndex(id), 7, 0x80, out, at);
+    if (fieldSize(name, value) * 2 > this.#table.maxBytes) return literal(nameIndex, 4, 0x00, name, value, out, at);
+    at = literal(nameIndex, 6, 0x40, name, value, out, at);
+    this.#remember(name, value);
+    return at;
   }
 
   #remember(name: string, value: string): void {
     const id = this.#table.add(name, value);
     if (id < 0) return;
-    this.#byField.set(key(name, value), id);
-    this.#byName.set(name, id);
+    const known = this.#byName.get(name) ?? { newest: id, byValue: new Map<string, number>() };
+    known.newest = id;
+    known.byValue.set(value, id);
+    this.#byName.set(name, known);
   }
 
-  #indexOf(name: string, value: string): number {
-    const fixed = staticIndex().byField.get(key(name, value));
-    if (fixed !== undefined) return fixed;
-    const id = this.#byField.get(key(name, value));
-    return id === undefined ? 0 : this.#dynamicIndex(id);
-  }
-
-  #indexOfName(name: string): number {
-    const fixed = staticIndex().byName.get(name);
-    if (fixed !== undefined) return fixed;
-    const id = this.#byName.get(name);
-    return id === undefined ? 0 : this.#dynamicIndex(id);
+  #forget(name: string, value: string, id: number): void {
+    const known = this.#byName.get(name);
+    if (known === undefined) return;
+    if (known.byValue.get(value) === id) known.byValue.delete(value);
+    if (known.newest === id) this.#byName.delete(name);
   }
 
   #dynamicIndex(id: number): number {
@@ -117,39 +112,36 @@ export class HpackEncoder {
   }
 }
 
-function forget(map: Map<string, number>, text: string, id: number): void {
-  if (map.get(text) === id) map.delete(text);
+interface StaticEntry {
+  readonly name: number;
+  readonly byValue: Map<string, number>;
 }
 
-interface StaticIndex {
-  readonly byField: ReadonlyMap<string, number>;
-  readonly byName: ReadonlyMap<string, number>;
-}
+let cachedStaticIndex: ReadonlyMap<string, StaticEntry> | null = null;
 
-let cachedStaticIndex: StaticIndex | null = null;
-
-function staticIndex(): StaticIndex {
+function staticIndex(): ReadonlyMap<string, StaticEntry> {
   if (cachedStaticIndex !== null) return cachedStaticIndex;
-  const byField = new Map<string, number>();
-  const byName = new Map<string, number>();
+  const index = new Map<string, StaticEntry>();
   HPACK_STATIC_TABLE.forEach(([name, value], i) => {
-    byField.set(key(name, value), i + 1);
-    if (!byName.has(name)) byName.set(name, i + 1);
+    const entry = index.get(name) ?? { name: i + 1, byValue: new Map<string, number>() };
+    entry.byValue.set(value, i + 1);
+    index.set(name, entry);
   });
-  return (cachedStaticIndex = { byField, byName });
+  return (cachedStaticIndex = index);
 }
 
 function literal(
   nameIndex: number,
   prefixBits: number,
   pattern: number,
-  field: { readonly name: string; readonly value: string },
+  name: string,
+  value: string,
   out: Uint8Array,
   offset: number,
 ): number {
   let at = integer(nameIndex, prefixBits, pattern, out, offset);
-  if (nameIndex === 0) at = text(field.name, out, at);
-  return text(field.value, out, at);
+  if (nameIndex === 0) at = text(name, out, at);
+  return text(value, out, at);
 }
 
 /** RFC 7541, 5.1; `pattern` holds the bits above the prefix. */
