@@ -65,7 +65,8 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     ...(config.dnsCapture ? ['DNS proxy'] : []),
   ]);
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  // The default of 10 ms would wake an idle process a hundred times a second.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
   const state = new MeshState();
   const connections = new ConnectionTable();
   const staticConfig = readStaticConfig(config, state);

@@ -39,9 +39,17 @@ export const tcpSocket = {
     checked(libc().listen(fd, backlog), 'listen');
   },
 
-  /** A connection, or `-errno` (`-EAGAIN` when none waits). */
+  /** A connection, or `-errno` (`-EAGAIN` when none waits). Who is on it: `acceptedPeer`, before the next call here. */
   accept(listener: number): number {
-    return negativeErrno(libc().accept4(listener, 0, 0, NEW_SOCKET_FLAGS));
+    const memory = room();
+    memory.bytes.writeUInt32LE(SOCKET_ADDRESS_BYTES, LENGTH_AT);
+    const address = memory.addressAt(0, SOCKET_ADDRESS_BYTES);
+    return negativeErrno(libc().accept4(listener, address, memory.addressAt(LENGTH_AT, 4), NEW_SOCKET_FLAGS));
+  },
+
+  /** The far end of the connection that `accept` returned last. */
+  acceptedPeer(): SocketAddress | null {
+    return decodeSocketAddress(room().bytes, room().bytes.readUInt32LE(LENGTH_AT));
   },
 
   /** 0 when connected or under way (then EPOLLOUT and `socketOptions.pendingError` tell), else `-errno`. */

@@ -3,6 +3,7 @@ import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from '
 import { closeDescriptor, duplicateDescriptor, EventFd, raiseOpenFileLimit, warmThreadPool } from '@weft/linux';
 import { toError } from '@weft/result';
 import type { Logger, Service } from '@weft/runtime';
+import { readBatch } from './batch-codec.js';
 import type { EngineName } from './engine.js';
 import { DEFAULT_LIMITS, type DataPlaneLimits } from './limits.js';
 import { CLOSED_BY_WORKER_END, type FromWorker, type Identity, type ToWorker } from './messages.js';
@@ -239,7 +240,7 @@ export class DataPlane implements Service {
   }
 
   #receivedBatch(worker: Running, batch: string, onReady: () => void): void {
-    for (const message of JSON.parse(batch) as readonly FromWorker[]) this.#received(worker, message, onReady);
+    for (const message of readBatch(batch)) this.#received(worker, message, onReady);
   }
 
   #received(worker: Running, message: FromWorker, onReady: () => void): void {

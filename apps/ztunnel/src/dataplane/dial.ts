@@ -1,6 +1,7 @@
-import { EPOLLOUT, errnoName, socketOptions } from '@weft/linux';
+import { EPOLLERR, EPOLLHUP, EPOLLOUT, errnoName, socketOptions } from '@weft/linux';
 import type { EventLoop, EventSource } from './event-loop.js';
 import type { Deadline, Task } from './loop.js';
+import { PLAIN_SOCKET_EVENTS } from './tcp-end.js';
 import type { DialOutcome } from './transport.js';
 
 /** Waits for one non-blocking connect. The outcome always comes from the loop, never from inside the constructor. */
@@ -27,7 +28,7 @@ export class Dial implements EventSource, Task {
       return;
     }
     this.#deadline = loop.deadline(timeoutMs, () => this.#finish({ kind: 'timedOut' }));
-    loop.watch(fd, EPOLLOUT, this);
+    loop.watch(fd, PLAIN_SOCKET_EVENTS, this);
   }
 
   /** No outcome comes any more. */
@@ -38,13 +39,16 @@ export class Dial implements EventSource, Task {
     if (this.fd >= 0) this.loop.close(this.fd);
   }
 
-  onEvents(): void {
-    const errno = socketOptions.pendingError(this.fd);
+  onEvents(mask: number): void {
+    if (this.#done) return;
+    const errno = (mask & (EPOLLERR | EPOLLHUP)) === 0 ? 0 : socketOptions.pendingError(this.fd);
     if (errno !== 0) {
       this.#finish({ kind: 'failed', reason: errnoName(errno) });
       return;
     }
-    this.loop.unwatch(this.fd);
+    if ((mask & EPOLLOUT) === 0) return;
+    // It stays in the set for who comes next, unless something came with this event that will not be said twice.
+    if (mask !== EPOLLOUT) this.loop.unwatch(this.fd);
     this.#finish({ kind: 'connected', fd: this.fd });
   }
 

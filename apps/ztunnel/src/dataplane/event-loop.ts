@@ -23,6 +23,8 @@ const SECOND_MS = 1000;
 export class EventLoop implements Loop {
   readonly #epoll = new Epoll(512);
   readonly #sources: (EventSource | undefined)[] = [];
+  /** What each descriptor is watched for; 0 or nothing when it is not in the set. */
+  readonly #masks: number[] = [];
   readonly #deadlines = new Set<Deadline>();
   readonly #everySecond = new Set<() => void>();
   readonly #atTurnEnd: (() => void)[] = [];
@@ -58,27 +60,31 @@ export class EventLoop implements Loop {
 
   /** A descriptor that another thread closes. */
   watchForeign(fd: number, events: number, source: EventSource): void {
-    this.#epoll.add(fd, events);
+    const before = this.#masks[fd] ?? 0;
     this.#sources[fd] = source;
+    this.#masks[fd] = events;
+    if (before === 0) this.#epoll.add(fd, events);
+    else if (before !== events) this.#epoll.modify(fd, events);
   }
 
+  /** A descriptor that is watched already gets a new source; for the same events that costs nothing. */
   watch(fd: number, events: number, source: EventSource): void {
     this.own(fd);
-    this.#epoll.add(fd, events);
-    this.#sources[fd] = source;
+    this.watchForeign(fd, events, source);
   }
 
   change(fd: number, events: number): void {
+    this.#masks[fd] = events;
     this.#epoll.modify(fd, events);
   }
 
   /** Takes a descriptor out without closing it. */
   unwatch(fd: number): void {
     this.#epoll.remove(fd);
-    this.#sources[fd] = undefined;
+    this.#forget(fd);
   }
 
-  /** Closed at the end of the turn. */
+  /** No event comes any more; the descriptor is closed at the end of the turn. */
   close(fd: number): void {
     this.#sources[fd] = undefined;
     this.#closing.push(fd);
@@ -215,8 +221,14 @@ export class EventLoop implements Loop {
     this.#closing = [];
     for (const fd of closing) {
       this.owned[fd] = 0;
+      this.#forget(fd);
       closeDescriptor(fd);
     }
+  }
+
+  #forget(fd: number): void {
+    this.#sources[fd] = undefined;
+    this.#masks[fd] = 0;
   }
 
   #guard(act: () => void): void {

@@ -64,7 +64,7 @@ export class InboundDial {
 
   #connect(verdict: AllowVerdict): void {
     const { services, source } = this;
-    const to = parseSocketAddress(verdict.dial);
+    const to = addressOf(verdict);
     if (to === null) {
       this.#refuse({ status: 503, reason: `bad address ${verdict.dial}`, flag: 'CONNECT' });
       return;
@@ -92,6 +92,17 @@ export class InboundDial {
     this.#over = true;
     this.handler.onRefused(refusal);
   }
+}
+
+/** Of verdicts, which many connections share. */
+const addresses = new WeakMap<AllowVerdict, SocketAddress>();
+
+function addressOf(verdict: AllowVerdict): SocketAddress | null {
+  const known = addresses.get(verdict);
+  if (known !== undefined) return known;
+  const parsed = parseSocketAddress(verdict.dial);
+  if (parsed !== null) addresses.set(verdict, parsed);
+  return parsed;
 }
 
 /** The address to appear as; null for the pod's own: a pod that talks to itself has no other. */

@@ -1,5 +1,5 @@
 import { formatSocketAddress } from '@weft/ip';
-import { tcpSocket } from '@weft/linux';
+import { originalDestination } from './accepted-address.js';
 import { InboundDial, type AllowVerdict, type InboundDialHandler, type InboundRefusal } from './inbound-dial.js';
 import { isOwnPort } from './limits.js';
 import type { FailureFlag, InboundContext } from './messages.js';
@@ -21,7 +21,7 @@ export class InboundPlaintext implements PodMember, PlainSocketOwner, InboundDia
     private readonly services: PodServices,
     private readonly accepted: Accepted,
   ) {
-    const original = tcpSocket.originalDestination(accepted.fd) ?? accepted.local;
+    const original = originalDestination(accepted.fd);
     this.#client = services.transport.plain(accepted.fd, this);
     this.#context = {
       podUid: services.pod.uid,

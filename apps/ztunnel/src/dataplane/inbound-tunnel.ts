@@ -1,8 +1,10 @@
 import type { HboneRequest, HboneStream } from '@weft/hbone';
 import { formatSocketAddress, parseSocketAddress } from '@weft/ip';
 import { parseSpiffeId, uriSansOfCertificate } from '@weft/spiffe/identity';
+import { acceptedAddress } from './accepted-address.js';
+import { InboundContexts } from './inbound-contexts.js';
 import { InboundStream } from './inbound-stream.js';
-import type { FailureFlag, InboundContext } from './messages.js';
+import type { FailureFlag } from './messages.js';
 import type { PodMember } from './pod.js';
 import type { PodServices } from './pod-services.js';
 import type { SecureContext } from './secure-socket.js';
@@ -18,6 +20,8 @@ export class InboundTunnel implements TunnelOwner, PodMember {
   readonly #destination: string;
   #tunnel: Tunnel | null = null;
   #peerIdentity: string | null = null;
+  /** Set with the peer's identity. */
+  #contexts: InboundContexts | null = null;
   #refusal: string | null = null;
   #withdraw: () => void = () => undefined;
   #draining = false;
@@ -29,7 +33,7 @@ export class InboundTunnel implements TunnelOwner, PodMember {
     private readonly onEnded: (tunnel: InboundTunnel) => void,
   ) {
     this.#source = formatSocketAddress(accepted.peer);
-    this.#destination = formatSocketAddress(accepted.local);
+    this.#destination = formatSocketAddress(acceptedAddress(accepted.fd));
     services.pod.join(this);
     const withdraw = services.identities.get(services.pod.sourceIdentity, (context) => this.#start(context));
     if (withdraw !== null) this.#withdraw = withdraw;
@@ -72,6 +76,13 @@ export class InboundTunnel implements TunnelOwner, PodMember {
       own.ok && ids.some(({ trustDomain }) => this.services.trust.isSameMesh(own.value.trustDomain, trustDomain));
     if (sameDomain) {
       this.#peerIdentity = ids[0]!.text;
+      this.#contexts = new InboundContexts({
+        podUid: this.services.pod.uid,
+        transport: 'hbone',
+        source: this.#source,
+        destination: this.#destination,
+        peerIdentity: this.#peerIdentity,
+      });
       return null;
     }
     const names = shown.length === 0 ? 'no SPIFFE ID' : shown.join(', ');
@@ -98,7 +109,7 @@ export class InboundTunnel implements TunnelOwner, PodMember {
     const inbound = new InboundStream(this.services, {
       tunnel,
       stream,
-      context: this.#contextOf(request),
+      context: this.#contexts!.of(request),
       source: this.accepted.peer,
     });
     inbound.start();
@@ -114,25 +125,6 @@ export class InboundTunnel implements TunnelOwner, PodMember {
       return;
     }
     this.#end(error.reason, error.flag ?? (error.stage === 'tls' ? 'TLS_FAILURE' : 'H2_HANDSHAKE_FAILURE'));
-  }
-
-  #contextOf(request: HboneRequest): InboundContext {
-    const header = (name: string): string | undefined => {
-      const values = request.headers.filter(([key]) => key === name).map(([, value]) => value);
-      return values.length === 0 ? undefined : values.join(',');
-    };
-    const [baggage, forwarded, forwardedNetwork] = ['baggage', 'forwarded', 'x-forwarded-network'].map(header);
-    return {
-      podUid: this.services.pod.uid,
-      transport: 'hbone',
-      source: this.#source,
-      destination: this.#destination,
-      peerIdentity: this.#peerIdentity,
-      authority: request.authority,
-      ...(baggage === undefined ? {} : { baggage }),
-      ...(forwarded === undefined ? {} : { forwarded }),
-      ...(forwardedNetwork === undefined ? {} : { forwardedNetwork }),
-    };
   }
 
   #failed(reason: string, flag: FailureFlag): void {

@@ -42,10 +42,9 @@ export class Listener implements EventSource {
 
   #accepted(fd: number): void {
     this.loop.own(fd);
-    const peer = tcpSocket.peerAddress(fd);
-    const local = tcpSocket.localAddress(fd);
-    if (peer === null || local === null) this.loop.close(fd);
-    else this.handler.onAccepted({ fd, peer, local, acceptedMs: this.loop.nowMs });
+    const peer = tcpSocket.acceptedPeer();
+    if (peer === null) this.loop.close(fd);
+    else this.handler.onAccepted({ fd, peer, acceptedMs: this.loop.nowMs });
   }
 
   #pause(): void {

@@ -108,7 +108,7 @@ export interface ProxyHeaderFields {
 /**
  * Asked per stream (HBONE) or connection (plaintext). Equal contexts get equal verdicts until an invalidation. For that,
  * two contexts are equal also when they differ in the port of `source` or in the `for` of `forwarded`: a verdict must not
- * depend on either.
+ * depend on either, and a context may stand for its equals.
  */
 export interface InboundContext {
   readonly podUid: string;

@@ -1,6 +1,6 @@
 import { http2CodeName, Http2Code, type HboneResponse, type HboneStream } from '@weft/hbone';
 import { formatSocketAddress, isLoopback, parseSocketAddress, type SocketAddress } from '@weft/ip';
-import { tcpSocket } from '@weft/linux';
+import { originalDestination } from './accepted-address.js';
 import type { ClientTunnel, TunnelFailure } from './client-tunnel.js';
 import { isOwnPort } from './limits.js';
 import type { Deadline } from './loop.js';
@@ -46,7 +46,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     private readonly services: PodServices,
     private readonly accepted: Accepted,
   ) {
-    const original = tcpSocket.originalDestination(accepted.fd) ?? accepted.local;
+    const original = originalDestination(accepted.fd);
     this.#source = formatSocketAddress(accepted.peer);
     this.#destination = formatSocketAddress(original);
     this.#client = services.transport.plain(accepted.fd, this);

@@ -1,5 +1,6 @@
 import { EventLoop } from './event-loop.js';
 import type { FromWorker } from './messages.js';
+import { readBatch } from './batch-codec.js';
 import { Outbox } from './outbox.js';
 
 describe('Outbox', () => {
@@ -22,7 +23,7 @@ describe('Outbox', () => {
     loop = new EventLoop((error) => {
       throw error;
     });
-    outbox = new Outbox(loop, (batch) => batches.push((JSON.parse(batch) as FromWorker[]).map(({ type }) => type)));
+    outbox = new Outbox(loop, (batch) => batches.push(readBatch(batch).map(({ type }) => type)));
     loop.atTurnEnd(() => outbox.turnEnd());
   });
   afterEach(() => loop.dispose());

@@ -124,7 +124,6 @@ export class Pod {
     socketOptions.setKeepAlive(socket, limits.keepAlive);
     if (from === null || from.family !== family) return;
     socketOptions.setTransparent(socket, family);
-    socketOptions.setFreebind(socket, family);
     socketOptions.setBindAddressNoPort(socket);
     tcpSocket.bind(socket, { ip: from, port: 0 }, family);
   }

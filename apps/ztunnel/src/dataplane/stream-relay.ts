@@ -118,7 +118,10 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
   }
 
   onEnd(): void {
-    this.parts.socket.finish();
+    const { socket } = this.parts;
+    // The second end of two: closing says it, too.
+    if (this.#sentEnd && socket.queuedBytes === 0) this.#complete();
+    else socket.finish();
   }
 
   onFinished(): void {
@@ -165,7 +168,11 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
   }
 
   #endIfDone(): void {
-    if (!this.#sentEnd || !this.parts.socket.finished || this.#ended) return;
+    if (this.#sentEnd && this.parts.socket.finished) this.#complete();
+  }
+
+  #complete(): void {
+    if (this.#ended) return;
     this.#ended = true;
     this.parts.socket.close(false);
     this.parts.record.close('completed');

@@ -15,6 +15,9 @@ import {
 import type { EventLoop, EventSource } from './event-loop.js';
 import { READ_NOTHING, type PlainSocket, type PlainSocketOwner } from './plain-socket.js';
 
+/** Edge-triggered, once for the life of the socket. */
+export const PLAIN_SOCKET_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
 /**
  * One plain TCP socket in the loop. It is edge-triggered and registered once: whether bytes wait is remembered here, so
  * back-pressure (not reading) costs no system call. What the kernel does not take at once is copied and sent later.
@@ -38,7 +41,7 @@ export class TcpEnd implements PlainSocket, EventSource {
     readonly fd: number,
     public owner: PlainSocketOwner,
   ) {
-    loop.watch(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, this);
+    loop.watch(fd, PLAIN_SOCKET_EVENTS, this);
   }
 
   get readable(): boolean {

@@ -8,8 +8,6 @@ import type { SecureContext, SecureSocket } from './secure-socket.js';
 export interface Accepted {
   readonly fd: number;
   readonly peer: SocketAddress;
-  /** This end of the connection, as the packets carry it after the rules. */
-  readonly local: SocketAddress;
   readonly acceptedMs: number;
 }
 

@@ -37,6 +37,8 @@ export interface TunnelPoolParts {
 export class TunnelPool implements PodMember {
   readonly idle = true;
   readonly #entries = new Map<string, PoolEntry>();
+  /** Targets belong to plans, which many connections share. */
+  readonly #keys = new WeakMap<HboneTarget, { readonly sourceIdentity: string; readonly key: string }>();
   readonly #stopTicking: () => void;
 
   constructor(private readonly parts: TunnelPoolParts) {
@@ -46,7 +48,7 @@ export class TunnelPool implements PodMember {
 
   /** Answers the seeker now or later, exactly once. Returns what takes the request back, or null if it was answered. */
   request(sourceIdentity: string, target: HboneTarget, seeker: StreamSeeker): (() => void) | null {
-    const key = JSON.stringify([sourceIdentity, target.expectedIdentities, target.dial]);
+    const key = this.#keyOf(sourceIdentity, target);
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       const made: PoolEntry = new PoolEntry(this.parts, sourceIdentity, target, () => {
@@ -56,6 +58,14 @@ export class TunnelPool implements PodMember {
       entry = made;
     }
     return entry.request(seeker);
+  }
+
+  #keyOf(sourceIdentity: string, target: HboneTarget): string {
+    const known = this.#keys.get(target);
+    if (known?.sourceIdentity === sourceIdentity) return known.key;
+    const key = JSON.stringify([sourceIdentity, target.expectedIdentities, target.dial]);
+    this.#keys.set(target, { sourceIdentity, key });
+    return key;
   }
 
   evict(dials: ReadonlySet<string>): void {

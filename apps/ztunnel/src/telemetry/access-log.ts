@@ -22,6 +22,8 @@ interface Shared {
   /** What is said of the source, and of the destination, without addresses and identity. */
   readonly source: string;
   readonly destination: string;
+  /** What was said last of a connection between them, behind its source address. */
+  last: { readonly opened: ConnectionOpened; readonly authority: string | null; readonly text: string } | null;
 }
 
 /** One line per connection at its end, and one per refusal; absent values are left out. Field names are Istio's, plus `why`. */
@@ -73,11 +75,18 @@ export class AccessLog {
   }
 
   #connectionFields({ opened, traffic, authority }: LoggedConnection): string {
+    const shared = this.#sharedFields(traffic);
+    if (shared.last === null || !isAlike(shared.last.opened, opened) || shared.last.authority !== authority)
+      shared.last = { opened, authority, text: this.#afterSource(opened, traffic, authority) };
+    return this.log.field('src.addr', opened.source) + shared.last.text;
+  }
+
+  /** Everything but the client's address: connections that follow each other often have it in common. */
+  #afterSource(opened: ConnectionOpened, traffic: Traffic, authority: string | null): string {
     const mutual = traffic.mutualTls;
     const shared = this.#sharedFields(traffic);
     const field = this.log.field.bind(this.log);
     return (
-      field('src.addr', opened.source) +
       shared.source +
       field('src.identity', mutual ? (traffic.sourcePrincipal ?? '') : '') +
       field('dst.addr', opened.direction === 'inbound' ? opened.destination : opened.actualDestination) +
@@ -95,6 +104,7 @@ export class AccessLog {
       shared = {
         source: this.#sideFields('src', traffic.source, traffic.sourceBaggage?.workloadName),
         destination: service + this.#sideFields('dst', traffic.destination, traffic.destinationBaggage?.workloadName),
+        last: null,
       };
       this.#shared.set(traffic, shared);
     }
@@ -109,6 +119,17 @@ export class AccessLog {
       this.log.field(`${side}.cluster`, workload.clusterId)
     );
   }
+}
+
+/** Whether two connections differ in nothing that is logged but the client's address (and what their traffic says). */
+function isAlike(a: ConnectionOpened, b: ConnectionOpened): boolean {
+  return (
+    a.direction === b.direction &&
+    a.transport === b.transport &&
+    a.destination === b.destination &&
+    a.actualDestination === b.actualDestination &&
+    a.peerIdentity === b.peerIdentity
+  );
 }
 
 function destinationIdentity({ opened, traffic }: Pick<LoggedConnection, 'opened' | 'traffic'>): string {

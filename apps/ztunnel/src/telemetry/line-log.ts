@@ -9,6 +9,8 @@ const PLAIN_JSON = /^[\w.:/@%+,[\] -]*$/;
  */
 export class LineLog {
   level: LogLevel | 'silent' = 'info';
+  #timeMs = 0;
+  #time = '';
 
   constructor(
     private readonly scope: string,
@@ -29,10 +31,19 @@ export class LineLog {
     return PLAIN_JSON.test(value) ? `"${key}":"${value}",` : `"${key}":${JSON.stringify(value)},`;
   }
 
+  #now(): string {
+    const now = Date.now();
+    if (now !== this.#timeMs) {
+      this.#timeMs = now;
+      this.#time = new Date(now).toISOString();
+    }
+    return this.#time;
+  }
+
   /** `fields` as `field` made them. */
   line(level: LogLevel, fields: string, message: string): void {
     if (!this.enabled(level)) return;
-    const time = new Date().toISOString();
+    const time = this.#now();
     if (this.format === 'text') {
       this.write(`${time}\t${level}\t${this.scope}\t${message}${fields === '' ? '' : `\t${fields.slice(1)}`}\n`);
     } else {

@@ -8,6 +8,7 @@ const MOST_ENTRIES = 10_000;
  */
 export class TrafficCache {
   readonly #known = new Map<string, Traffic>();
+  #byContext = new WeakMap<object, { readonly actualDestination: string; readonly traffic: Traffic }>();
 
   get(key: string, make: () => Traffic): Traffic {
     const known = this.#known.get(key);
@@ -18,7 +19,18 @@ export class TrafficCache {
     return made;
   }
 
+  /** The same for connections that share their context's object, in which the key need not be made. */
+  sharedBy(context: object | undefined, actualDestination: string, make: () => Traffic): Traffic {
+    if (context === undefined) return make();
+    const known = this.#byContext.get(context);
+    if (known?.actualDestination === actualDestination) return known.traffic;
+    const traffic = make();
+    this.#byContext.set(context, { actualDestination, traffic });
+    return traffic;
+  }
+
   clear(): void {
     this.#known.clear();
+    this.#byContext = new WeakMap();
   }
 }

@@ -41,7 +41,10 @@ export class TrafficFinder {
   }
 
   of(of: TrafficParts): Traffic {
-    return this.#cache.get(keyOf(of), () => (of.direction === 'outbound' ? this.#outbound(of) : this.#inbound(of)));
+    if (of.direction === 'outbound') return this.#cache.get(keyOf(of), () => this.#outbound(of));
+    return this.#cache.sharedBy(of.inbound, of.actualDestination, () =>
+      this.#cache.get(keyOf(of), () => this.#inbound(of)),
+    );
   }
 
   #outbound(of: TrafficParts): Traffic {

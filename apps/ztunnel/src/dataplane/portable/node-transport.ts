@@ -50,13 +50,12 @@ export class NodeTransport implements Transport {
   #accepted(socket: net.Socket, handler: ListenHandler): void {
     const fd = descriptorOf(socket);
     const peer = fd < 0 ? null : tcpSocket.peerAddress(fd);
-    const local = fd < 0 ? null : tcpSocket.localAddress(fd);
-    if (peer === null || local === null) {
+    if (peer === null) {
       socket.destroy();
       return;
     }
     this.loop.keep(fd, socket);
-    handler.onAccepted({ fd, peer, local, acceptedMs: this.loop.nowMs });
+    handler.onAccepted({ fd, peer, acceptedMs: this.loop.nowMs });
   }
 }
 
