@@ -144,10 +144,11 @@ function matchJson(match: Match): unknown {
     notDestinationIps: networks(match.notDestinationIps),
     destinationPorts: match.destinationPorts,
     notDestinationPorts: match.notDestinationPorts,
-    serviceAccounts: match.serviceAccounts.map(({ namespace, serviceAccount }) => `${namespace}/${serviceAccount}`),
-    notServiceAccounts: match.notServiceAccounts.map(
-      ({ namespace, serviceAccount }) => `${namespace}/${serviceAccount}`,
-    ),
+    serviceAccounts: match.serviceAccounts.map(({ namespace, serviceAccount }) => ({ namespace, serviceAccount })),
+    notServiceAccounts: match.notServiceAccounts.map(({ namespace, serviceAccount }) => ({
+      namespace,
+      serviceAccount,
+    })),
   });
 }
 
