@@ -99,6 +99,8 @@ async function start(env: Record<string, string> = {}): Promise<Rig> {
       AUTH_TOKEN: join(directory, 'token'),
       NODE_NAME: 'n1',
       INPOD_UDS: zdsPath,
+      // The agent of this rig sends no network namespaces.
+      ISTIO_META_DNS_CAPTURE: 'false',
       WEFT_ADMIN_PORT: '0',
       WEFT_METRICS_PORT: '0',
       WEFT_READINESS_PORT: '0',

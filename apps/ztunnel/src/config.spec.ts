@@ -46,9 +46,9 @@ describe('parseConfig', () => {
     expect(parse({ XDS_ADDRESS: '', CA_ADDRESS: '' })).toMatchObject({ xds: null, ca: null }));
 
   it('captures DNS only when told, and takes the namespace whose services win', () => {
-    expect(parse({})).toMatchObject({ dnsCapture: false, preferredServiceNamespace: null });
-    expect(parse({ ISTIO_META_DNS_CAPTURE: 'true', PREFERED_SERVICE_NAMESPACE: 'apis' })).toMatchObject({
-      dnsCapture: true,
+    expect(parse({})).toMatchObject({ dnsCapture: true, preferredServiceNamespace: null });
+    expect(parse({ ISTIO_META_DNS_CAPTURE: 'false', PREFERED_SERVICE_NAMESPACE: 'apis' })).toMatchObject({
+      dnsCapture: false,
       preferredServiceNamespace: 'apis',
     });
   });

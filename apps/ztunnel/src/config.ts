@@ -102,8 +102,7 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
     meshConfigPath: reader.string('MESH_CONFIG', DEFAULT_MESH_CONFIG),
     zdsPath: reader.string('INPOD_UDS', DEFAULT_ZDS),
     packetMark: reader.integer('PACKET_MARK', 1337, 1, 0xfff),
-    // Differs from Istio, where it is on: the CNI agent must send the pods' DNS, too, which ours does only when told.
-    dnsCapture: reader.boolean('ISTIO_META_DNS_CAPTURE', false),
+    dnsCapture: reader.boolean('ISTIO_META_DNS_CAPTURE', true),
     preferredServiceNamespace: reader.optional('PREFERED_SERVICE_NAMESPACE') ?? null,
     preserveSource: reader.boolean('ENABLE_ORIG_SRC', true),
     ipv6: reader.boolean('IPV6_ENABLED', true),

@@ -15,7 +15,7 @@ Everything is configured by environment variables:
   CLUSTER_ID [Kubernetes], NETWORK [""], CLUSTER_DOMAIN, TRUST_DOMAIN [cluster.local]
   INPOD_UDS                      socket of the CNI agent [/var/run/ztunnel/ztunnel.sock]
   PACKET_MARK [1337], ENABLE_ORIG_SRC [true], IPV6_ENABLED [true]
-  ISTIO_META_DNS_CAPTURE [false]  answer the DNS of pods; the CNI agent needs AMBIENT_DNS_CAPTURE=true, too
+  ISTIO_META_DNS_CAPTURE [true]   answer the DNS of pods; the CNI agent needs AMBIENT_DNS_CAPTURE=true, too
   PREFERED_SERVICE_NAMESPACE     whose services win where several namespaces have one of that name
   KEEPALIVE_TIME, KEEPALIVE_INTERVAL [180s], KEEPALIVE_RETRIES [9]
   HTTP2_STREAM_WINDOW_SIZE [4194304], HTTP2_CONNECTION_WINDOW_SIZE [16777216], HTTP2_FRAME_SIZE [1048576]

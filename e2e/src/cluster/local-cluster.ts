@@ -19,6 +19,8 @@ export interface LocalClusterOptions {
   readonly name: string;
   readonly nodes?: number;
   readonly mesh?: boolean;
+  /** Default: as the mesh has it. */
+  readonly dnsCapture?: boolean;
 }
 
 /** A cluster of this machine's network namespaces that ends with the test process, whatever happens to it. */
@@ -26,6 +28,7 @@ export async function startLocalCluster({
   name,
   nodes = 2,
   mesh = true,
+  dnsCapture = true,
 }: LocalClusterOptions): Promise<LocalTestCluster> {
   const stateDir = await mkdtemp(join(tmpdir(), 'weft-e2e-'));
   const names = Array.from({ length: nodes }, (_, i) => `node-${i + 1}`);
@@ -39,7 +42,7 @@ export async function startLocalCluster({
   });
   const cluster = new LocalTestCluster(handle, names);
   try {
-    if (mesh) await installMesh(cluster.kube, { root: WORKSPACE, timeoutMs: READY_MS });
+    if (mesh) await installMesh(cluster.kube, { root: WORKSPACE, timeoutMs: READY_MS, dnsCapture });
     return cluster;
   } catch (thrown) {
     await cluster[Symbol.asyncDispose]();
