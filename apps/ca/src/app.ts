@@ -6,12 +6,14 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { AuthorityHolder } from './authority-holder.js';
 import { CaMetrics } from './ca-metrics.js';
 import { CertificateService } from './certificate-service.js';
-import { ConfigMapDistributor, ROOT_CONFIG_MAP } from './config-map-distributor.js';
+import { ConfigMapDistributor, CRL_CONFIG_MAP, ROOT_CONFIG_MAP, ROOT_KEY } from './config-map-distributor.js';
 import type { CaConfig } from './config.js';
+import { CrlPublisher } from './crl-publisher.js';
 import { GrpcServer } from './grpc-server.js';
 import { NodeAuthorizer } from './node-authorizer.js';
 import { podIdentity } from './pod-identity.js';
 import { RequestGate } from './request-gate.js';
+import { RevocationRegister } from './revocation-register.js';
 import { SignerChoice } from './signer-choice.js';
 import { TokenReviewer } from './token-reviewer.js';
 
@@ -43,7 +45,17 @@ export function createCaApp(
     kube,
     namespaces,
     configMap: ROOT_CONFIG_MAP,
-    content: () => signer.rootsPem(),
+    content: () => ({ [ROOT_KEY]: signer.rootsPem() }),
+    clock,
+    log,
+  });
+  const register = new RevocationRegister({ kube, namespace: config.namespace, log });
+  const crls: ConfigMapDistributor = new ConfigMapDistributor({
+    kube,
+    namespaces,
+    configMap: CRL_CONFIG_MAP,
+    content: () => publisher.content(),
+    clock,
     log,
   });
   const elector = new LeaderElector({
@@ -52,14 +64,16 @@ export function createCaApp(
     name: 'weft-ca-leader',
     identity: `${config.podName}_${randomUUID()}`,
     lead: (signal) => {
-      distributor.lead(true);
-      signal.addEventListener('abort', () => distributor.lead(false), { once: true });
+      for (const each of [distributor, crls]) {
+        each.lead(true);
+        signal.addEventListener('abort', () => each.lead(false), { once: true });
+      }
     },
     log,
   });
   const rotation = {
     isLeader: () => elector.isLeader,
-    isEverywhere: (rootsPem: string) => distributor.isEverywhere(rootsPem),
+    isEverywhere: (rootsPem: string) => distributor.isEverywhere({ [ROOT_KEY]: rootsPem }),
   };
   const pod: KubeObject = {
     apiVersion: 'v1',
@@ -68,6 +82,10 @@ export function createCaApp(
   };
   const signer: SignerChoice = new SignerChoice({ kube, config, holder, clock, log, metrics, rotation, pod });
   signer.onChange(() => distributor.distribute());
+  const published = () => crls.current(config.namespace);
+  const publisher = new CrlPublisher({ signer, register, published, clock, log });
+  signer.onChange(() => crls.distribute());
+  register.onChange(() => crls.distribute());
   const root: Service = {
     name: 'root certificate',
     start: async () => {
@@ -90,7 +108,7 @@ export function createCaApp(
     knownPods: () => pods.list().length,
   });
   const reviewToken = reviewer.verdict.bind(reviewer);
-  const service = new CertificateService({ config, signer, reviewToken, gate, nodes, clock, log, metrics });
+  const service = new CertificateService({ config, signer, register, reviewToken, gate, nodes, clock, log, metrics });
   const grpc = new GrpcServer({ config, service, signer, clock, log });
   const admin = new AdminServer({ name: 'ca', host: '0.0.0.0', port: config.adminPort, readiness, registry });
   const synced: Service = {
@@ -112,5 +130,9 @@ export function createCaApp(
       return Promise.resolve();
     },
   };
-  return { services: [admin, root, pods, namespaces, synced, grpc, distributor, elector, serving], grpc, admin };
+  return {
+    services: [admin, root, pods, namespaces, register, synced, grpc, distributor, crls, elector, serving],
+    grpc,
+    admin,
+  };
 }

@@ -53,6 +53,11 @@ export class AuthorityHolder {
     for (const listener of this.#listeners) listener();
   }
 
+  /** A warning for the operator that changes nothing here. */
+  tell(source: KubeObject, message: string): void {
+    this.options.event(source, 'Warning', 'PluggedInRefused', message);
+  }
+
   refuse(source: KubeObject, reason: string): void {
     if (this.#refusal === reason) return;
     const { log, metrics, event } = this.options;

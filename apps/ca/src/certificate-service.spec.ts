@@ -27,6 +27,7 @@ async function setUp({ refusal = null as string | null, user = 'system:serviceac
   if (!loaded.ok) throw loaded.error;
   const registry = new Registry();
   const service = new CertificateService({
+    register: { refusal: () => null },
     config: config.value,
     signer: { current: () => loaded, admitTtl: () => Promise.resolve() },
     reviewToken: (token) => {

@@ -9,6 +9,7 @@ import { callerOf, type Caller } from './caller.js';
 import type { CaConfig } from './config.js';
 import type { NodeAuthorizer } from './node-authorizer.js';
 import type { RequestGate } from './request-gate.js';
+import type { RevocationRegister } from './revocation-register.js';
 import type { Signer } from './signer.js';
 
 /** A refusal: what the caller is told, and what the audit log holds. */
@@ -24,6 +25,7 @@ export interface Refusal {
 export interface CertificateServiceOptions {
   readonly config: CaConfig;
   readonly signer: Pick<Signer, 'current' | 'admitTtl'>;
+  readonly register: Pick<RevocationRegister, 'refusal'>;
   readonly reviewToken: (token: string) => Promise<TokenVerdict>;
   readonly nodes: Pick<NodeAuthorizer, 'settledRefusal'>;
   readonly gate: RequestGate;
@@ -93,6 +95,9 @@ export class CertificateService {
     const identity = await this.#identity(request, caller);
     if (!identity.ok) return identity;
     const { text: spiffeId, namespace, serviceAccount } = identity.value;
+    const revoked = this.options.register.refusal(spiffeId);
+    if (revoked !== null)
+      return err({ code: status.PERMISSION_DENIED, message: 'the identity is revoked', detail: revoked });
     const csr = await checkCsr(request.csr, spiffeId);
     if (!csr.ok) return err({ code: status.INVALID_ARGUMENT, message: csr.error.message, detail: csr.error.message });
     const asked = Number(request.validityDuration) * 1000;

@@ -7,18 +7,14 @@ import {
   type KubeClient,
   type Namespace,
 } from '@weft/kube';
+import type { Clock } from '@weft/result';
 import type { Logger, Service } from '@weft/runtime';
 
-/** A ConfigMap that every namespace has, and its one key. */
-export interface DistributedConfigMap {
-  readonly name: string;
-  readonly key: string;
-}
-
 /** The roots that clients of the CA and of the control plane trust. */
-export const ROOT_CONFIG_MAP: DistributedConfigMap = { name: 'istio-ca-root-cert', key: 'root-cert.pem' };
+export const ROOT_CONFIG_MAP = 'istio-ca-root-cert';
+export const ROOT_KEY = 'root-cert.pem';
 /** The certificates that were taken back. */
-export const CRL_CONFIG_MAP: DistributedConfigMap = { name: 'istio-ca-crl', key: 'ca-crl.pem' };
+export const CRL_CONFIG_MAP = 'istio-ca-crl';
 
 /** Marks the ConfigMaps of this controller, and lets it watch only those. */
 const LABEL = 'istio.io/config';
@@ -26,11 +22,15 @@ const LABEL = 'istio.io/config';
 export interface ConfigMapDistributorOptions {
   readonly kube: KubeClient;
   readonly namespaces: Informer<Namespace>;
-  readonly configMap: DistributedConfigMap;
-  /** What the key should hold now; null: nothing is written, and what is there stays. */
-  readonly content: () => string | null;
+  readonly configMap: string;
+  /** What every ConfigMap should hold now; null: nothing is written, and what is there stays. */
+  readonly content: () => Readonly<Record<string, string>> | null;
+  readonly clock: Clock;
   readonly log: Logger;
 }
+
+/** Content may grow old by itself. */
+const LOOK_AGAIN_MS = 3_600_000;
 
 /**
  * Keeps a ConfigMap in every namespace and repairs it when it was changed or deleted. Every replica watches; only the leader
@@ -41,14 +41,15 @@ export class ConfigMapDistributor implements Service {
   readonly #configMaps: Informer<ConfigMap>;
   readonly #queue: WorkQueue;
   #stopped = false;
+  #cancel: () => void = () => undefined;
   #leading = false;
 
   constructor(private readonly options: ConfigMapDistributorOptions) {
-    this.name = `distributor of ${options.configMap.name}`;
+    this.name = `distributor of ${options.configMap}`;
     const { kube, log } = options;
     this.#configMaps = kube.informer(CONFIG_MAPS, { labelSelector: `${LABEL}=true` });
     this.#queue = new WorkQueue({
-      name: options.configMap.name,
+      name: options.configMap,
       handle: (namespace) => this.#reconcile(namespace),
       log,
     });
@@ -59,10 +60,11 @@ export class ConfigMapDistributor implements Service {
     await this.#configMaps.synced;
     await this.#queue.start();
     const enqueue = (object: ConfigMap) => {
-      if (object.metadata?.name === this.options.configMap.name && !this.#stopped)
+      if (object.metadata?.name === this.options.configMap && !this.#stopped)
         this.#queue.add(object.metadata.namespace ?? '');
     };
     this.#configMaps.on({ updated: enqueue, deleted: enqueue });
+    this.#armLook();
     this.options.namespaces.on({
       added: ({ metadata }) => this.#queue.add(metadata?.name ?? ''),
       updated: ({ metadata }) => this.#queue.add(metadata?.name ?? ''),
@@ -71,6 +73,7 @@ export class ConfigMapDistributor implements Service {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#cancel();
     await this.#queue.stop();
     await this.#configMaps.stop();
   }
@@ -88,13 +91,31 @@ export class ConfigMapDistributor implements Service {
   }
 
   /** Does every namespace have exactly this content, as far as the API server has told? */
-  isEverywhere(content: string): boolean {
-    const { namespaces, configMap } = this.options;
+  isEverywhere(content: Readonly<Record<string, string>>): boolean {
+    const { namespaces } = this.options;
     if (!namespaces.hasSynced || !this.#configMaps.hasSynced) return false;
     return namespaces.list().every(({ metadata, status }) => {
       if (status?.phase === 'Terminating') return true;
-      return this.#configMaps.get(metadata?.name, configMap.name)?.data?.[configMap.key] === content;
+      return this.#holds(metadata?.name ?? '', content);
     });
+  }
+
+  /** What is in this namespace, as far as the API server has told. */
+  current(namespace: string): Readonly<Record<string, string>> | undefined {
+    return this.#configMaps.get(namespace, this.options.configMap)?.data;
+  }
+
+  #armLook(): void {
+    this.#cancel = this.options.clock.after(LOOK_AGAIN_MS, () => {
+      this.distribute();
+      if (!this.#stopped) this.#armLook();
+    });
+  }
+
+  #holds(namespace: string, content: Readonly<Record<string, string>>): boolean {
+    const current = this.current(namespace) ?? {};
+    const keys = new Set([...Object.keys(content), ...Object.keys(current)]);
+    return [...keys].every((key) => current[key] === content[key]);
   }
 
   async #reconcile(namespace: string): Promise<undefined> {
@@ -103,11 +124,10 @@ export class ConfigMapDistributor implements Service {
     if (!this.#leading || content === null) return;
     const live = namespaces.get(undefined, namespace);
     if (live?.status?.phase === 'Terminating' || live === undefined) return;
-    const { name, key } = configMap;
-    if (this.#configMaps.get(namespace, name)?.data?.[key] === content) return;
+    if (this.#holds(namespace, content)) return;
     try {
-      const metadata = { namespace, name, labels: { [LABEL]: 'true' } };
-      await kube.apply(CONFIG_MAPS, { metadata, data: { [key]: content } }, { fieldManager: 'weft-ca', force: true });
+      const metadata = { namespace, name: configMap, labels: { [LABEL]: 'true' } };
+      await kube.apply(CONFIG_MAPS, { metadata, data: { ...content } }, { fieldManager: 'weft-ca', force: true });
     } catch (failure) {
       if (!isNotFound(failure)) throw failure; // the namespace is gone
     }

@@ -7,11 +7,15 @@ export type PluggedInFiles = ReadonlyMap<string, string>;
 const ISTIO_FILES = ['root-cert.pem', 'ca-cert.pem', 'ca-key.pem', 'cert-chain.pem'] as const;
 /** The form of a Secret of type kubernetes.io/tls, as cert-manager writes it. */
 const TLS_FILES = ['ca.crt', 'tls.crt', 'tls.key'] as const;
-export const PLUGGED_IN_FILES: readonly string[] = [...ISTIO_FILES, ...TLS_FILES];
+/** May be there as well. */
+export const CRL_FILE = 'ca-crl.pem';
+export const DISTRUSTED_FILE = 'distrusted-roots.pem';
+const MATERIAL_FILES: readonly string[] = [...ISTIO_FILES, ...TLS_FILES];
+export const PLUGGED_IN_FILES: readonly string[] = [...MATERIAL_FILES, CRL_FILE, DISTRUSTED_FILE];
 
 /** Reads the material out of its files; a partial or mixed set is refused, for it is a mistake or half of a change. */
 export function pluggedInMaterial(files: PluggedInFiles): Result<AuthorityMaterial, string> {
-  const present = PLUGGED_IN_FILES.filter((name) => files.has(name));
+  const present = MATERIAL_FILES.filter((name) => files.has(name));
   const hasTls = TLS_FILES.some((name) => present.includes(name));
   if (hasTls && ISTIO_FILES.some((name) => present.includes(name)))
     return err(
@@ -35,9 +39,15 @@ export function pluggedInMaterial(files: PluggedInFiles): Result<AuthorityMateri
 
 /**
  * Why `next` may not replace `current` while workloads run; null if it may. Each workload knows the roots of the answer it
- * got last, so a signer whose root they do not have yet would make them refuse each other.
+ * got last, so a signer whose root they do not have yet would make them refuse each other. Unless `distrustedPem` holds the
+ * root in use: then that is what the operator wants.
  */
-export function continuityProblem(current: CertificateAuthority, next: CertificateAuthority): string | null {
+export function continuityProblem(
+  current: CertificateAuthority,
+  next: CertificateAuthority,
+  distrustedPem = '',
+): string | null {
+  if (holds(distrustedPem, current.rootPem)) return null;
   if (!holds(current.material.rootsPem, next.rootPem))
     return 'the signing certificate leads to a root that the workloads do not have yet: add that root to the bundle first, keep the signing certificate, and change it when every workload has renewed';
   if (!holds(next.material.rootsPem, current.rootPem))

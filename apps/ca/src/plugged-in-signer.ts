@@ -3,9 +3,16 @@ import { join } from 'node:path';
 import { SECRETS, type KubeClient, type KubeObject } from '@weft/kube';
 import { err, ok, toError, type Clock, type Result } from '@weft/result';
 import type { Logger } from '@weft/runtime';
-import { CertificateAuthority } from '@weft/spiffe';
+import { CertificateAuthority, parseTrustBundle, readCrlFile, type AuthorityMaterial } from '@weft/spiffe';
 import type { AuthorityHolder } from './authority-holder.js';
-import { continuityProblem, PLUGGED_IN_FILES, pluggedInMaterial, type PluggedInFiles } from './plugged-in-files.js';
+import {
+  continuityProblem,
+  CRL_FILE,
+  DISTRUSTED_FILE,
+  PLUGGED_IN_FILES,
+  pluggedInMaterial,
+  type PluggedInFiles,
+} from './plugged-in-files.js';
 import { RootUnusableError, type Signer } from './signer.js';
 
 /** One place where plugged-in material may be. */
@@ -70,6 +77,9 @@ export class PluggedInSigner implements Signer {
   /** As read last; null before the first change. */
   #seen: string | null = null;
   #judged: string | null = null;
+  #crl = '';
+  #distrusted = '';
+  readonly #listeners = new Set<() => void>();
 
   constructor(private readonly options: PluggedInSignerOptions) {}
 
@@ -80,6 +90,7 @@ export class PluggedInSigner implements Signer {
     if (!authority.ok)
       throw new RootUnusableError(`${source.name}: ${authority.error}. Correct it; nothing was changed`);
     this.#seen = this.#judged = fingerprint(files);
+    this.#takeExtras(files);
     holder.accept(authority.value);
     this.#arm();
   }
@@ -106,8 +117,22 @@ export class PluggedInSigner implements Signer {
     return this.options.holder.current?.material.rootsPem ?? '';
   }
 
+  revoking(): readonly AuthorityMaterial[] {
+    const { current } = this.options.holder;
+    return current === null ? [] : [current.material];
+  }
+
+  foreignCrl(): string {
+    return this.#crl;
+  }
+
+  distrustedPem(): string {
+    return this.#distrusted;
+  }
+
   onChange(listener: () => void): void {
     this.options.holder.onChange(listener);
+    this.#listeners.add(listener);
   }
 
   #arm(): void {
@@ -135,10 +160,35 @@ export class PluggedInSigner implements Signer {
   async #judge(files: PluggedInFiles | null): Promise<void> {
     const { source, holder, clock } = this.options;
     const next = await loadPluggedIn(files, clock.now());
-    const problem =
-      next.ok && holder.current !== null ? continuityProblem(holder.current, next.value) : next.ok ? null : next.error;
+    const extrasChanged = this.#takeExtras(files);
+    const problem = !next.ok
+      ? next.error
+      : holder.current === null
+        ? null
+        : continuityProblem(holder.current, next.value, this.#distrusted);
     if (next.ok && problem === null) holder.accept(next.value);
     else holder.refuse(source.object, `${source.name}: ${problem ?? ''}`);
+    if (extrasChanged) for (const listener of this.#listeners) listener();
+  }
+
+  /** The optional files. A broken one is told, and the last good one stays. */
+  #takeExtras(files: PluggedInFiles | null): boolean {
+    const before = this.#crl + this.#distrusted;
+    const crl = files?.get(CRL_FILE)?.trim() ?? '';
+    const read = readCrlFile(Buffer.from(crl));
+    if (read.ok) this.#crl = crl;
+    else this.#refuseExtra(CRL_FILE, read.error.message);
+    const distrusted = files?.get(DISTRUSTED_FILE)?.trim() ?? '';
+    const bundle = distrusted === '' ? null : parseTrustBundle(distrusted);
+    if (bundle?.ok !== false) this.#distrusted = bundle?.value.pem ?? '';
+    else this.#refuseExtra(DISTRUSTED_FILE, bundle.error.message);
+    return this.#crl + this.#distrusted !== before;
+  }
+
+  #refuseExtra(file: string, reason: string): void {
+    const { source, log, holder } = this.options;
+    log.error({ source: source.name, file, reason }, 'broken file; the last good one stays in use');
+    holder.tell(source.object, `${source.name}, ${file}: ${reason}. The last good one stays in use`);
   }
 }
 

@@ -26,9 +26,11 @@ export interface RootRecord {
   readonly signing: SigningRoot;
   /** The root that takes over; not null if and only if `distributing`. */
   readonly next: SigningRoot | null;
-  /** The root that signed before; not null if and only if `signing`. */
-  readonly previousPem: string | null;
+  /** The root that signed before, whose certificates still live; not null if and only if `signing`. It signs CRLs alone. */
+  readonly previous: SigningRoot | null;
   readonly rootsPem: string;
+  /** Roots that an operator distrusted from one moment to the next; '' if none. */
+  readonly distrustedPem: string;
   /** No SVID was issued with a longer lifetime. Raised before the first such one is issued. */
   readonly longestTtlMs: number;
 }
@@ -40,10 +42,16 @@ const ROOTS = 'root-cert.pem';
 const NEXT_CERTIFICATE = 'next-ca-cert.pem';
 const NEXT_PRIVATE_KEY = 'next-ca-key.pem';
 const PREVIOUS = 'previous-root-cert.pem';
+const PREVIOUS_PRIVATE_KEY = 'previous-ca-key.pem';
+export const DISTRUSTED_ROOTS = 'distrusted-roots.pem';
 const STATE = 'rotation.json';
 
-/** Set by an operator to any text to have the root replaced; taken away when the rotation has begun. */
+/**
+ * Set by an operator to have the root replaced; taken away when that has begun. `emergency`: at once, and the old one is
+ * distrusted; any other text: step by step.
+ */
 export const ROTATE_ANNOTATION = 'ca.weft.io/rotate-root';
+export const EMERGENCY = 'emergency';
 /** For people: the stage, as the metric has it. */
 export const STAGE_ANNOTATION = 'ca.weft.io/rotation-state';
 
@@ -74,7 +82,8 @@ export function readRootRecord(secret: Secret, unknownTtlMs: number): Result<Roo
     signing,
     rootsPem,
     next: stage === 'distributing' ? next : null,
-    previousPem: stage === 'signing' ? previousPem : null,
+    previous: stage === 'signing' ? { certificatePem: previousPem, privateKeyPem: text(PREVIOUS_PRIVATE_KEY) } : null,
+    distrustedPem: text(DISTRUSTED_ROOTS),
   });
 }
 
@@ -105,8 +114,8 @@ function timeOf(value: unknown): number | null {
 }
 
 /** `secret` with the record written into it; keys and annotations that are not ours stay. */
-export function writeRootRecord(secret: Secret, record: RootRecord): Secret {
-  const { signing, next, previousPem, rootsPem, stage, sinceMs, distributedMs, longestTtlMs } = record;
+export function writeRootRecord(secret: Secret, record: RootRecord, granted = record.stage === 'distributing'): Secret {
+  const { signing, next, previous, rootsPem, distrustedPem, stage, sinceMs, distributedMs, longestTtlMs } = record;
   const state = {
     state: stage,
     since: new Date(sinceMs).toISOString(),
@@ -119,7 +128,9 @@ export function writeRootRecord(secret: Secret, record: RootRecord): Secret {
     [ROOTS]: rootsPem,
     [NEXT_CERTIFICATE]: next?.certificatePem,
     [NEXT_PRIVATE_KEY]: next?.privateKeyPem,
-    [PREVIOUS]: previousPem ?? undefined,
+    [PREVIOUS]: previous?.certificatePem,
+    [PREVIOUS_PRIVATE_KEY]: previous?.privateKeyPem || undefined,
+    [DISTRUSTED_ROOTS]: distrustedPem || undefined,
     [STATE]: JSON.stringify(state),
   };
   const foreign = Object.entries(secret.data ?? {}).filter(([key]) => !(key in ours));
@@ -129,7 +140,7 @@ export function writeRootRecord(secret: Secret, record: RootRecord): Secret {
   const data = Object.fromEntries([...foreign, ...written]);
   // The wish to rotate is granted when the rotation begins.
   const kept = Object.entries(secret.metadata?.annotations ?? {}).filter(
-    ([key]) => !(stage === 'distributing' && key === ROTATE_ANNOTATION),
+    ([key]) => key !== ROTATE_ANNOTATION || !granted,
   );
   const annotations = { ...Object.fromEntries(kept), [STAGE_ANNOTATION]: stage };
   return { ...secret, metadata: { ...secret.metadata, annotations }, data };

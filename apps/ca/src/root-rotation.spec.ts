@@ -18,7 +18,14 @@ beforeAll(async () => {
 });
 
 function stable(root = pool[0]!): RootRecord {
-  const record = { stage: 'stable', sinceMs: NOW, distributedMs: null, next: null, previousPem: null } as const;
+  const record = {
+    stage: 'stable',
+    sinceMs: NOW,
+    distributedMs: null,
+    next: null,
+    previous: null,
+    distrustedPem: '',
+  } as const;
   return { ...record, signing: root, rootsPem: root.certificatePem, longestTtlMs: HOUR };
 }
 const rootsOf = (pem: string): number => {
@@ -47,7 +54,7 @@ describe('the rotation of the root', () => {
       ['stable', 1, true],
     ]);
     expect(nowMs - NOW).toBe(2 * HOUR);
-    expect(record).toMatchObject({ next: null, previousPem: null });
+    expect(record).toMatchObject({ next: null, previous: null });
   });
 
   it.each<[string, Partial<RootRecord>, Partial<typeof view>]>([

@@ -57,7 +57,7 @@ export function takeStep(
   nowMs: number,
   newRoot: SigningRoot | null,
 ): RootRecord {
-  const { signing, next, previousPem, rootsPem } = record;
+  const { signing, next, previous, rootsPem } = record;
   switch (step) {
     case 'begin': {
       if (newRoot === null) throw new TypeError('a rotation begins with a new root');
@@ -68,16 +68,26 @@ export function takeStep(
       return { ...record, distributedMs: nowMs };
     case 'sign': {
       if (next === null) throw new TypeError('there is no root to sign with next');
-      const previous = signing.certificatePem;
-      return { ...record, stage: 'signing', sinceMs: nowMs, distributedMs: null, signing: next, next: null, previousPem: previous }; // prettier-ignore
+      const change = { sinceMs: nowMs, distributedMs: null, signing: next, next: null, previous: signing };
+      return { ...record, ...change, stage: 'signing' };
     }
     case 'retire': {
-      const bundle = withoutRoots(rootsPem, previousPem ?? '');
-      return { ...record, stage: 'retiring', sinceMs: nowMs, previousPem: null, rootsPem: bundle };
+      const bundle = withoutRoots(rootsPem, previous?.certificatePem ?? '');
+      return { ...record, stage: 'retiring', sinceMs: nowMs, previous: null, rootsPem: bundle };
     }
     case 'finish':
       return { ...record, stage: 'stable', sinceMs: nowMs };
     default:
       return assertNever(step);
   }
+}
+
+/**
+ * The record after an emergency: `newRoot` signs and is trusted alone, and every root before it is distrusted. Certificates
+ * of the old roots are refused from the moment a proxy hears of it until it has renewed.
+ */
+export function replaceRootAtOnce(record: RootRecord, newRoot: SigningRoot, nowMs: number): RootRecord {
+  const change = { sinceMs: nowMs, distributedMs: null, signing: newRoot, next: null, previous: null };
+  const distrustedPem = mergeTrustBundles(record.distrustedPem, record.rootsPem, record.signing.certificatePem);
+  return { ...record, ...change, stage: 'stable', rootsPem: newRoot.certificatePem, distrustedPem };
 }

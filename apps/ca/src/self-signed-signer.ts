@@ -2,13 +2,14 @@ import { X509Certificate } from 'node:crypto';
 import { isAlreadyExists, isConflict, isNotFound, SECRETS, type KubeClient, type Secret } from '@weft/kube';
 import { err, MeshError, ok, toError, type Clock, type Result } from '@weft/result';
 import type { Logger } from '@weft/runtime';
-import { CertificateAuthority, createRoot } from '@weft/spiffe';
+import { CertificateAuthority, createRoot, type AuthorityMaterial } from '@weft/spiffe';
 import type { AuthorityHolder } from './authority-holder.js';
 import type { CaMetrics } from './ca-metrics.js';
 import type { CaConfig } from './config.js';
 import { continuityProblem } from './plugged-in-files.js';
 import {
   CERTIFICATE,
+  EMERGENCY,
   materialOf,
   PRIVATE_KEY,
   readRootRecord,
@@ -18,7 +19,7 @@ import {
   type RootRecord,
   type SigningRoot,
 } from './root-record.js';
-import { nextStep, stageWaitMs, takeStep, type RotationStep } from './root-rotation.js';
+import { nextStep, replaceRootAtOnce, stageWaitMs, takeStep, type RotationStep } from './root-rotation.js';
 import { RootUnusableError, type Signer } from './signer.js';
 
 /** A replica that has not read the Secret for this many refreshes stops issuing: it may have missed a step of a rotation. */
@@ -96,6 +97,25 @@ export class SelfSignedSigner implements Signer {
     return this.options.holder.current?.material.rootsPem ?? '';
   }
 
+  /** While the root before this one has certificates alive, it can still take them back. */
+  revoking(): readonly AuthorityMaterial[] {
+    const { holder } = this.options;
+    if (holder.current === null) return [];
+    const { material } = holder.current;
+    const previous = this.#record?.previous ?? null;
+    if (previous === null || previous.privateKeyPem === '') return [material];
+    const { certificatePem: certificateChainPem, privateKeyPem } = previous;
+    return [material, { certificateChainPem, privateKeyPem, rootsPem: material.rootsPem }];
+  }
+
+  foreignCrl(): string {
+    return '';
+  }
+
+  distrustedPem(): string {
+    return this.#record?.distrustedPem ?? '';
+  }
+
   onChange(listener: () => void): void {
     this.options.holder.onChange(listener);
   }
@@ -154,8 +174,12 @@ export class SelfSignedSigner implements Signer {
     if (!record.ok) return record.error;
     const loaded = await CertificateAuthority.load(materialOf(record.value), clock.now());
     if (!loaded.ok) return loaded.error.message;
-    const discontinuity = holder.current === null || !upToDate ? null : continuityProblem(holder.current, loaded.value);
+    const { distrustedPem } = record.value;
+    const compared = upToDate ? holder.current : null;
+    const discontinuity = compared === null ? null : continuityProblem(compared, loaded.value, distrustedPem);
     if (discontinuity !== null) return discontinuity;
+    // Another signer may have taken over meanwhile.
+    if (this.#stopped) return null;
     this.#record = record.value;
     for (const state of ROTATION_STAGES) metrics.rotationState.set({ state }, state === record.value.stage ? 1 : 0);
     holder.accept(loaded.value);
@@ -167,6 +191,7 @@ export class SelfSignedSigner implements Signer {
     const record = this.#record;
     if (record === null) return;
     const nowMs = clock.now();
+    if (secret.metadata?.annotations?.[ROTATE_ANNOTATION] === EMERGENCY) return this.#replaceAtOnce(secret, record);
     const held = { ...record, sinceMs: Math.max(record.sinceMs, this.#refusedAtMs) };
     const everywhere = rotation.isEverywhere(this.rootsPem());
     const wanted = ROTATE_ANNOTATION in (secret.metadata?.annotations ?? {}) || isEnding(record, nowMs);
@@ -180,9 +205,17 @@ export class SelfSignedSigner implements Signer {
     kube.event(object, 'Normal', 'RootRotation', MESSAGES[step]);
   }
 
-  async #write(secret: Secret, record: RootRecord): Promise<void> {
+  async #replaceAtOnce(secret: Secret, record: RootRecord): Promise<void> {
+    const { clock, config, kube, log } = this.options;
+    await this.#write(secret, replaceRootAtOnce(record, await this.#newRoot(), clock.now()), true);
+    log.warn({}, 'the root was replaced at once, and every root before it is distrusted');
+    const object = rootSecretRef(config.namespace, config.rootSecret, secret.metadata?.uid);
+    kube.event(object, 'Warning', 'RootReplaced', 'A new root signs from now on; every root before it is distrusted');
+  }
+
+  async #write(secret: Secret, record: RootRecord, granted?: boolean): Promise<void> {
     const readAtMs = this.options.clock.now();
-    await this.#take(await this.options.kube.replace(SECRETS, writeRootRecord(secret, record)), readAtMs);
+    await this.#take(await this.options.kube.replace(SECRETS, writeRootRecord(secret, record, granted)), readAtMs);
   }
 
   async #newRoot(): Promise<SigningRoot> {
@@ -197,8 +230,8 @@ export class SelfSignedSigner implements Signer {
     const { namespace, rootSecret: name, defaultTtlMs } = config;
     const signing = await this.#newRoot();
     const record: RootRecord = {
-      ...{ stage: 'stable', sinceMs: clock.now(), distributedMs: null, next: null, previousPem: null },
-      ...{ signing, rootsPem: signing.certificatePem, longestTtlMs: defaultTtlMs },
+      ...{ stage: 'stable', sinceMs: clock.now(), distributedMs: null, next: null, previous: null },
+      ...{ signing, rootsPem: signing.certificatePem, distrustedPem: '', longestTtlMs: defaultTtlMs },
     };
     try {
       const secret = writeRootRecord({ metadata: { namespace, name }, type: 'istio.io/ca-root' }, record);

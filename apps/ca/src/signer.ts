@@ -1,6 +1,6 @@
 import { MeshError, type Result } from '@weft/result';
 import type { Service } from '@weft/runtime';
-import type { CertificateAuthority } from '@weft/spiffe';
+import type { AuthorityMaterial, CertificateAuthority } from '@weft/spiffe';
 
 /** `CA_ROOT_UNUSABLE`: the signing certificate is there but cannot be used; nothing was changed. */
 export class RootUnusableError extends MeshError {
@@ -15,6 +15,12 @@ export interface Signer extends Service {
   admitTtl(ttlMs: number): Promise<void>;
   /** The bundle that every namespace should have. */
   rootsPem(): string;
-  /** Called after each change of the authority or of its roots. */
+  /** Authorities whose certificates may be alive and whose key is here: those that can take certificates back. */
+  revoking(): readonly AuthorityMaterial[];
+  /** CRLs that the operator brought along, PEM; '' if none. */
+  foreignCrl(): string;
+  /** Roots that must not be trusted from now on, PEM; '' if none. */
+  distrustedPem(): string;
+  /** Called after each change of the authority, of its roots, or of what is taken back with them. */
   onChange(listener: () => void): void;
 }

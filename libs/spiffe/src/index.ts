@@ -14,7 +14,7 @@ export {
 export { checkCsr, createCsr, type CheckedCsr, type SigningRequest } from './certificate-signing-request.js';
 export { serialText } from './certificate-fields.js';
 export { readCrlFile } from './crl-file.js';
-export { parseCrl, type Crl } from './crl.js';
+export { isSignedBy, parseCrl, type Crl } from './crl.js';
 export { type PublicKey } from './public-key.js';
 export { CaBusyError, SpiffeError, type SpiffeErrorCode } from './errors.js';
 export { AUTHORITY_KEY_TYPES, KEY_TYPES, type AuthorityKeyType, type KeyType } from './keys.js';
