@@ -71,9 +71,11 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
   const connections = new ConnectionTable();
   const staticConfig = readStaticConfig(config, state);
 
-  const dataPlane = ports.dataPlane((message, worker) =>
-    message.type === 'drained' ? gate.drained() : slowPath.handle(message, worker),
-  );
+  const dataPlane = ports.dataPlane((message, worker) => {
+    if (message.type === 'drained') gate.drained();
+    else if (message.type === 'workerLost') processMetrics.workerLost(message.cause);
+    else slowPath.handle(message, worker);
+  });
   const names = new OnDemandNames({
     resolve: ports.resolve ?? resolveWithSystem,
     clock,

@@ -153,6 +153,7 @@ export class SlowPath {
       case 'ready':
       case 'reported':
       case 'drained':
+      case 'workerLost':
         return;
       case 'podAdded':
         return this.#pods?.podAdded(message);

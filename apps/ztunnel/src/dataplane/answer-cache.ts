@@ -12,8 +12,13 @@ interface Question<A> {
 
 /** Numbers the questions of a worker and brings answers back to whoever asked. */
 export class Requests {
-  #nextId = 1;
+  #nextId: number;
   readonly #open = new Map<number, (answer: unknown) => void>();
+
+  /** @param firstId different in each life of a worker: an answer to a dead one must not be taken for one to its successor. */
+  constructor(firstId: number) {
+    this.#nextId = firstId;
+  }
 
   register(onAnswer: (answer: unknown) => void): number {
     const id = this.#nextId++;

@@ -36,6 +36,8 @@ interface Running {
   /** Descriptors that the thread has open. */
   readonly owned: Uint8Array;
   readonly exited: Promise<void>;
+  readonly startedMs: number;
+  cause: 'exception' | 'memory' | 'exit';
   /** Opened and not yet closed, with the slot, so that a dead worker's connections can be closed in its place. */
   readonly open: Map<number, { readonly slot: number; readonly atMs: number }>;
   ready: boolean;
@@ -48,6 +50,9 @@ interface PodState {
 }
 
 const RESTART_MS = 200;
+/** One that died soon after its start waits twice as long each time. */
+const LONGEST_RESTART_MS = 10_000;
+const SHORT_LIFE_MS = 30_000;
 /** Ids of one life of a worker; the next life starts above. */
 const IDS_PER_LIFE = 2 ** 32;
 const STOP_MS = 2000;
@@ -71,6 +76,7 @@ export class DataPlane implements Service {
   readonly #limits: DataPlaneLimits;
   readonly #running: (Running | null)[];
   readonly #lives: number[];
+  readonly #shortLives: number[];
   readonly #pods = new Map<string, PodState>();
   readonly #identities = new Map<string, Identity>();
   #peerTrust: Extract<ToWorker, { type: 'setPeerTrust' }> | null = null;
@@ -86,6 +92,7 @@ export class DataPlane implements Service {
     this.counters = Array.from({ length: options.workers }, () => new Float64Array(new SharedArrayBuffer(bytes)));
     this.#running = this.counters.map(() => null);
     this.#lives = this.counters.map(() => 0);
+    this.#shortLives = this.counters.map(() => 0);
   }
 
   async start(): Promise<void> {
@@ -218,6 +225,8 @@ export class DataPlane implements Service {
       port: port1,
       wake,
       exited,
+      startedMs: performance.now(),
+      cause: 'exit',
       owned: new Uint8Array(workerData.owned),
       open: new Map(),
       ready: false,
@@ -228,6 +237,7 @@ export class DataPlane implements Service {
         this.#receivedBatch(worker, batch, resolve);
       });
       thread.on('error', (error) => {
+        worker.cause = isOutOfMemory(error) ? 'memory' : 'exception';
         this.options.log.error({ worker: index, err: toError(error) }, 'data plane worker failed');
         reject(toError(error));
       });
@@ -285,7 +295,10 @@ export class DataPlane implements Service {
     message: Extract<FromWorker, { podUid: string; type: 'podAdded' | 'podFailed' }>,
   ): void {
     const pod = this.#pods.get(message.podUid);
-    if (pod === undefined || !pod.waiting.delete(worker.index)) return;
+    if (pod === undefined) return;
+    const waited = pod.waiting.delete(worker.index);
+    // One that was started again says it unasked, which is news only when it failed.
+    if (!waited && message.type === 'podAdded') return;
     if (message.type === 'podFailed') pod.waiting.clear();
     if (pod.waiting.size === 0) this.options.onMessage(message, worker.index);
   }
@@ -321,21 +334,34 @@ export class DataPlane implements Service {
         worker.index,
       );
     }
+    const openConnections = worker.open.size;
     worker.open.clear();
     if (this.#stopping || !worker.ready) return;
-    this.options.log.error({ worker: worker.index }, 'data plane worker ended; starting it again');
-    this.#restart(worker.index);
+    const { index, cause } = worker;
+    this.options.log.error(
+      { worker: index, cause, connections: openConnections, pods: this.#pods.size },
+      'data plane worker ended: its connections are closed, and it is started again',
+    );
+    this.options.onMessage({ type: 'workerLost', cause, openConnections }, index);
+    this.#shortLives[index] = performance.now() - worker.startedMs < SHORT_LIFE_MS ? this.#shortLives[index]! + 1 : 1;
+    this.#restart(index);
   }
 
   #restart(index: number): void {
+    const delayMs = Math.min(LONGEST_RESTART_MS, RESTART_MS * 2 ** (this.#shortLives[index]! - 1));
     setTimeout(() => {
       if (this.#stopping) return;
       this.#startWorker(index).catch((error: unknown) => {
         this.options.log.error({ worker: index, err: toError(error) }, 'data plane worker did not start again');
+        this.#shortLives[index]!++;
         this.#restart(index);
       });
-    }, RESTART_MS);
+    }, delayMs);
   }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
 }
 
 /** The part of a close command that is about this worker's connections. */

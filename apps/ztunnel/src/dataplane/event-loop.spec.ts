@@ -107,7 +107,7 @@ describe('EventLoop', () => {
 
 describe('AnswerCache', () => {
   const setUp = (entries = 10, timeoutMs = 50) => {
-    const requests = new Requests();
+    const requests = new Requests(1);
     return { requests, cache: new AnswerCache<string>(loop, requests, { entries, timeoutMs }) };
   };
 

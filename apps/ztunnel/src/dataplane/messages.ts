@@ -228,6 +228,16 @@ export type FromWorker =
       /** Inbound: what the verdict was asked for, if it came that far. */
       readonly inbound?: InboundContext;
     }
+  /**
+   * Said by `DataPlane` in the place of a worker thread that ended by itself, after a `connectionClosed` for each of its
+   * connections. All its sockets are closed; another thread takes its place with the same pods and identities.
+   */
+  | {
+      readonly type: 'workerLost';
+      /** What it died of: an exception, no memory left, or `exit`: neither was said. */
+      readonly cause: 'exception' | 'memory' | 'exit';
+      readonly openConnections: number;
+    }
   /** `DataPlane` swallows it; see `report`. */
   | { readonly type: 'reported'; readonly reportId: number }
   /** `DataPlane` passes it on once, when all workers have drained. */

@@ -38,7 +38,7 @@ const MAX_REPORTED_EXCEPTIONS_PER_SECOND = 10;
 export class DataPlaneWorker {
   readonly #engine: Engine;
   readonly #loop: Loop;
-  readonly #requests = new Requests();
+  readonly #requests: Requests;
   readonly #pods = new Map<string, EnrolledPod>();
   readonly #readBuffer = Memory.allocate(READ_BUFFER_BYTES);
   readonly #plainBuffer = Memory.allocate(READ_BUFFER_BYTES);
@@ -58,6 +58,7 @@ export class DataPlaneWorker {
     const counters = new Float64Array(settings.counters);
     this.#identities = new Identities(this.#loop, this.#engine.transport, settings.limits.identityTimeoutMs, post);
     this.#trust = new PeerTrust(this.#loop, post);
+    this.#requests = new Requests(settings.connectionIds.first);
     this.#log = new ConnectionLog(this.#loop, counters, settings.connectionIds, post);
     this.#loop.atTurnEnd(() => this.#turnEnd());
     this.#loop.everySecond(() => (this.#reported = 0));

@@ -9,6 +9,7 @@ export class ProcessMetrics {
   readonly #rejected: Counter<'url'>;
   readonly #started: Counter;
   readonly #stopped: Counter;
+  readonly #workersLost: Counter<'cause'>;
 
   constructor(registry: Registry, version: string, pods: { active: () => number; pending: () => number }) {
     const registers = [registry];
@@ -56,6 +57,13 @@ export class ProcessMetrics {
         this.set(pods.pending());
       },
     });
+    this.#workersLost = new Counter({
+      name: 'weft_data_plane_workers_lost_total',
+      help: 'Data plane threads that ended by themselves and were started again',
+      labelNames: ['cause'],
+      registers,
+    });
+    for (const cause of ['exception', 'memory', 'exit']) this.#workersLost.inc({ cause }, 0);
     this.#started = new Counter({ name: 'workload_manager_proxies_started_total', help: 'Pods started', registers });
     this.#stopped = new Counter({ name: 'workload_manager_proxies_stopped_total', help: 'Pods stopped', registers });
   }
@@ -71,6 +79,11 @@ export class ProcessMetrics {
 
   xdsRejected(url: string, resources: number): void {
     this.#rejected.inc({ url }, resources);
+  }
+
+  /** Its connections are in `weft_connections_broken_total{reason="worker"}`. */
+  workerLost(cause: 'exception' | 'memory' | 'exit'): void {
+    this.#workersLost.inc({ cause });
   }
 
   podStarted(): void {

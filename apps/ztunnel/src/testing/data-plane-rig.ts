@@ -26,12 +26,14 @@ const koffiByPath: Plugin = {
   },
 };
 
-/** Bundles the worker as the build does; the result is removed with the folder. */
-export async function bundleWorker(): Promise<{ readonly entry: string; readonly remove: () => void }> {
+/** Bundles a worker as the build does; the result is removed with the folder. */
+export async function bundleWorker(
+  source = '../dataplane/data-plane.entry.ts',
+): Promise<{ readonly entry: string; readonly remove: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), 'weft-data-plane-'));
   const entry = join(folder, 'data-plane.cjs');
   await build({
-    entryPoints: [join(__dirname, '../dataplane/data-plane.entry.ts')],
+    entryPoints: [join(__dirname, source)],
     outfile: entry,
     bundle: true,
     platform: 'node',
@@ -134,8 +136,12 @@ export class DataPlaneRig {
     return this.messages.filter((message): message is Message<T> => message.type === type);
   }
 
-  async waitFor<T extends FromWorker['type']>(type: T, match: (message: Message<T>) => boolean = () => true) {
-    await until(() => this.of(type).some(match), `the worker says ${type}`);
+  async waitFor<T extends FromWorker['type']>(
+    type: T,
+    match: (message: Message<T>) => boolean = () => true,
+    deadlineMs = 5000,
+  ) {
+    await until(() => this.of(type).some(match), `the worker says ${type}`, deadlineMs);
     return this.of(type).find(match)!;
   }
 

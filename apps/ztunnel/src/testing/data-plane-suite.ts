@@ -11,10 +11,17 @@ export class DataPlaneSuite {
   #removeBundle: () => void = () => undefined;
   readonly #disposers: (() => void)[] = [];
 
-  /** Call inside of a `describe`: it builds the worker once and cleans up after each test. */
-  constructor(private readonly engine: EngineName) {
+  /**
+   * Call inside of a `describe`: it builds the worker once and cleans up after each test.
+   *
+   * @param source another program than the real worker, beside this file.
+   */
+  constructor(
+    private readonly engine: EngineName,
+    source?: string,
+  ) {
     beforeAll(async () => {
-      const worker = await bundleWorker();
+      const worker = await bundleWorker(source);
       this.#entry = worker.entry;
       this.#removeBundle = worker.remove;
     });
