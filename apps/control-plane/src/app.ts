@@ -1,5 +1,5 @@
 import { status, type ServerCredentials } from '@grpc/grpc-js';
-import { waypointResources, type MeshSettings } from '@weft/envoy-config';
+import { jwksSources, waypointResources, type MeshSettings } from '@weft/envoy-config';
 import type { KubeClient } from '@weft/kube';
 import { MeshModel, type MeshModelConfig } from '@weft/mesh-model';
 import { type Clock, toError } from '@weft/result';
@@ -14,6 +14,8 @@ import { mayDebug } from './debug-access.js';
 import { debugPages } from './debug-pages.js';
 import { Debouncer } from './debouncer.js';
 import { FollowedEngine } from './envoy/followed-engine.js';
+import { JwksFetcher } from './envoy/jwks-fetcher.js';
+import { unknownKeys } from './envoy/unknown-keys.js';
 import { WaypointEngines } from './envoy/waypoint-engines.js';
 import { KubeFeed } from './kube-feed.js';
 import { publishModel } from './model-publisher.js';
@@ -78,6 +80,15 @@ export function createControlPlane(
     model,
     onPending: () => debouncer.trigger(),
     onChange: (type, event) => metrics.kubeEvents.inc({ type, event }),
+  });
+
+  const keys = new JwksFetcher({
+    wanted: jwksSources(model),
+    jwks: model.sources.jwks,
+    clock,
+    log,
+    onChanged: () => debouncer.trigger(),
+    onFetch: (result) => metrics.jwksFetches.inc({ result }),
   });
 
   let synced = false;
@@ -200,6 +211,7 @@ export function createControlPlane(
     ...(credentials === undefined ? [own.value] : []),
     feed,
     sync,
+    keys,
     xds,
     ...(config.statusEnabled ? [statuses] : []),
     serving,
@@ -209,8 +221,10 @@ export function createControlPlane(
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-const meshSettingsOf = ({ trustDomain }: MeshModelConfig): MeshSettings => ({
+const meshSettingsOf = ({ trustDomain, clusterDomain }: MeshModelConfig): MeshSettings => ({
   trustDomains: [trustDomain],
+  clusterDomain,
+  unknownKeys: unknownKeys(),
   connectTimeoutMs: CONNECT_TIMEOUT_MS,
 });
 

@@ -20,6 +20,7 @@ export class ControlPlaneMetrics {
   readonly certificateExpiry: Gauge;
   readonly certificateErrors: Counter;
   readonly leader: Gauge;
+  readonly jwksFetches: Counter<'result'>;
 
   constructor(registry: Registry, clients: () => number) {
     const registers = [registry];
@@ -107,6 +108,12 @@ export class ControlPlaneMetrics {
     this.certificateErrors = new Counter({
       name: 'weft_server_certificate_errors_total',
       help: 'Failed attempts to get a certificate.',
+      registers,
+    });
+    this.jwksFetches = new Counter({
+      name: 'pilot_jwks_resolver_network_fetch_total',
+      help: 'Attempts to fetch keys of token issuers.',
+      labelNames: ['result'],
       registers,
     });
     this.leader = new Gauge({ name: 'weft_status_leader', help: '1 on the replica that writes status.', registers });

@@ -1,2 +1,3 @@
+export { jwksSources } from './authentication/jwks-sources.js';
 export { type MeshSettings } from './waypoint/mesh-settings.js';
 export { waypointResources, type ProxyResource } from './waypoint/waypoint-resources.js';

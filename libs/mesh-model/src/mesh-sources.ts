@@ -21,6 +21,8 @@ export interface MeshSources {
   readonly virtualServices: SourceCollection<unknown>;
   readonly destinationRules: SourceCollection<unknown>;
   readonly requestAuthentications: SourceCollection<unknown>;
+  /** Keys of token issuers, by the address that they came from. */
+  readonly jwks: SourceCollection<string>;
 }
 
 /** Informers replace an object when it changed, so identity tells; comparing whole objects would cost more than deriving. */
@@ -43,5 +45,6 @@ export function meshSources(graph: Graph): MeshSources {
     virtualServices: graph.source<unknown>('virtual services', CHANGED_BY_IDENTITY),
     destinationRules: graph.source<unknown>('destination rules', CHANGED_BY_IDENTITY),
     requestAuthentications: graph.source<unknown>('request authentications', CHANGED_BY_IDENTITY),
+    jwks: graph.source<string>('keys of token issuers'),
   };
 }

@@ -40,7 +40,7 @@ interface InFlight {
 
 /**
  * In which order a client gets changes of several types. `any`: each type as soon as it can. `make-before-break`: a type
- * waits until the client acknowledged those before it, and removals of the types in `removeLast` wait for all: nothing that
+ * waits until the client acknowledged those before it (but for companions), and removals of the types in `removeLast` wait for all: nothing that
  * is in use loses what it refers to. `companions`: whoever is sent a resource of the first type is also sent the one of the
  * same name of the second (a changed Envoy cluster waits for its endpoints, even for those it had).
  *
@@ -114,14 +114,23 @@ export class DeltaServerSession {
 
   /** What changed since, of every type whose last response is acknowledged. */
   poll(nowMs: number): readonly DeltaPush[] {
+    if (this.delivery.order === 'any') {
+      return [...this.stores.keys()].flatMap((typeUrl) => {
+        const watch = this.#watches.get(typeUrl);
+        return watch === undefined ? [] : this.#pushOf(watch, nowMs);
+      });
+    }
     const pushes: DeltaPush[] = [];
+    let waitsFor: string | null = null;
     for (const typeUrl of this.stores.keys()) {
+      // Envoy acknowledges clusters only once it has their endpoints, so that those must not wait for it.
+      if (waitsFor !== null && this.delivery.companions.get(waitsFor) !== typeUrl) return pushes;
       const watch = this.#watches.get(typeUrl);
       if (watch === undefined) continue;
       pushes.push(...this.#pushOf(watch, nowMs));
-      if (this.delivery.order !== 'any' && this.#isWaiting(watch, nowMs)) return pushes;
+      if (this.#isWaiting(watch, nowMs)) waitsFor ??= typeUrl;
     }
-    return this.delivery.order === 'any' ? pushes : [...pushes, ...this.#lateRemovals(nowMs)];
+    return waitsFor === null ? [...pushes, ...this.#lateRemovals(nowMs)] : pushes;
   }
 
   /** The log position up to which this client was served; undefined if it does not watch the type. */

@@ -324,11 +324,11 @@ describe('make-before-break delivery', () => {
     put(ROUTE, [of(ROUTE, 'r', 'new')]);
     const clusters = session.poll(0);
     expect(told(clusters)).toEqual([[CLUSTER, 'new']]);
-    // Envoy asks for the endpoints before it acknowledges the cluster.
+    // Envoy acknowledges a cluster once it has its endpoints.
     const asked = session.receive(request({ typeUrl: ENDPOINT, resourceNamesSubscribe: ['new'] }), 0);
     expect(told(asked)).toEqual([[ENDPOINT, 'new']]);
-    expect(told(ack(clusters))).toEqual([]);
-    const routes = ack(asked);
+    expect(told(ack(asked))).toEqual([]);
+    const routes = ack(clusters);
     expect(told(routes)).toEqual([[ROUTE, 'r']]);
     expect(told(ack(routes))).toEqual([
       [CLUSTER, '-old'],
@@ -339,9 +339,13 @@ describe('make-before-break delivery', () => {
   it('sends the endpoints of a changed cluster again, though they did not change', () => {
     const { session, put, ack } = setUp();
     put(CLUSTER, [of(CLUSTER, 'old', '2')]);
-    const clusters = session.poll(0);
-    expect(told(clusters)).toEqual([[CLUSTER, 'old']]);
-    expect(told(ack(clusters))).toEqual([[ENDPOINT, 'old']]);
+    put(ROUTE, [of(ROUTE, 'r', 'new')]);
+    const pushes = session.poll(0);
+    expect(told(pushes)).toEqual([
+      [CLUSTER, 'old'],
+      [ENDPOINT, 'old'],
+    ]);
+    expect(told(ack(pushes))).toEqual([[ROUTE, 'r']]);
   });
 
   it('goes on after a rejection: what was accepted is in use', () => {

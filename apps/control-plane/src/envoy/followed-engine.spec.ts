@@ -20,7 +20,12 @@ describe('a client follows', () => {
   });
   const mesh = new DeltaServer([ADDRESS_TYPE_URL]);
   const waypoints = new WaypointEngines(
-    waypointResources(model, { trustDomains: ['cluster.local'], connectTimeoutMs: 1000 }),
+    waypointResources(model, {
+      trustDomains: ['cluster.local'],
+      connectTimeoutMs: 1000,
+      clusterDomain: 'cluster.local',
+      unknownKeys: '',
+    }),
   );
   const pod = (name: string, labels: Record<string, string>) =>
     model.sources.pods.set(`shop/${name}`, {

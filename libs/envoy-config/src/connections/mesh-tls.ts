@@ -1,5 +1,4 @@
-import type {
-  CommonTlsContext} from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
+import type { CommonTlsContext } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
 import {
   DownstreamTlsContext,
   UpstreamTlsContext,

@@ -12,6 +12,14 @@ export const ADS: ConfigSourceDraft = {
   resourceApiVersion: ApiVersion.V3,
 };
 
+const ENDPOINTS_WAIT_MS = 5000;
+
+/**
+ * The same for endpoints. A changed cluster waits for its endpoints, also for those that Envoy has: should the stream break
+ * in between, it goes on with what it has (`use_eds_cache_for_ads`) after this time.
+ */
+export const ADS_ENDPOINTS: ConfigSourceDraft = { ...ADS, initialFetchTimeout: duration(ENDPOINTS_WAIT_MS) };
+
 /** The agent beside Envoy, which holds the certificate. */
 export const SDS: ConfigSourceDraft = {
   configSourceSpecifier: {

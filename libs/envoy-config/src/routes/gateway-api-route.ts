@@ -11,7 +11,7 @@ import { compareMatches, gatewayApiMatch } from './gateway-api-match.js';
 import { headerFields, NO_CHANGES, type HeaderChanges } from './header-changes.js';
 import { redirectCode } from './redirect-code.js';
 import { retryPolicy } from './retry-policy.js';
-import { clusterOf, UNKNOWN_SERVICE } from './route-target.js';
+import { clusterOf, hashPolicyFor, UNKNOWN_SERVICE } from './route-target.js';
 import { quoted } from './string-matcher.js';
 
 /** Of all HTTPRoutes of a service, in the order in which Envoy has to try them. */
@@ -85,6 +85,7 @@ function forwarding(rule: HttpRouteRule, match: HttpRouteMatch, context: RuleCon
     backoffMs: retry?.backoff,
   });
   const rewrite = find(rule.filters, 'urlRewrite');
+  const [first] = rule.backendRefs;
   return {
     timeout: duration(whole ?? 0),
     ...(policy === null ? {} : { retryPolicy: policy }),
@@ -92,6 +93,10 @@ function forwarding(rule: HttpRouteRule, match: HttpRouteMatch, context: RuleCon
       ? {}
       : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral', value: rewrite.hostname } }),
     ...(rewrite?.path === undefined ? {} : rewritePath(rewrite.path, match)),
+    hashPolicy:
+      first === undefined
+        ? []
+        : hashPolicyFor(context.destinations[backendKey(first, context.namespace)], first.port ?? 0),
     requestMirrorPolicies: rule.filters.flatMap(({ requestMirror }) => {
       if (requestMirror === undefined) return [];
       const { backendRef, percent, fraction } = requestMirror;

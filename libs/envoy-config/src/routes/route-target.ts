@@ -1,4 +1,6 @@
 import type { RouteDestination } from '@weft/mesh-model';
+import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
+import { hashPolicyOf } from '../clusters/load-balancing.js';
 import { vipName } from '../waypoint/vip-service.js';
 
 /** Name of the cluster for a service that is not behind this proxy. */
@@ -7,6 +9,18 @@ export const outboundName = (hostname: string, port: number, subset = ''): strin
 
 /** No such cluster: requests to it are answered with an error. */
 export const UNKNOWN_SERVICE = 'UnknownService';
+
+/** What requests to the destination are told apart by, if its endpoints are chosen so. */
+export function hashPolicyFor(destination: RouteDestination | undefined, port: number, subset?: string) {
+  if (destination?.kind !== 'service') return [];
+  const { destinationRules } = destination;
+  const policy = effectivePolicy(
+    destinationRules,
+    port,
+    subsetsOf(destinationRules).find(({ name }) => name === subset),
+  );
+  return [...hashPolicyOf(policy.loadBalancer)];
+}
 
 /** The cluster of a destination; `UnknownService` if there is none. */
 export function clusterOf(

@@ -1,31 +1,73 @@
-import type { AttachedService } from '@weft/mesh-model';
-import { CORS_FILTER } from '../routes/cors-filter.js';
-import { FAULT_FILTER } from '../routes/fault-filter.js';
 import { Cors } from '@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors.js';
 import { HTTPFault } from '@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault.js';
+import { FilterConfig as GrpcStats } from '@weft/xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config.js';
+import type { AttachedService } from '@weft/mesh-model';
+import { jwtFilter, type JwtSettings } from '../authentication/jwt-filter.js';
+import { customFilters, httpAuthorization, tcpAuthorization } from '../authorization/rbac-filters.js';
+import { effectivePolicy } from '../clusters/effective-policy.js';
 import { filter } from '../messages/extension.js';
+import { CORS_FILTER } from '../routes/cors-filter.js';
+import { FAULT_FILTER } from '../routes/fault-filter.js';
+import { istioTcpTargets } from '../routes/istio-tcp-route.js';
 import { vipServiceOf } from './attached-view.js';
 import type { ServiceChains } from './main-internal.js';
 import { httpChain, tcpChain, type HttpFilterDraft } from './service-chains.js';
 import { stacksOf, vipName } from './vip-service.js';
 
+export interface ChainSettings {
+  readonly jwt: JwtSettings;
+  readonly clusterDomain: string;
+}
+
 /** What is done to the traffic of a service, port by port. */
-export function attachedChains(attached: AttachedService): ServiceChains {
-  const service = vipServiceOf(attached.claim, attached.addresses);
+export function attachedChains(attached: AttachedService, settings: ChainSettings): ServiceChains {
+  const { claim, addresses, authorizationPolicies, destinationRules, virtualServices, destinations } = attached;
+  const service = vipServiceOf(claim, addresses);
   const chains = service.ports.flatMap((port) =>
     stacksOf(port).map((stack) => {
       const name = vipName(service.hostname, port.number, stack);
       const statPrefix = `inbound_0.0.0.0_${port.number};`;
-      if (stack === 'tcp') {
-        return tcpChain({ name, statPrefix, filters: [], accessLogs: [], clusters: [{ name, weight: 1 }] });
-      }
-      return httpChain({ name, statPrefix, routeName: name, filters: routeFilters(), accessLogs: [] });
+      if (stack === 'http')
+        return httpChain({
+          name,
+          statPrefix,
+          routeName: name,
+          filters: httpFilters(attached, settings),
+          accessLogs: [],
+        });
+      const { clusterDomain } = settings;
+      const routed = istioTcpTargets(virtualServices, { clusterDomain, port: port.number, destinations });
+      const { idleTimeout, maxConnectionDuration } =
+        effectivePolicy(destinationRules, port.number).connectionPool?.tcp ?? {};
+      return tcpChain({
+        name,
+        statPrefix,
+        filters: tcpAuthorization(authorizationPolicies),
+        accessLogs: [],
+        clusters: routed.length > 0 ? routed : [{ name, weight: 1 }],
+        ...(idleTimeout === undefined ? {} : { idleTimeoutMs: idleTimeout }),
+        ...(maxConnectionDuration === undefined ? {} : { maxConnectionMs: maxConnectionDuration }),
+      });
     }),
   );
   return { service, chains };
 }
 
-/** Filters that do nothing until a route has configuration for them. */
-function routeFilters(): readonly HttpFilterDraft[] {
-  return [filter(FAULT_FILTER, HTTPFault, {}), filter(CORS_FILTER, Cors, {})];
+/** In the order in which they decide; the last two do nothing until a route has configuration for them. */
+function httpFilters(attached: AttachedService, { jwt }: ChainSettings): readonly HttpFilterDraft[] {
+  const tokens = jwtFilter(
+    attached.requestAuthentications.flatMap(({ spec }) => spec.jwtRules),
+    jwt,
+  );
+  return [
+    ...customFilters(attached.authorizationPolicies),
+    ...(tokens === null ? [] : [tokens]),
+    ...httpAuthorization(attached.authorizationPolicies),
+    filter('envoy.filters.http.grpc_stats', GrpcStats, {
+      emitFilterState: true,
+      perMethodStatSpecifier: { $case: 'statsForAllMethods', value: false },
+    }),
+    filter(FAULT_FILTER, HTTPFault, {}),
+    filter(CORS_FILTER, Cors, {}),
+  ];
 }

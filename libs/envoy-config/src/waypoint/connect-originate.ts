@@ -2,7 +2,7 @@ import { Cluster, Cluster_DiscoveryType, Cluster_LbPolicy } from '@weft/xds/gen/
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import { OriginalDst } from '@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst.js';
 import { TcpProxy } from '@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
-import { NO_LIMITS } from '../clusters/circuit-breakers.js';
+import { circuitBreakers } from '../clusters/circuit-breakers.js';
 import { httpProtocolOptions } from '../clusters/http-protocol.js';
 import { hboneUpstreamTls } from '../connections/mesh-tls.js';
 import { CONNECT_ORIGINATE, HBONE_PORT, METADATA_ORIGINAL_DST } from '../connections/well-known-keys.js';
@@ -50,7 +50,7 @@ export function connectOriginateCluster({ trustDomains, connectTimeoutMs }: Mesh
         metadataKey: { key: METADATA_ORIGINAL_DST, path: [{ segment: { $case: 'key', value: 'waypoint' } }] },
       },
     },
-    circuitBreakers: NO_LIMITS,
+    circuitBreakers: circuitBreakers(),
     typedExtensionProtocolOptions: httpProtocolOptions({
       commonHttpProtocolOptions: { idleTimeout: duration(TUNNEL_IDLE_MS) },
       upstreamProtocolOptions: {

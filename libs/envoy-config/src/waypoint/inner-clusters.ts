@@ -1,5 +1,5 @@
 import { Cluster, Cluster_DiscoveryType } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
-import { NO_LIMITS } from '../clusters/circuit-breakers.js';
+import { circuitBreakers } from '../clusters/circuit-breakers.js';
 import { httpProtocolOptions } from '../clusters/http-protocol.js';
 import { internalSocket } from '../connections/internal-socket.js';
 import { CONNECT_ORIGINATE, ENCAP, MAIN_INTERNAL } from '../connections/well-known-keys.js';
@@ -30,7 +30,7 @@ function toListener(name: string, listener: string): Cluster {
     name,
     clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.STATIC },
     connectTimeout: duration(1000),
-    circuitBreakers: NO_LIMITS,
+    circuitBreakers: circuitBreakers(),
     loadAssignment: {
       clusterName: name,
       endpoints: [

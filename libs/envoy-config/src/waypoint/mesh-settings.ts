@@ -3,4 +3,7 @@ export interface MeshSettings {
   /** First its own, then its aliases. */
   readonly trustDomains: readonly string[];
   readonly connectTimeoutMs: number;
+  readonly clusterDomain: string;
+  /** See `JwtSettings.unknownKeys`. */
+  readonly unknownKeys: string;
 }

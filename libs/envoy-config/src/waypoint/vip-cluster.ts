@@ -1,9 +1,13 @@
-import { Cluster, Cluster_DiscoveryType, Cluster_LbPolicy } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
-import { NO_LIMITS } from '../clusters/circuit-breakers.js';
-import { httpProtocolOptions } from '../clusters/http-protocol.js';
+import { Cluster, Cluster_DiscoveryType } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
+import { circuitBreakers } from '../clusters/circuit-breakers.js';
+import type { EffectivePolicy } from '../clusters/effective-policy.js';
+import { loadBalancing } from '../clusters/load-balancing.js';
+import { outlierDetection } from '../clusters/outlier-detection.js';
+import { upstreamProtocol } from '../clusters/upstream-protocol.js';
 import { hboneSocket } from '../connections/internal-socket.js';
+import { userTls } from '../connections/user-tls.js';
 import { METADATA_ISTIO } from '../connections/well-known-keys.js';
-import { ADS } from '../messages/config-source.js';
+import { ADS_ENDPOINTS } from '../messages/config-source.js';
 import { duration } from '../messages/duration.js';
 import type { MeshSettings } from './mesh-settings.js';
 import type { VipPort, VipService } from './vip-service.js';
@@ -11,51 +15,55 @@ import type { VipPort, VipService } from './vip-service.js';
 export interface VipClusterOptions {
   readonly name: string;
   readonly stack: 'http' | 'tcp';
+  readonly policy: EffectivePolicy;
+  readonly subset?: string;
   readonly mesh: MeshSettings;
 }
 
-/** Where the traffic of one service port goes. */
-export function vipCluster(service: VipService, port: VipPort, { name, stack, mesh }: VipClusterOptions): Cluster {
-  const { hostname, name: serviceName, namespace } = service;
+/** Where the traffic of one service port goes, and how connections there are made. */
+export function vipCluster(service: VipService, port: VipPort, options: VipClusterOptions): Cluster {
+  const { name, stack, policy, subset, mesh } = options;
+  const { connectionPool, outlierDetection: outliers, loadBalancer } = policy;
+  const { connectTimeout, tcpKeepalive } = connectionPool?.tcp ?? {};
   return Cluster.fromPartial({
     name,
     altStatName: `${name};`,
     clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS },
-    edsClusterConfig: { edsConfig: ADS, serviceName: name },
-    connectTimeout: duration(mesh.connectTimeoutMs),
-    lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
-    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
-    circuitBreakers: NO_LIMITS,
-    transportSocket: hboneSocket(),
-    metadata: {
-      filterMetadata: { [METADATA_ISTIO]: { services: [{ host: hostname, name: serviceName, namespace }] } },
-    },
-    ...(stack === 'http' ? { typedExtensionProtocolOptions: upstreamProtocol(port) } : {}),
+    edsClusterConfig: { edsConfig: ADS_ENDPOINTS, serviceName: name },
+    connectTimeout: duration(connectTimeout || mesh.connectTimeoutMs),
+    ...loadBalancing(loadBalancer),
+    commonLbConfig: { healthyPanicThreshold: { value: outliers?.minHealthPercent ?? 0 } },
+    circuitBreakers: circuitBreakers(policy),
+    ...(outliers === undefined ? {} : { outlierDetection: outlierDetection(outliers) }),
+    ...(tcpKeepalive === undefined ? {} : { upstreamConnectionOptions: { tcpKeepalive: keepaliveOf(tcpKeepalive) } }),
+    transportSocket: hboneSocket(
+      userTls(policy.tls, { alpn: alpnOf(stack, port), hostname: service.hostname }) ?? undefined,
+    ),
+    metadata: { filterMetadata: { [METADATA_ISTIO]: describe(service, subset) } },
+    ...(stack === 'http' ? { typedExtensionProtocolOptions: upstreamProtocol(port.protocol, connectionPool) } : {}),
   });
 }
 
-/** HTTP/2 where the service says so, the client's version where nobody knows, else HTTP/1.1. */
-function upstreamProtocol({ protocol }: VipPort) {
-  if (protocol === 'http2') {
-    return httpProtocolOptions({
-      upstreamProtocolOptions: {
-        $case: 'explicitHttpConfig',
-        value: { protocolConfig: { $case: 'http2ProtocolOptions', value: {} } },
-      },
-    });
-  }
-  if (protocol === 'auto') {
-    return httpProtocolOptions({
-      upstreamProtocolOptions: {
-        $case: 'useDownstreamProtocolConfig',
-        value: { httpProtocolOptions: {}, http2ProtocolOptions: {} },
-      },
-    });
-  }
-  return httpProtocolOptions({
-    upstreamProtocolOptions: {
-      $case: 'explicitHttpConfig',
-      value: { protocolConfig: { $case: 'httpProtocolOptions', value: {} } },
-    },
-  });
+const alpnOf = (stack: 'http' | 'tcp', { protocol }: VipPort): readonly string[] =>
+  stack === 'tcp' ? [] : protocol === 'http2' ? ['h2'] : ['http/1.1'];
+
+function describe({ hostname, name, namespace }: VipService, subset: string | undefined) {
+  return { services: [{ host: hostname, name, namespace }], ...(subset === undefined ? {} : { subset }) };
+}
+
+function keepaliveOf({
+  probes,
+  time,
+  interval,
+}: {
+  readonly probes?: number;
+  readonly time?: number;
+  readonly interval?: number;
+}) {
+  const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
+  return {
+    ...(probes === undefined ? {} : { keepaliveProbes: probes }),
+    ...(time === undefined ? {} : { keepaliveTime: seconds(time) }),
+    ...(interval === undefined ? {} : { keepaliveInterval: seconds(interval) }),
+  };
 }

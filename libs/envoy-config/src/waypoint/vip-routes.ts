@@ -2,15 +2,23 @@ import type { AttachedService } from '@weft/mesh-model';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { duration } from '../messages/duration.js';
 import type { RouteDraft } from '../routes/forward.js';
+import { effectivePolicy } from '../clusters/effective-policy.js';
+import { hashPolicyOf } from '../clusters/load-balancing.js';
 import { gatewayApiRoutes } from '../routes/gateway-api-route.js';
+import { istioRoutes } from '../routes/istio-route.js';
 import { retryPolicy } from '../routes/retry-policy.js';
+import type { MeshSettings } from './mesh-settings.js';
 import { serviceParent } from './route-parent.js';
 import { vipName, type VipPort } from './vip-service.js';
 
 const MAX_DIRECT_RESPONSE_BYTES = 1_048_576;
 
 /** How requests to one port of a service are routed. */
-export function vipRoutes(attached: AttachedService, port: VipPort): RouteConfiguration {
+export function vipRoutes(
+  attached: AttachedService,
+  port: VipPort,
+  { clusterDomain }: MeshSettings,
+): RouteConfiguration {
   const name = vipName(attached.claim.hostname, port.number, 'http');
   return RouteConfiguration.fromPartial({
     name,
@@ -21,22 +29,27 @@ export function vipRoutes(attached: AttachedService, port: VipPort): RouteConfig
         name: `inbound|http|${port.number}`,
         domains: ['*'],
         includeRequestAttemptCount: true,
-        routes: [...routesOf(attached, port, name)],
+        routes: [...routesOf(attached, port, clusterDomain)],
       },
     ],
   });
 }
 
 /** With routes of its own a service answers 404 to what none of them matches; without any everything goes to it. */
-function routesOf(attached: AttachedService, port: VipPort, cluster: string): readonly RouteDraft[] {
+function routesOf(attached: AttachedService, port: VipPort, clusterDomain: string): readonly RouteDraft[] {
+  const { claim, destinations } = attached;
   const own = attached.httpRoutes.filter(({ meta, spec }) =>
-    serviceParent(attached.claim, port.number, spec.parentRefs, meta.namespace),
+    serviceParent(claim, port.number, spec.parentRefs, meta.namespace),
   );
-  if (own.length > 0) return gatewayApiRoutes(own, attached.destinations);
-  return [defaultRoute(cluster)];
+  const istio = attached.virtualServices.filter(({ spec }) => spec.http.length > 0);
+  if (own.length + istio.length === 0) return [defaultRoute(attached, port.number)];
+  return [
+    ...istioRoutes(istio, { clusterDomain, port: port.number, destinations }),
+    ...gatewayApiRoutes(own, destinations),
+  ];
 }
 
-function defaultRoute(cluster: string): RouteDraft {
+function defaultRoute({ claim, destinationRules }: AttachedService, port: number): RouteDraft {
   const policy = retryPolicy();
   return {
     name: 'default',
@@ -44,8 +57,9 @@ function defaultRoute(cluster: string): RouteDraft {
     action: {
       $case: 'route',
       value: {
-        clusterSpecifier: { $case: 'cluster', value: cluster },
+        clusterSpecifier: { $case: 'cluster', value: vipName(claim.hostname, port, 'http') },
         timeout: duration(0),
+        hashPolicy: [...hashPolicyOf(effectivePolicy(destinationRules, port).loadBalancer)],
         ...(policy === null ? {} : { retryPolicy: policy }),
       },
     },

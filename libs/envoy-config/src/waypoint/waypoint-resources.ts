@@ -1,5 +1,5 @@
 import type { Collection, FetchContext, Graph } from '@weft/collections';
-import { objectMetaOf } from '@weft/mesh-api';
+import { objectMetaOf, selectorMatches } from '@weft/mesh-api';
 import { serviceNameOf, type AttachedService, type MeshModel, type ServiceClaim } from '@weft/mesh-model';
 import {
   CLUSTER_TYPE_URL,
@@ -14,6 +14,7 @@ import { ClusterLoadAssignment } from '@weft/xds/gen/envoy/config/endpoint/v3/en
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import type { Workload } from '@weft/xds/gen/mesh/workload/workload.js';
+import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
 import { outboundName } from '../routes/route-target.js';
 import { attachedChains } from './attached-chains.js';
 import { vipServiceOf } from './attached-view.js';
@@ -26,7 +27,7 @@ import { serviceEndpoints, type ServiceEndpoint } from './service-endpoints.js';
 import { vipCluster } from './vip-cluster.js';
 import { vipLoadAssignment } from './vip-endpoints.js';
 import { vipRoutes } from './vip-routes.js';
-import { stacksOf, vipName } from './vip-service.js';
+import { stacksOf, vipName, type VipPort, type VipService } from './vip-service.js';
 
 /** A resource of the proxies of one waypoint. */
 export interface ProxyResource {
@@ -41,6 +42,7 @@ interface ForeignService {
   readonly key: string;
   readonly waypoint: string;
   readonly claim: ServiceClaim;
+  readonly rules: AttachedService['destinationRules'];
 }
 
 const key = ({ waypoint, typeUrl, resource }: ProxyResource): string => `${waypoint}|${typeUrl}|${resource.name}`;
@@ -51,10 +53,13 @@ const SAME_VERSION = {
 
 /** Everything that Envoys of waypoints are told, derived from the model piece by piece. */
 export function waypointResources(model: MeshModel, mesh: MeshSettings): Collection<ProxyResource> {
-  const { graph, attachedServices, waypoints } = model;
-  const chains = graph.derive('attached chains', attachedServices, (attached) => ({
+  const { graph, attachedServices, waypoints, sources } = model;
+  const chains = graph.derive('attached chains', attachedServices, (attached, fetch) => ({
     waypoint: attached.waypoint.key,
-    chains: attachedChains(attached),
+    chains: attachedChains(attached, {
+      clusterDomain: mesh.clusterDomain,
+      jwt: { unknownKeys: mesh.unknownKeys, jwksOf: (source) => fetch.get(sources.jwks, source) },
+    }),
   }));
   const byWaypoint = graph.index('attached chains by waypoint', chains, ({ waypoint }) => [waypoint]);
   const common = graph.deriveMany(
@@ -131,29 +136,73 @@ function ofWaypoint(
 }
 
 function ofService(attached: AttachedService, mesh: MeshSettings): readonly ProxyResource[] {
-  const waypoint = attached.waypoint.key;
-  const service = vipServiceOf(attached.claim, attached.addresses);
+  const { claim, addresses, destinationRules } = attached;
+  const service = vipServiceOf(claim, addresses);
   return service.ports.flatMap((port) =>
     stacksOf(port).flatMap((stack) => [
-      clusterResource(
-        waypoint,
-        vipCluster(service, port, { name: vipName(service.hostname, port.number, stack), stack, mesh }),
-      ),
-      ...(stack === 'http' ? [routeResource(waypoint, vipRoutes(attached, port))] : []),
+      ...clustersOf(attached.waypoint.key, service, port, {
+        rules: destinationRules,
+        nameOf: (subset) => vipName(service.hostname, port.number, stack, subset),
+        stack,
+        mesh,
+      }),
+      ...(stack === 'http' ? [routeResource(attached.waypoint.key, vipRoutes(attached, port, mesh))] : []),
     ]),
   );
 }
 
+interface ClusterSet {
+  readonly rules: AttachedService['destinationRules'];
+  readonly nameOf: (subset: string | undefined) => string;
+  readonly stack: 'http' | 'tcp';
+  readonly mesh: MeshSettings;
+}
+
+/** For the whole of a service port and for each subset. */
+function clustersOf(
+  waypoint: string,
+  service: VipService,
+  port: VipPort,
+  { rules, nameOf, stack, mesh }: ClusterSet,
+): readonly ProxyResource[] {
+  return [undefined, ...subsetsOf(rules)].map((subset) =>
+    clusterResource(
+      waypoint,
+      vipCluster(service, port, {
+        name: nameOf(subset?.name),
+        stack,
+        mesh,
+        policy: effectivePolicy(rules, port.number, subset),
+        ...(subset === undefined ? {} : { subset: subset.name }),
+      }),
+    ),
+  );
+}
+
 function endpointsOf(
-  { waypoint, claim }: AttachedService,
+  { waypoint, claim, destinationRules }: AttachedService,
   endpoints: readonly ServiceEndpoint[],
 ): readonly ProxyResource[] {
   const service = vipServiceOf(claim, []);
   return service.ports.flatMap((port) =>
-    stacksOf(port).map((stack) =>
-      endpointResource(waypoint.key, vipName(claim.hostname, port.number, stack), onPort(endpoints, port.number)),
+    stacksOf(port).flatMap((stack) =>
+      assignmentsOf(waypoint.key, destinationRules, onPort(endpoints, port.number), (subset) =>
+        vipName(claim.hostname, port.number, stack, subset),
+      ),
     ),
   );
+}
+
+function assignmentsOf(
+  waypoint: string,
+  rules: AttachedService['destinationRules'],
+  endpoints: readonly ServiceEndpoint[],
+  nameOf: (subset: string | undefined) => string,
+): readonly ProxyResource[] {
+  return [undefined, ...subsetsOf(rules)].map((subset) => {
+    const members = endpoints.filter(({ labels }) => selectorMatches(subset?.labels ?? {}, labels));
+    return endpointResource(waypoint, nameOf(subset?.name), members);
+  });
 }
 
 function foreignServices(graph: Graph, attachedServices: Collection<AttachedService>): Collection<ForeignService> {
@@ -163,35 +212,46 @@ function foreignServices(graph: Graph, attachedServices: Collection<AttachedServ
     ({ key: from, waypoint, destinations }) =>
       Object.values(destinations).flatMap((one) =>
         one.kind === 'service' && !one.attached
-          ? [{ from, key: `${waypoint.key}|${serviceNameOf(one.claim)}`, waypoint: waypoint.key, claim: one.claim }]
+          ? [
+              {
+                from,
+                key: `${waypoint.key}|${serviceNameOf(one.claim)}`,
+                waypoint: waypoint.key,
+                claim: one.claim,
+                rules: one.destinationRules,
+              },
+            ]
           : [],
       ),
     { key: ({ from, key: to }) => `${from} ${to}` },
   );
   const grouped = graph.group('other services', referred, ({ key: to }) => [to]);
   return graph.derive('foreign services', grouped, ({ members }) => {
-    const { key: foreignKey, waypoint, claim } = members[0]!;
-    return { key: foreignKey, waypoint, claim };
+    const { key: foreignKey, waypoint, claim, rules } = members[0]!;
+    return { key: foreignKey, waypoint, claim, rules };
   });
 }
 
-function foreignClusters({ waypoint, claim }: ForeignService, mesh: MeshSettings): readonly ProxyResource[] {
+function foreignClusters({ waypoint, claim, rules }: ForeignService, mesh: MeshSettings): readonly ProxyResource[] {
   const service = vipServiceOf(claim, []);
-  return service.ports.map((port) => {
-    const stack = stacksOf(port)[0]!;
-    return clusterResource(
-      waypoint,
-      vipCluster(service, port, { name: outboundName(claim.hostname, port.number), stack, mesh }),
-    );
-  });
+  return service.ports.flatMap((port) =>
+    clustersOf(waypoint, service, port, {
+      rules,
+      nameOf: (subset) => outboundName(claim.hostname, port.number, subset),
+      stack: stacksOf(port)[0]!,
+      mesh,
+    }),
+  );
 }
 
 function foreignEndpoints(
-  { waypoint, claim }: ForeignService,
+  { waypoint, claim, rules }: ForeignService,
   endpoints: readonly ServiceEndpoint[],
 ): readonly ProxyResource[] {
-  return claim.ports.map(({ servicePort }) =>
-    endpointResource(waypoint, outboundName(claim.hostname, servicePort), onPort(endpoints, servicePort)),
+  return claim.ports.flatMap(({ servicePort }) =>
+    assignmentsOf(waypoint, rules, onPort(endpoints, servicePort), (subset) =>
+      outboundName(claim.hostname, servicePort, subset),
+    ),
   );
 }
 

@@ -9,6 +9,7 @@ import type {
 import type { MeshModelConfig } from '../mesh-model-config.js';
 import { addressKeyOf, serviceNameOf, type ClaimedAddress, type ServiceClaim } from '../service-claim.js';
 import type { ServiceState } from '../service-collections.js';
+import { destinationRulesOf } from './destination-rules.js';
 import type { PolicyTargets } from './policy-targets.js';
 import { destinationsOf, type RouteDestinations } from './route-destinations.js';
 import type { Readable, RouteSources } from './route-sources.js';
@@ -55,7 +56,7 @@ export function attachedServices(inputs: AttachedServicesInputs): Collection<Att
     const virtualServices = routes
       .virtualServicesFor(fetch, claim.hostname)
       .filter(({ meta }) => owners.has(meta.namespace));
-    const lookup = { services, byHostname, routes, config, waypointKey: waypoint.key };
+    const lookup = { services, byHostname, routes, config, waypoint };
     return [
       {
         key: `${waypoint.key}|${serviceNameOf(claim)}`,
@@ -72,24 +73,4 @@ export function attachedServices(inputs: AttachedServicesInputs): Collection<Att
     ];
   };
   return graph.deriveMany('attached services', services, build, { key: ({ key }) => key });
-}
-
-/** Of the first namespace that has any: the waypoint's unless it is the root namespace, the service's, the root namespace. */
-export function destinationRulesOf(
-  fetch: FetchContext,
-  routes: RouteSources,
-  { rootNamespace }: MeshModelConfig,
-  { waypoint, claim }: { readonly waypoint: WaypointGateway; readonly claim: ServiceClaim },
-): readonly Readable<DestinationRuleSpec>[] {
-  const all = routes.destinationRulesFor(fetch, claim.hostname);
-  const namespaces = [
-    ...(waypoint.namespace === rootNamespace ? [] : [waypoint.namespace]),
-    claim.meta.namespace,
-    rootNamespace,
-  ];
-  for (const namespace of namespaces) {
-    const found = all.filter(({ meta }) => meta.namespace === namespace);
-    if (found.length > 0) return found;
-  }
-  return [];
 }

@@ -1,10 +1,18 @@
 import type { Collection, CollectionIndex, FetchContext } from '@weft/collections';
-import { GATEWAY_API_GROUP, type HttpRouteSpec, type ObjectMeta, type VirtualServiceSpec } from '@weft/mesh-api';
+import {
+  GATEWAY_API_GROUP,
+  type DestinationRuleSpec,
+  type HttpRouteSpec,
+  type ObjectMeta,
+  type VirtualServiceSpec,
+} from '@weft/mesh-api';
 import type { MeshModelConfig } from '../mesh-model-config.js';
 import type { ServiceClaim } from '../service-claim.js';
 import type { ServiceState } from '../service-collections.js';
 import { qualifiedHost } from './host-names.js';
+import { destinationRulesOf } from './destination-rules.js';
 import type { Readable, RouteSources } from './route-sources.js';
+import type { WaypointGateway } from './waypoint-gateway.js';
 
 /** What a route's reference to a service turned out to be. */
 export type RouteDestination =
@@ -13,6 +21,7 @@ export type RouteDestination =
       readonly claim: ServiceClaim;
       /** It has the same waypoint, so that the traffic does not have to leave it. */
       readonly attached: boolean;
+      readonly destinationRules: readonly Readable<DestinationRuleSpec>[];
     }
   | { readonly kind: 'none'; readonly reason: 'BackendNotFound' | 'InvalidKind' | 'RefNotPermitted' };
 
@@ -35,8 +44,7 @@ export interface DestinationLookup {
   readonly byHostname: CollectionIndex<ServiceState>;
   readonly routes: RouteSources;
   readonly config: MeshModelConfig;
-  /** Of the waypoint that asks. */
-  readonly waypointKey: string;
+  readonly waypoint: WaypointGateway;
 }
 
 export function destinationsOf(
@@ -94,7 +102,7 @@ function backend(
   if (target !== namespace && !isGranted(fetch, lookup.routes, { from: namespace, to: target, name }))
     return { kind: 'none', reason: 'RefNotPermitted' };
   const hostname = `${name}.${target}.svc.${lookup.config.clusterDomain}`;
-  return destination(fetch.get(lookup.services, `${target}/${hostname}`), lookup);
+  return destination(fetch, fetch.get(lookup.services, `${target}/${hostname}`), lookup);
 }
 
 function isGranted(
@@ -127,11 +135,20 @@ function byHostname(
 ): RouteDestination {
   const candidates = fetch.lookup(lookup.byHostname, hostname);
   const own = candidates.find(({ claim }) => claim.meta.namespace === namespace);
-  return destination(own ?? candidates.find(({ message }) => message.canonical), lookup);
+  return destination(fetch, own ?? candidates.find(({ message }) => message.canonical), lookup);
 }
 
-function destination(state: ServiceState | undefined, { waypointKey }: DestinationLookup): RouteDestination {
+function destination(
+  fetch: FetchContext,
+  state: ServiceState | undefined,
+  { routes, config, waypoint }: DestinationLookup,
+): RouteDestination {
   if (state === undefined) return { kind: 'none', reason: 'BackendNotFound' };
-  const { claim, waypoint } = state;
-  return { kind: 'service', claim, attached: waypoint?.kind === 'bound' && waypoint.waypoint.key === waypointKey };
+  const { claim, waypoint: own } = state;
+  return {
+    kind: 'service',
+    claim,
+    attached: own?.kind === 'bound' && own.waypoint.key === waypoint.key,
+    destinationRules: destinationRulesOf(fetch, routes, config, { waypoint, claim }),
+  };
 }

@@ -1,0 +1,44 @@
+import type { AuthorizationPolicy } from '@weft/mesh-api';
+import { RBAC as HttpRbac } from '@weft/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac.js';
+import { RBAC as NetworkRbac } from '@weft/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac.js';
+import { filter } from '../messages/extension.js';
+import { rbacRules, type RbacRules } from './rbac-rules.js';
+
+type Policies = readonly AuthorizationPolicy[];
+
+/** The order in which they decide; CUSTOM comes before the token is looked at. */
+const AFTER_TOKENS = ['AUDIT', 'DENY', 'ALLOW'] as const;
+
+const isEmpty = ({ enforced, dryRun }: RbacRules): boolean => enforced === null && dryRun === null;
+const dryRunPrefix = (action: string): string => `istio_dry_run_${action.toLowerCase()}_`;
+
+export const customFilters = (policies: Policies) => httpFilters(policies, ['CUSTOM']);
+export const httpAuthorization = (policies: Policies) => httpFilters(policies, AFTER_TOKENS);
+
+function httpFilters(policies: Policies, actions: readonly ('CUSTOM' | 'AUDIT' | 'DENY' | 'ALLOW')[]) {
+  return actions.flatMap((action) => {
+    const rules = rbacRules(policies, action, 'http');
+    if (isEmpty(rules)) return [];
+    return [
+      filter('envoy.filters.http.rbac', HttpRbac, {
+        ...(rules.enforced === null ? {} : { rules: rules.enforced }),
+        ...(rules.dryRun === null ? {} : { shadowRules: rules.dryRun, shadowRulesStatPrefix: dryRunPrefix(action) }),
+      }),
+    ];
+  });
+}
+
+/** Of connections whose bytes are not looked into. */
+export function tcpAuthorization(policies: Policies) {
+  return (['CUSTOM', ...AFTER_TOKENS] as const).flatMap((action) => {
+    const rules = rbacRules(policies, action, 'tcp');
+    if (isEmpty(rules)) return [];
+    return [
+      filter('envoy.filters.network.rbac', NetworkRbac, {
+        statPrefix: 'tcp.',
+        ...(rules.enforced === null ? {} : { rules: rules.enforced }),
+        ...(rules.dryRun === null ? {} : { shadowRules: rules.dryRun, shadowRulesStatPrefix: dryRunPrefix(action) }),
+      }),
+    ];
+  });
+}
