@@ -365,9 +365,10 @@ describe('a ztunnel', () => {
     );
     ca.refuse = null;
     const issued = dataPlane.of('setIdentity').length;
-    for (let tries = 0; tries < 200 && dataPlane.of('setIdentity').length < issued + 2; tries++)
+    await until(async () => {
       await clock.advance(5000);
-    expect(dataPlane.of('setIdentity').length).toBeGreaterThanOrEqual(issued + 2);
+      return dataPlane.of('setIdentity').length >= issued + 2;
+    }, 'both are renewed');
   });
 
   it('drops the key of an identity that has left the node', async () => {
