@@ -115,6 +115,21 @@ describe('parseConfig', () => {
   });
 });
 
+it('keepalive can be turned off, and the user timeout is what its probes take', () => {
+  const parse = (env: Record<string, string>) => {
+    const parsed = parseConfig(env, 2);
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
+    return { keepAlive: parsed.value.keepAlive, userTimeoutMs: parsed.value.userTimeoutMs };
+  };
+  const usual = { idleSeconds: 180, intervalSeconds: 180, probes: 9 };
+  expect(parse({})).toEqual({ keepAlive: usual, userTimeoutMs: 0 });
+  expect(parse({ KEEPALIVE_ENABLED: 'false' })).toEqual({ keepAlive: null, userTimeoutMs: 0 });
+  expect(parse({ USER_TIMEOUT_ENABLED: 'true', KEEPALIVE_TIME: '10s', KEEPALIVE_RETRIES: '2' })).toEqual({
+    keepAlive: { idleSeconds: 10, intervalSeconds: 180, probes: 2 },
+    userTimeoutMs: 370_000,
+  });
+});
+
 describe('properties', () => {
   it('never throws', () => {
     const key = fc.constantFrom(

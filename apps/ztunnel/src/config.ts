@@ -2,6 +2,7 @@ import { err, ok, type Result } from '@weft/result';
 import { EnvReader, type ConfigProblem, type Env } from '@weft/runtime';
 import type { MeshEndpointOptions } from '@weft/xds-grpc';
 import { ENGINE_WISHES, type EngineWish } from './dataplane/choose-engine.js';
+import type { KeepAlive } from '@weft/linux';
 import { DEFAULT_LIMITS, type Http2Sizes } from './dataplane/limits.js';
 import { parseLogFilter, type LogFilter } from './telemetry/log-filter.js';
 import { workerThreads } from './worker-threads.js';
@@ -33,7 +34,10 @@ export interface ZtunnelConfig {
   readonly preferredServiceNamespace: string | null;
   readonly preserveSource: boolean;
   readonly ipv6: boolean;
-  readonly keepAlive: { readonly idleSeconds: number; readonly intervalSeconds: number; readonly probes: number };
+  /** Null: off. */
+  readonly keepAlive: KeepAlive | null;
+  /** TCP_USER_TIMEOUT; 0: the kernel's. */
+  readonly userTimeoutMs: number;
   readonly poolIdleMs: number;
   readonly http2: Http2Sizes;
   readonly responseBaggage: boolean;
@@ -56,9 +60,7 @@ const UNSUPPORTED: readonly (readonly [key: string, refused: string, instead: st
   ['TLS12_ENABLED', 'true', 'leave it unset: the mesh uses TLS 1.3 only'],
   ['UNSTABLE_ENABLE_SOCKS5', 'true', 'leave it unset'],
   ['FAKE_CA', 'true', 'set CA_ADDRESS'],
-  ['KEEPALIVE_ENABLED', 'false', 'leave it unset'],
   ['INPOD_PORT_REUSE', 'false', 'leave it unset: workers share the ports'],
-  ['USER_TIMEOUT_ENABLED', 'true', 'leave it unset'],
 ];
 const UNSUPPORTED_WHEN_SET = ['COMPLIANCE_POLICY', 'PROXY_CONFIG', 'PROXY_WORKLOAD_INFO'] as const;
 
@@ -106,7 +108,7 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
     preferredServiceNamespace: reader.optional('PREFERED_SERVICE_NAMESPACE') ?? null,
     preserveSource: reader.boolean('ENABLE_ORIG_SRC', true),
     ipv6: reader.boolean('IPV6_ENABLED', true),
-    keepAlive: keepAliveOf(reader),
+    ...keepAliveOf(reader),
     poolIdleMs: reader.durationMs('POOL_UNUSED_RELEASE_TIMEOUT', 5 * 60_000),
     http2: http2Of(reader),
     responseBaggage: reader.boolean('ENABLE_RESPONSE_BAGGAGE', true),
@@ -152,12 +154,18 @@ function endpointOf(
   return { address, root, token, clusterId, headers, ...(serverName === undefined ? {} : { serverName }) };
 }
 
-function keepAliveOf(reader: EnvReader): ZtunnelConfig['keepAlive'] {
+/** Istio's rule: the user timeout is what the keepalive probes would take. */
+function keepAliveOf(reader: EnvReader): Pick<ZtunnelConfig, 'keepAlive' | 'userTimeoutMs'> {
   const seconds = (key: string) => Math.max(1, Math.round(reader.durationMs(key, 180_000) / 1000));
-  return {
+  const keepAlive = {
     idleSeconds: seconds('KEEPALIVE_TIME'),
     intervalSeconds: seconds('KEEPALIVE_INTERVAL'),
     probes: reader.integer('KEEPALIVE_RETRIES', 9, 1, 127),
+  };
+  const userTimeoutMs = (keepAlive.idleSeconds + keepAlive.intervalSeconds * keepAlive.probes) * 1000;
+  return {
+    keepAlive: reader.boolean('KEEPALIVE_ENABLED', true) ? keepAlive : null,
+    userTimeoutMs: reader.boolean('USER_TIMEOUT_ENABLED', false) ? userTimeoutMs : 0,
   };
 }
 

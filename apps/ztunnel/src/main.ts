@@ -51,6 +51,7 @@ async function main(): Promise<void> {
         limits: {
           packetMark: config.packetMark,
           keepAlive: config.keepAlive,
+          userTimeoutMs: config.userTimeoutMs,
           http2: config.http2,
           idleTunnelMs: config.poolIdleMs,
           answerTimeoutMs: ANSWER_TIMEOUT_MS,

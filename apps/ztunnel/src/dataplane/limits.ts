@@ -16,7 +16,10 @@ export interface DataPlaneLimits {
   readonly ports: { readonly outbound: number; readonly inboundPlaintext: number; readonly inboundHbone: number };
   /** Mark of every socket made in a pod's namespace; the pod's rules let it pass. */
   readonly packetMark: number;
-  readonly keepAlive: KeepAlive;
+  /** Null: off. */
+  readonly keepAlive: KeepAlive | null;
+  /** How long sent bytes may stay unacknowledged (TCP_USER_TIMEOUT); 0: as long as the kernel likes. */
+  readonly userTimeoutMs: number;
   /** TCP connect, to a peer or to the application. */
   readonly connectTimeoutMs: number;
   /** From the end of the TCP connect to the end of the TLS handshake, and on the server from the accept. */
@@ -40,6 +43,7 @@ export const DEFAULT_LIMITS: DataPlaneLimits = {
   ports: { outbound: 15_001, inboundPlaintext: 15_006, inboundHbone: 15_008 },
   packetMark: 0x539,
   keepAlive: { idleSeconds: 180, intervalSeconds: 180, probes: 9 },
+  userTimeoutMs: 0,
   connectTimeoutMs: 10_000,
   handshakeTimeoutMs: 10_000,
   answerTimeoutMs: 5_000,

@@ -121,11 +121,17 @@ export class Pod {
     const { limits } = this.parts;
     socketOptions.setMark(socket, limits.packetMark);
     socketOptions.setNoDelay(socket);
-    socketOptions.setKeepAlive(socket, limits.keepAlive);
+    this.#keepAlive(socket);
     if (from === null || from.family !== family) return;
     socketOptions.setTransparent(socket, family);
     socketOptions.setBindAddressNoPort(socket);
     tcpSocket.bind(socket, { ip: from, port: 0 }, family);
+  }
+
+  #keepAlive(socket: number): void {
+    const { keepAlive, userTimeoutMs } = this.parts.limits;
+    if (keepAlive !== null) socketOptions.setKeepAlive(socket, keepAlive);
+    if (userTimeoutMs > 0) socketOptions.setUserTimeout(socket, userTimeoutMs);
   }
 
   /** What is set here is inherited by accepted sockets. */
@@ -139,7 +145,7 @@ export class Pod {
       socketOptions.setMark(socket, limits.packetMark);
       socketOptions.setTransparent(socket, family);
       socketOptions.setNoDelay(socket);
-      socketOptions.setKeepAlive(socket, limits.keepAlive);
+      this.#keepAlive(socket);
       tcpSocket.bind(socket, { ip: any, port }, family);
       tcpSocket.listen(socket, BACKLOG);
     });
