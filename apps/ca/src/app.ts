@@ -3,6 +3,8 @@ import { LeaderElector, NAMESPACES, PODS, type KubeClient, type KubeObject } fro
 import type { Clock } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { authenticatorsOf } from './authentication/authenticators-of.js';
+import { TokenReviewer } from './authentication/token-reviewer.js';
 import { AuthorityHolder } from './authority-holder.js';
 import { CaMetrics } from './ca-metrics.js';
 import { CertificateService } from './certificate-service.js';
@@ -15,7 +17,6 @@ import { podIdentity } from './pod-identity.js';
 import { RequestGate } from './request-gate.js';
 import { RevocationRegister } from './revocation-register.js';
 import { SignerChoice } from './signer-choice.js';
-import { TokenReviewer } from './token-reviewer.js';
 
 /** Half of the deadline that node proxies set. */
 const LONGEST_QUEUE_WAIT_MS = 5000;
@@ -107,8 +108,9 @@ export function createCaApp(
     waitingRequests: () => gate.waiting,
     knownPods: () => pods.list().length,
   });
-  const reviewToken = reviewer.verdict.bind(reviewer);
-  const service = new CertificateService({ config, signer, register, reviewToken, gate, nodes, clock, log, metrics });
+  const authenticators = authenticatorsOf(config, { reviewer, nodes, holder, register, clock });
+  const parts = { signer, register, authenticators, gate, nodes };
+  const service = new CertificateService({ config, ...parts, clock, log, metrics });
   const grpc = new GrpcServer({ config, service, signer, clock, log });
   const admin = new AdminServer({ name: 'ca', host: '0.0.0.0', port: config.adminPort, readiness, registry });
   const synced: Service = {

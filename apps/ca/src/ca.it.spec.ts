@@ -137,7 +137,7 @@ describe('CreateCertificate over TLS', () => {
     await rig.apiServer.stop();
     await expect(client.certify(token, WEB)).rejects.toMatchObject({
       code: status.UNAVAILABLE,
-      details: 'token review is not available, try again',
+      details: 'authentication is not available, try again',
     });
   });
 });

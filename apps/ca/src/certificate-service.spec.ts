@@ -1,10 +1,11 @@
-import { Metadata, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { TokenVerdict } from '@weft/kube';
 import { createLogger } from '@weft/runtime';
 import { CertificateAuthority, createCsr, createRoot, summarizeCertificate, verifyChain } from '@weft/spiffe';
 import { FakeClock } from '@weft/testing-fixtures';
 import { X509Certificate } from 'node:crypto';
 import { Registry } from 'prom-client';
+import { KubernetesAuthenticator } from './authentication/kubernetes-authenticator.js';
 import { CaMetrics } from './ca-metrics.js';
 import { CertificateService } from './certificate-service.js';
 import { RequestGate } from './request-gate.js';
@@ -14,7 +15,14 @@ const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
 
 function verdict(username: string): TokenVerdict {
   const extra = { 'authentication.kubernetes.io/pod-name': ['p'], 'authentication.kubernetes.io/pod-uid': ['u'] };
-  return { authenticated: true, username, uid: 'x', groups: [], extra, audiences: ['istio-ca'] };
+  return {
+    authenticated: true,
+    username,
+    uid: 'x',
+    groups: ['system:serviceaccounts'],
+    extra,
+    audiences: ['istio-ca'],
+  };
 }
 
 async function setUp({ refusal = null as string | null, user = 'system:serviceaccount:shop:web' } = {}) {
@@ -30,10 +38,12 @@ async function setUp({ refusal = null as string | null, user = 'system:serviceac
     register: { refusal: () => null },
     config: config.value,
     signer: { current: () => loaded, admitTtl: () => Promise.resolve() },
-    reviewToken: (token) => {
-      if (token === 'away') return Promise.reject(new Error('connection refused'));
-      return Promise.resolve(token === 'good' ? verdict(user) : { authenticated: false, error: 'expired' });
-    },
+    authenticators: [
+      new KubernetesAuthenticator((token) => {
+        if (token === 'away') return Promise.reject(new Error('connection refused'));
+        return Promise.resolve(token === 'good' ? verdict(user) : { authenticated: false, error: 'expired' });
+      }),
+    ],
     nodes: { settledRefusal: () => Promise.resolve(refusal) },
     gate: new RequestGate({ concurrency: 8, queueLength: 8, maxWaitMs: 1000, clock }),
     clock,
@@ -41,9 +51,8 @@ async function setUp({ refusal = null as string | null, user = 'system:serviceac
     metrics: new CaMetrics(registry),
   });
   const ask = async (overrides: { csr?: string; token?: string; seconds?: number; impersonate?: unknown } = {}) => {
-    const metadata = new Metadata();
     const { token = 'good', seconds = 0, impersonate } = overrides;
-    if (token !== '') metadata.set('authorization', `Bearer ${token}`);
+    const evidence = { certificateChain: [], ...(token !== '' && { token }) };
     const csr = overrides.csr ?? (await createCsr(typeof impersonate === 'string' ? impersonate : WEB)).csrPem;
     const request = {
       $type: 'istio.v1.auth.IstioCertificateRequest' as const,
@@ -51,7 +60,7 @@ async function setUp({ refusal = null as string | null, user = 'system:serviceac
       validityDuration: BigInt(seconds),
       metadata: impersonate === undefined ? undefined : { ImpersonatedIdentity: impersonate },
     };
-    return service.create(request, metadata, '10.0.0.1:5');
+    return service.create(request, evidence, '10.0.0.1:5');
   };
   return { ask, clock, root: loaded.value.material.rootsPem, registry };
 }

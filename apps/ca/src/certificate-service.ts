@@ -1,11 +1,12 @@
-import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
-import type { TokenVerdict } from '@weft/kube';
+import { status } from '@grpc/grpc-js';
 import { err, ok, toError, type Clock, type Result } from '@weft/result';
 import type { Logger } from '@weft/runtime';
 import { checkCsr, formatSpiffeId, parseSpiffeId, type SpiffeId } from '@weft/spiffe';
 import type { IstioCertificateRequest, IstioCertificateResponse } from '@weft/xds/gen/mesh/ca/ca.js';
+import { authenticate, type Authenticator, type Evidence } from './authentication/authenticator.js';
+import type { Caller } from './authentication/caller.js';
 import type { CaMetrics } from './ca-metrics.js';
-import { callerOf, type Caller } from './caller.js';
+
 import type { CaConfig } from './config.js';
 import type { NodeAuthorizer } from './node-authorizer.js';
 import type { RequestGate } from './request-gate.js';
@@ -26,7 +27,7 @@ export interface CertificateServiceOptions {
   readonly config: CaConfig;
   readonly signer: Pick<Signer, 'current' | 'admitTtl'>;
   readonly register: Pick<RevocationRegister, 'refusal'>;
-  readonly reviewToken: (token: string) => Promise<TokenVerdict>;
+  readonly authenticators: readonly Authenticator[];
   readonly nodes: Pick<NodeAuthorizer, 'settledRefusal'>;
   readonly gate: RequestGate;
   readonly clock: Clock;
@@ -40,12 +41,12 @@ export class CertificateService {
 
   async create(
     request: IstioCertificateRequest,
-    metadata: Metadata,
+    evidence: Evidence,
     peer: string,
   ): Promise<Result<IstioCertificateResponse, Refusal>> {
     const { gate, metrics } = this.options;
     const end = metrics.duration.startTimer();
-    const admitted = await gate.run(() => this.#answer(request, metadata, peer));
+    const admitted = await gate.run(() => this.#answer(request, evidence, peer));
     end();
     if (admitted.ok) return admitted.value;
     const { retryAfterMs } = admitted.error;
@@ -57,10 +58,10 @@ export class CertificateService {
 
   async #answer(
     request: IstioCertificateRequest,
-    metadata: Metadata,
+    evidence: Evidence,
     peer: string,
   ): Promise<Result<IstioCertificateResponse, Refusal>> {
-    const caller = await this.#authenticate(metadata);
+    const caller = await this.#authenticate(evidence);
     const result = caller.ok ? await this.#issue(request, caller.value, peer) : caller;
     if (!result.ok) this.#audit(result.error, peer, caller.ok ? caller.value : undefined);
     return result;
@@ -72,18 +73,14 @@ export class CertificateService {
     log.warn({ peer, caller, code: status[code], reason: detail }, 'certificate refused');
   }
 
-  async #authenticate(metadata: Metadata): Promise<Result<Caller, Refusal>> {
-    const refuse = (detail: string) => err({ code: status.UNAUTHENTICATED, message: 'authentication failed', detail });
-    const header = metadata.get('authorization').at(-1);
-    const token = typeof header === 'string' ? /^Bearer (\S+)$/.exec(header)?.[1] : undefined;
-    if (token === undefined) return refuse('no bearer token');
-    try {
-      const caller = callerOf(await this.options.reviewToken(token));
-      return caller.ok ? caller : refuse(caller.error);
-    } catch (thrown) {
-      const detail = `the API server cannot review the token: ${toError(thrown).message}`;
-      return err({ code: status.UNAVAILABLE, message: 'token review is not available, try again', detail });
-    }
+  async #authenticate(evidence: Evidence): Promise<Result<Caller, Refusal>> {
+    const verdict = await authenticate(this.options.authenticators, evidence);
+    if (verdict.kind === 'caller') return ok(verdict.caller);
+    const { UNAUTHENTICATED, UNAVAILABLE } = status;
+    const detail = verdict.kind === 'absent' ? 'nothing to authenticate by' : verdict.detail;
+    return verdict.kind === 'unavailable'
+      ? err({ code: UNAVAILABLE, message: 'authentication is not available, try again', detail })
+      : err({ code: UNAUTHENTICATED, message: 'authentication failed', detail });
   }
 
   async #issue(
@@ -149,10 +146,3 @@ export class CertificateService {
 
 const unavailable = (detail: string): Result<never, Refusal> =>
   err({ code: status.UNAVAILABLE, message: 'the signing certificate is not available, try again', detail });
-
-/** The gRPC form of a refusal; `grpc-retry-pushback-ms` is what gRPC clients with a retry policy heed. */
-export function serviceError({ code, message, retryAfterMs }: Refusal): ServiceError {
-  const metadata = new Metadata();
-  if (retryAfterMs !== undefined) metadata.set('grpc-retry-pushback-ms', String(retryAfterMs));
-  return Object.assign(new Error(message), { code, details: message, metadata });
-}

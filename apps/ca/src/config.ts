@@ -1,6 +1,7 @@
 import { err, ok, type Result } from '@weft/result';
 import { EnvReader, LOG_LEVELS, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
 import { AUTHORITY_KEY_TYPES, type AuthorityKeyType } from '@weft/spiffe';
+import { parseOidcRules, type OidcRule } from './authentication/oidc-rule.js';
 
 export interface CaConfig {
   readonly trustDomain: string;
@@ -25,6 +26,14 @@ export interface CaConfig {
   readonly maxConcurrent: number;
   readonly maxQueued: number;
   readonly audience: string;
+  /** Are tokens of this cluster's service accounts accepted? */
+  readonly tokenReview: boolean;
+  /** Issuers of other tokens. */
+  readonly oidcRules: readonly OidcRule[];
+  /** File with the roots that the issuers' servers are verified against; null: the machine's own. */
+  readonly oidcRootFile: string | null;
+  /** Who may renew by the SVID it has: nobody, those that have a pod, everybody. */
+  readonly certificateAuthentication: CertificateAuthentication;
   /** `namespace/serviceAccount` of node proxies that may ask for the identities of pods on their node. */
   readonly trustedNodeAccounts: ReadonlySet<string>;
   /** DNS names certified besides the SPIFFE ID, by `namespace/serviceAccount`. */
@@ -33,6 +42,9 @@ export interface CaConfig {
   readonly servingDnsNames: readonly string[];
   readonly logLevel: LogLevel;
 }
+
+const CERTIFICATE_AUTHENTICATION = ['off', 'pods', 'any'] as const;
+export type CertificateAuthentication = (typeof CERTIFICATE_AUTHENTICATION)[number];
 
 const HOUR_MS = 3_600_000;
 
@@ -60,6 +72,14 @@ Settings (environment; a duration is 30s, 5m or 24h):
   CA_MAX_CONCURRENT_REQUESTS, CA_MAX_QUEUED_REQUESTS: what is more is told
                            RESOURCE_EXHAUSTED and when to come back            (64, 2000)
   TOKEN_AUDIENCE           audience a caller's token must have                 (istio-ca)
+  CA_AUTH_TOKEN_REVIEW     accept tokens of this cluster's service accounts    (true)
+  JWT_RULE                 other issuers: {"issuer": "https://...",
+                           "audiences": ["istio-ca"], "jwksUri": "https://..."}
+                           or a list of such; the subject of a token must be
+                           system:serviceaccount:<namespace>:<name>           (none)
+  CA_OIDC_ROOT_CERT        file with the roots of these servers               (the machine's)
+  CA_AUTH_CLIENT_CERTIFICATE  ${CERTIFICATE_AUTHENTICATION.join(', ')}: who may renew by the SVID it has: nobody,
+                           who has a live pod, everybody                      (pods)
   CA_TRUSTED_NODE_ACCOUNTS namespace/serviceAccount, comma separated           (istio-system/ztunnel)
   CA_DNS_NAMES             namespace/serviceAccount=dns1+dns2, comma separated:
                            names certified besides the SPIFFE ID
@@ -75,6 +95,9 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
   const trusted = read.string('CA_TRUSTED_NODE_ACCOUNTS', `${namespace}/ztunnel`).split(',');
   const defaultDnsNames = `${namespace}/weft-control-plane=istiod.${namespace}.svc+istiod.${namespace}.svc.cluster.local`;
   const rotationWait = read.durationMs('CA_ROTATION_WAIT', -1);
+  const oidcRules = parseOidcRules(read.string('JWT_RULE', ''));
+  if (!oidcRules.ok) problems.push({ key: 'JWT_RULE', problem: oidcRules.error });
+  const oidcRootFile = read.string('CA_OIDC_ROOT_CERT', '');
   const config: CaConfig = {
     trustDomain: read.string('TRUST_DOMAIN', 'cluster.local'),
     namespace,
@@ -94,6 +117,10 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
     maxConcurrent: read.integer('CA_MAX_CONCURRENT_REQUESTS', 64, 1, 10_000),
     maxQueued: read.integer('CA_MAX_QUEUED_REQUESTS', 2000, 0, 1_000_000),
     audience: read.string('TOKEN_AUDIENCE', 'istio-ca'),
+    tokenReview: read.boolean('CA_AUTH_TOKEN_REVIEW', true),
+    oidcRules: oidcRules.ok ? oidcRules.value : [],
+    oidcRootFile: oidcRootFile === '' ? null : oidcRootFile,
+    certificateAuthentication: read.oneOf('CA_AUTH_CLIENT_CERTIFICATE', CERTIFICATE_AUTHENTICATION, 'pods'),
     trustedNodeAccounts: new Set(trusted.map((account) => account.trim())),
     dnsNames: parseDnsNames(read.string('CA_DNS_NAMES', defaultDnsNames), problems),
     servingDnsNames: [`weft-ca.${namespace}.svc`, `weft-ca.${namespace}.svc.cluster.local`, 'localhost'],
@@ -107,6 +134,8 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
       });
     }
   }
+  if (!config.tokenReview && config.oidcRules.length === 0)
+    problems.push({ key: 'CA_AUTH_TOKEN_REVIEW', problem: 'without it nobody gets a first certificate: set JWT_RULE' });
   if (config.rootRefreshMs < 10) problems.push({ key: 'CA_ROOT_REFRESH', problem: 'want 10ms or more' });
   if (config.defaultTtlMs > config.maxTtlMs)
     problems.push({ key: 'DEFAULT_WORKLOAD_CERT_TTL', problem: 'is longer than MAX_WORKLOAD_CERT_TTL' });

@@ -1,15 +1,16 @@
-import { Server } from '@grpc/grpc-js';
 import { toError, type Clock } from '@weft/result';
 import type { Logger, Service } from '@weft/runtime';
 import { checkCsr, createCsr, formatSpiffeId } from '@weft/spiffe';
-import { RotatingServerCertificate } from '@weft/xds-grpc';
-import { IstioCertificateServiceService, type IstioCertificateServiceServer } from '@weft/xds/gen/mesh/ca/ca.js';
-import { serviceError, type CertificateService } from './certificate-service.js';
+import { UnaryGrpcServer, type GrpcRefusal, type UnaryAnswer, type UnaryCall } from '@weft/xds-grpc';
+import { IstioCertificateRequest, IstioCertificateResponse } from '@weft/xds/gen/mesh/ca/ca.js';
+import { status } from '@grpc/grpc-js';
+import type { CertificateService, Refusal } from './certificate-service.js';
 import type { CaConfig } from './config.js';
 import type { Signer } from './signer.js';
 
 /** A signing request is under 10 kB; nothing larger is read into memory. */
 const LARGEST_REQUEST_BYTES = 64 * 1024;
+const METHOD = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 
 export interface GrpcServerOptions {
   readonly config: CaConfig;
@@ -27,16 +28,19 @@ const RENEWAL_RETRY_MS = 5000;
  */
 export class GrpcServer implements Service {
   readonly name = 'certificate service';
-  readonly #certificate = new RotatingServerCertificate();
-  readonly #server = new Server({
-    'grpc.max_receive_message_length': LARGEST_REQUEST_BYTES,
-    'grpc.enable_channelz': 0,
-  });
+  readonly #server: UnaryGrpcServer;
   #cancelRenewal: () => void = () => undefined;
   #port = 0;
   #stopped = false;
 
-  constructor(private readonly options: GrpcServerOptions) {}
+  constructor(private readonly options: GrpcServerOptions) {
+    this.#server = new UnaryGrpcServer({
+      methods: { [METHOD]: (call) => this.#answer(call) },
+      largestRequestBytes: LARGEST_REQUEST_BYTES,
+      requestClientCertificate: options.config.certificateAuthentication !== 'off',
+      onHandlerFailure: (failure) => options.log.error({ err: failure.message }, 'a request could not be answered'),
+    });
+  }
 
   /** The bound port; only after `start`. */
   get port(): number {
@@ -44,33 +48,31 @@ export class GrpcServer implements Service {
   }
 
   async start(): Promise<void> {
-    const { config, service } = this.options;
-    const handlers: IstioCertificateServiceServer = {
-      createCertificate: (call, answer) => {
-        service.create(call.request, call.metadata, call.getPeer()).then(
-          (result) => (result.ok ? answer(null, result.value) : answer(serviceError(result.error))),
-          (thrown: unknown) => answer(toError(thrown)),
-        );
-      },
-    };
-    this.#server.addService(IstioCertificateServiceService, handlers);
+    const { grpcHost, grpcPort } = this.options.config;
     await this.#renew();
     this.options.signer.onChange(() => this.#renewSoon(0));
-    this.#port = await new Promise<number>((resolve, reject) => {
-      const address = `${config.grpcHost}:${config.grpcPort}`;
-      this.#server.bindAsync(address, this.#certificate.credentials(), (failure, port) =>
-        failure ? reject(failure) : resolve(port),
-      );
-    });
+    this.#port = await this.#server.listen(grpcHost, grpcPort);
   }
 
   async stop(hard: AbortSignal): Promise<void> {
     this.#stopped = true;
     this.#cancelRenewal();
-    const force = (): void => this.#server.forceShutdown();
-    hard.addEventListener('abort', force);
-    await new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-    hard.removeEventListener('abort', force);
+    await this.#server.stop(hard);
+  }
+
+  async #answer({ message, headers, peer }: UnaryCall): Promise<UnaryAnswer> {
+    let request: IstioCertificateRequest;
+    try {
+      request = IstioCertificateRequest.decode(message);
+    } catch {
+      return { ok: false, error: { code: status.INTERNAL, message: 'the request is not an IstioCertificateRequest' } };
+    }
+    const token = /^Bearer (\S+)$/.exec(headers.authorization ?? '')?.[1];
+    const evidence = { certificateChain: peer.certificateChain, ...(token !== undefined && { token }) };
+    const result = await this.options.service.create(request, evidence, peer.address);
+    return result.ok
+      ? { ok: true, value: IstioCertificateResponse.encode(result.value).finish() }
+      : { ok: false, error: grpcRefusal(result.error) };
   }
 
   #renewSoon(delayMs: number): void {
@@ -102,7 +104,16 @@ export class GrpcServer implements Service {
       now,
     });
     const certificateChainPem = [leaf.pem, ...authority.value.intermediatesPem].join('');
-    this.#certificate.update({ certificateChainPem, privateKeyPem });
+    this.#server.useCertificate({ certificateChainPem, privateKeyPem });
     this.#renewSoon((leaf.notAfter.getTime() - now) / 2);
   }
+}
+
+/** `grpc-retry-pushback-ms` is what gRPC clients with a retry policy heed (gRFC A6). */
+function grpcRefusal({ code, message, retryAfterMs }: Refusal): GrpcRefusal {
+  return {
+    code,
+    message,
+    ...(retryAfterMs !== undefined && { trailers: { 'grpc-retry-pushback-ms': String(retryAfterMs) } }),
+  };
 }

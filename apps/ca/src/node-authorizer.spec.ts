@@ -45,6 +45,7 @@ describe('a node proxy asks for the identity of a pod', () => {
   const ztunnel = {
     namespace: 'istio-system',
     serviceAccount: 'ztunnel',
+    by: 'kubernetes' as const,
     pod: { name: 'ztunnel-1', uid: 'uid-of-ztunnel-1' },
   };
   let pods: FakePods;
@@ -82,12 +83,17 @@ describe('a node proxy asks for the identity of a pod', () => {
     );
   });
   it('may not, with a token that is not bound to a pod', () => {
-    const unbound = { namespace: ztunnel.namespace, serviceAccount: ztunnel.serviceAccount };
+    const unbound = { namespace: ztunnel.namespace, serviceAccount: ztunnel.serviceAccount, by: 'kubernetes' as const };
     expect(authorizer.refusal(unbound, id('shop/web'))).toContain('not bound to a pod');
   });
   it('may not, with the token of a pod that was deleted and made again', () => {
     pods.set('ztunnel-1', 'istio-system/ztunnel', 'node-1', 'Running', 'another-uid');
     expect(authorizer.refusal(ztunnel, id('shop/web'))).toContain('not the one the token was made for');
+  });
+  it('knows which service accounts have a live pod, wherever it runs', () => {
+    expect([authorizer.lives('shop', 'db'), authorizer.lives('shop', 'nobody')]).toEqual([true, false]);
+    pods.set('db', 'shop/db', 'node-2', 'Failed');
+    expect(authorizer.lives('shop', 'db')).toBe(false);
   });
   it('waits a moment for a pod that the watch has not brought yet', async () => {
     const refusal = authorizer.settledRefusal(ztunnel, id('shop/new'));

@@ -1,7 +1,7 @@
 import type { Informer, Pod } from '@weft/kube';
 import type { Clock } from '@weft/result';
 import type { SpiffeId } from '@weft/spiffe';
-import type { Caller } from './caller.js';
+import type { Caller } from './authentication/caller.js';
 
 /** Why not; `early` if the watch may simply not have brought the pod yet. */
 interface Refusal {
@@ -19,6 +19,8 @@ export class NodeAuthorizer {
   readonly #pods: Informer<Pod>;
   readonly #waiting = new Set<() => void>();
   readonly #accountsByNode = new Map<string, Map<string, number>>();
+  /** Live pods of each service account, on any node. */
+  readonly #accounts = new Map<string, number>();
 
   constructor(
     pods: Informer<Pod>,
@@ -46,6 +48,11 @@ export class NodeAuthorizer {
    */
   refusal(caller: Caller, wanted: SpiffeId): string | null {
     return this.#judge(caller, wanted)?.reason ?? null;
+  }
+
+  /** Does a pod of this service account live on any node? */
+  lives(namespace: string, serviceAccount: string): boolean {
+    return this.#accounts.has(`${namespace}/${serviceAccount}`);
   }
 
   /** As `refusal`, but gives the watch a moment to bring a pod that has only just been started. */
@@ -94,9 +101,14 @@ export class NodeAuthorizer {
     const account = `${pod.metadata?.namespace ?? ''}/${pod.spec?.serviceAccountName ?? 'default'}`;
     const accounts = this.#accountsByNode.get(node) ?? new Map<string, number>();
     this.#accountsByNode.set(node, accounts);
-    const count = (accounts.get(account) ?? 0) + by;
-    if (count > 0) accounts.set(account, count);
-    else accounts.delete(account);
+    add(accounts, account, by);
+    add(this.#accounts, account, by);
     if (accounts.size === 0) this.#accountsByNode.delete(node);
   }
+}
+
+function add(counts: Map<string, number>, key: string, by: 1 | -1): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
 }

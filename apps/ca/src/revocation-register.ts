@@ -1,5 +1,6 @@
 import { CONFIG_MAPS, type ConfigMap, type Informer, type KubeClient } from '@weft/kube';
 import type { Logger, Service } from '@weft/runtime';
+import { serialText, type CertificateSummary } from '@weft/spiffe';
 import { NO_REVOCATIONS, readRevocations, type Revocations } from './revocations.js';
 
 /** In the namespace of the CA; written by operators, read by every replica. */
@@ -49,6 +50,19 @@ export class RevocationRegister implements Service {
   refusal(spiffeId: string): string | null {
     const revoked = this.#current.identities.find((entry) => entry.spiffeId === spiffeId);
     return revoked?.issuedBeforeMs === null ? `${spiffeId} is revoked by ConfigMap ${REVOCATIONS_CONFIG_MAP}` : null;
+  }
+
+  /** Why a certificate proves nothing any more; null if it is good. */
+  certificateRefusal(certificate: CertificateSummary): string | null {
+    const { serialNumber, notBefore, uriSans } = certificate;
+    const { serials, identities } = this.#current;
+    if (serials.includes(serialText(serialNumber))) return `certificate ${serialNumber} is revoked`;
+    const revoked = identities.find(({ spiffeId }) => uriSans.includes(spiffeId));
+    if (revoked === undefined) return null;
+    const { spiffeId, issuedBeforeMs } = revoked;
+    return issuedBeforeMs === null || notBefore.getTime() < issuedBeforeMs
+      ? `${spiffeId} is revoked by ConfigMap ${REVOCATIONS_CONFIG_MAP}`
+      : null;
   }
 
   #take(object: ConfigMap, next: Revocations): void {

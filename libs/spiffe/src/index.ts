@@ -18,6 +18,7 @@ export { isSignedBy, parseCrl, type Crl } from './crl.js';
 export { type PublicKey } from './public-key.js';
 export { CaBusyError, SpiffeError, type SpiffeErrorCode } from './errors.js';
 export { AUTHORITY_KEY_TYPES, KEY_TYPES, type AuthorityKeyType, type KeyType } from './keys.js';
+export { pemOf } from './pem.js';
 export { RevocationList } from './revocation-list.js';
 export { type RevokedIdentity } from './revoked-identities.js';
 export { maySignCrls, signCrl, type CrlOptions } from './sign-crl.js';

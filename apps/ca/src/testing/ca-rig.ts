@@ -83,8 +83,9 @@ export class CaRig {
     return (await this.kube.createToken(namespace, account, options)).token;
   }
 
-  client(port: number, rootsPem: string): CaClient {
-    const client = new CaClient(port, rootsPem);
+  /** `identity`: what the client shows of itself in the handshake. */
+  client(port: number, rootsPem: string, identity?: ClientIdentity): CaClient {
+    const client = new CaClient(port, rootsPem, identity);
     this.#disposers.push(() => client.close());
     return client;
   }
@@ -95,14 +96,28 @@ export class CaRig {
   }
 }
 
+export interface ClientIdentity {
+  readonly certificateChainPem: string;
+  readonly privateKeyPem: string;
+}
+
 /** Asks as a workload would, over TLS with the name that the workloads of the mesh use. */
 export class CaClient {
   readonly #client: IstioCertificateServiceClient;
 
-  constructor(port: number, rootsPem: string) {
+  constructor(port: number, rootsPem: string, identity?: ClientIdentity) {
     const name = `weft-ca.${SYSTEM}.svc`;
-    const options = { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name };
-    const credentials = ChannelCredentials.createSsl(Buffer.from(rootsPem));
+    const options = {
+      'grpc.ssl_target_name_override': name,
+      'grpc.default_authority': name,
+      'grpc.use_local_subchannel_pool': 1,
+    };
+    const [key, chain] = [identity?.privateKeyPem, identity?.certificateChainPem];
+    const credentials = ChannelCredentials.createSsl(
+      Buffer.from(rootsPem),
+      key === undefined ? null : Buffer.from(key),
+      chain === undefined ? null : Buffer.from(chain),
+    );
     this.#client = new IstioCertificateServiceClient(`127.0.0.1:${port}`, credentials, options);
   }
 
@@ -110,9 +125,10 @@ export class CaClient {
     this.#client.close();
   }
 
-  async certify(token: string, spiffeId: string, options: AskOptions = {}): Promise<IstioCertificateResponse> {
+  /** `token`: null sends none. */
+  async certify(token: string | null, spiffeId: string, options: AskOptions = {}): Promise<IstioCertificateResponse> {
     const metadata = new Metadata();
-    metadata.set('authorization', `Bearer ${token}`);
+    if (token !== null) metadata.set('authorization', `Bearer ${token}`);
     const request = {
       $type: 'istio.v1.auth.IstioCertificateRequest' as const,
       csr: options.csr ?? (await createCsr(spiffeId)).csrPem,
