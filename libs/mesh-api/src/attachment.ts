@@ -1,7 +1,6 @@
 import type { FieldReader } from './field-reader.js';
 import type { PolicyTargetReference } from './policy-target.js';
-import { list } from './schema/collection-fields.js';
-import { map } from './schema/collection-fields.js';
+import { list, map } from './schema/collection-fields.js';
 import { refined, required, vital, type Field } from './schema/field.js';
 import { API_KIND } from './schema/format.js';
 import { object } from './schema/object-field.js';

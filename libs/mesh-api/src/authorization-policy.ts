@@ -104,6 +104,7 @@ function readSpec(reader: FieldReader): AuthorizationPolicySpec | null {
   }
   const provider = fields.provider.object(['name'])?.name.text();
   const rules = fields.rules.list().map(readRule);
+  for (const rule of fields.rules.list()) checkRuleOfAction(rule, action ?? 'ALLOW');
   if (action === undefined || selectorBroken) return null;
   checkAction(fields, action, provider, rules);
   return { ...(selector && { selector }), targetRefs, action, ...(provider !== undefined && { provider }), rules };
@@ -122,6 +123,48 @@ function checkAction(
   if (rules.length === 0 && (action === 'DENY' || action === 'CUSTOM')) {
     fields.rules.error(`has no rule, so that ${action} never applies`, 'write `rules: [{}]` to match everything');
   }
+}
+
+const IDENTITY_FIELDS = ['principals', 'namespaces', 'serviceAccounts', 'trustDomains', 'requestPrincipals'] as const;
+const IDENTITY_KEY = /^(source\.(principal|namespace|serviceAccount|trustDomain)|request\.auth\.)/;
+const L4_SOURCES = ['principals', 'namespaces', 'serviceAccounts', 'ipBlocks'] as const;
+const L4_KEY = /^(source\.(ip|principal|namespace|serviceAccount)|destination\.|connection\.)/;
+const withNot = (names: readonly string[]): readonly string[] =>
+  names.flatMap((name) => [name, `not${name.charAt(0).toUpperCase()}${name.slice(1)}`]);
+const IDENTITY = withNot(IDENTITY_FIELDS);
+const L4 = withNot([...L4_SOURCES, 'ports']);
+
+/** What a rule must not ask of some actions. */
+function checkRuleOfAction(rule: FieldReader, action: AuthorizationAction): void {
+  const sources = rule
+    .field('from')
+    .list()
+    .map((item) => item.field('source'));
+  const operations = rule
+    .field('to')
+    .list()
+    .map((item) => item.field('operation'));
+  const keys = rule
+    .field('when')
+    .list()
+    .map((item) => item.field('key'));
+  if (action === 'CUSTOM') {
+    const cure = 'remove it, or check it by a DENY policy: the provider decides before identities are looked at';
+    for (const source of sources)
+      for (const name of IDENTITY)
+        if (source.field(name).present) source.field(name).error('is not supported with action CUSTOM', cure);
+    for (const key of keys)
+      if (IDENTITY_KEY.test(key.text() ?? '')) key.error('is not supported with action CUSTOM', cure);
+  }
+  const conditions = sources.length + operations.length + keys.length;
+  const hasL4 =
+    [...sources, ...operations].some((one) => L4.some((name) => one.field(name).present)) ||
+    keys.some((key) => L4_KEY.test(key.text() ?? ''));
+  if (action === 'DENY' && conditions > 0 && !hasL4)
+    rule.warn(
+      'has only HTTP conditions, which TCP connections do not have: all of them would be denied',
+      'add `to` with the ports of HTTP',
+    );
 }
 
 function readRule(reader: FieldReader): AuthorizationRule {
@@ -161,6 +204,7 @@ function readSource(reader: FieldReader): AuthorizationSource {
   if (source === undefined) return lists;
   const fields = source.object(SOURCE_FIELDS);
   if (fields === null) return lists;
+  for (const name of ['trustDomains', 'notTrustDomains'] as const) checkTrustDomains(fields[name]);
   for (const name of ['ipBlocks', 'notIpBlocks', 'remoteIpBlocks', 'notRemoteIpBlocks'] as const)
     checkBlocks(fields[name]);
   for (const name of ['serviceAccounts', 'notServiceAccounts'] as const) checkServiceAccounts(fields[name]);
@@ -188,6 +232,14 @@ function checkBlocks(reader: FieldReader): void {
   }
 }
 
+function checkTrustDomains(reader: FieldReader): void {
+  for (const item of reader.list()) {
+    const text = item.text() ?? '';
+    if (text.includes('/')) item.error('has a slash', 'write a trust domain such as cluster.local');
+    else if (text.slice(1, -1).includes('*')) item.error('has a wildcard in the middle', 'put it first or last');
+  }
+}
+
 function checkServiceAccounts(reader: FieldReader): void {
   const items = reader.list();
   if (items.length > MAX_SERVICE_ACCOUNTS)
@@ -207,8 +259,22 @@ function readOperation(reader: FieldReader): AuthorizationOperation {
   const lists = readLists(operation, OPERATION_FIELDS);
   if (Object.keys(lists).length === 0) reader.error('has no operation', 'write at least one field under `operation`');
   const fields = operation?.object(OPERATION_FIELDS);
+  for (const name of ['paths', 'notPaths'] as const) fields?.[name].list().forEach(checkPath);
   for (const name of ['ports', 'notPorts'] as const) for (const item of fields?.[name].list() ?? []) checkPort(item);
   return lists;
+}
+
+/** `{*}` stands for one segment, `{**}` for the rest. */
+function checkPath(item: FieldReader): void {
+  const text = item.text() ?? '';
+  if (!/[{}]/.test(text)) return;
+  const segments = text.split('/');
+  const cure = 'use {*} for a whole segment and {**} for the last one';
+  if (segments.some((segment) => /[{}]/.test(segment) && segment !== '{*}' && segment !== '{**}'))
+    item.error(`${describe(text)} has a template inside a segment`, cure);
+  else if (segments.slice(0, -1).includes('{**}')) item.error(`${describe(text)} goes on after {**}`, cure);
+  else if (segments.some((segment) => segment.includes('*') && !segment.startsWith('{')))
+    item.error(`${describe(text)} has * beside a template`, cure);
 }
 
 function checkPort(item: FieldReader): void {

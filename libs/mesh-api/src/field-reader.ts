@@ -47,6 +47,16 @@ export class FieldReader {
     ) as Record<N, FieldReader>;
   }
 
+  /** One field, without a look at the others; absent if this is no object. */
+  field(name: string): FieldReader {
+    const source = this.value;
+    const isObject = typeof source === 'object' && source !== null && !Array.isArray(source);
+    return this.#child(
+      `.${name}`,
+      isObject && Object.hasOwn(source, name) ? (source as Record<string, unknown>)[name] : undefined,
+    );
+  }
+
   list(): readonly FieldReader[] {
     return this.items() ?? [];
   }
@@ -130,9 +140,21 @@ export class FieldReader {
     return found;
   }
 
+  /** The value as text, equal for equal values. */
+  canonical(): string {
+    return JSON.stringify(sorted(this.value));
+  }
+
   #child(step: string, value: unknown): FieldReader {
     return new FieldReader(value, this.path + step, this.problems);
   }
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value ?? null;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.map(([key, item]) => [key, sorted(item)]);
 }
 
 /** A value as it may stand in a message: short, printable, never throws. */

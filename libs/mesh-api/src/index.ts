@@ -124,16 +124,14 @@ export {
 } from './mesh-kinds.js';
 export { DESTINATION_RULES, type DestinationRuleSpec, type Subset } from './networking/destination-rule.js';
 export { type Destination } from './networking/destination.js';
-export {
-  type CorsPolicy,
-  type Fault,
-  type Headers,
-  type HttpMatch,
-  type Redirect,
-  type Retries,
-  type Rewrite,
-  type RouteDestination,
-} from './networking/http-route-parts.js';
+export { type CorsPolicy } from './networking/cors-policy.js';
+export { grpcStatusCode, type Fault } from './networking/fault.js';
+export { type Headers } from './networking/headers.js';
+export { covers } from './networking/hosts.js';
+export { type DirectResponse, type Redirect, type Rewrite } from './networking/http-answers.js';
+export { CLAIM_HEADER_PREFIX, type HttpMatch } from './networking/http-match.js';
+export { type RouteDestination } from './networking/http-route.js';
+export { type Retries } from './networking/retries.js';
 export {
   ISTIO_GATEWAYS,
   type GatewayServer,
@@ -150,6 +148,7 @@ export {
   type TrafficPolicy,
 } from './networking/traffic-policy.js';
 export {
+  MESH_GATEWAY,
   VIRTUAL_SERVICES,
   type HttpRouteRule as VirtualServiceHttpRoute,
   type L4Destination,
@@ -169,3 +168,9 @@ export {
   parseMeshTrustDomains,
   type MeshTrustDomains,
 } from './mesh-trust-domains.js';
+export { TRAFFIC_EXTENSIONS, type TrafficExtensionSpec } from './extensions/traffic-extension.js';
+export { WASM_PLUGINS, type WasmPluginSpec } from './extensions/wasm-plugin.js';
+export { ENVOY_FILTERS, type ConfigPatch, type EnvoyFilterSpec } from './networking/envoy-filter.js';
+export { PROXY_CONFIGS, type ProxyConfigSpec } from './networking/proxy-config.js';
+export { SIDECARS, type SidecarSpec } from './networking/sidecar.js';
+export { TELEMETRIES, type TelemetrySpec } from './telemetry/telemetry.js';

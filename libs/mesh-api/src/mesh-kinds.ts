@@ -2,6 +2,8 @@ import { parseAuthorizationPolicy } from './authorization-policy.js';
 import { authorizationPolicySpec } from './crds/authorization-policy-crd.js';
 import { peerAuthenticationSpec } from './crds/peer-authentication-crd.js';
 import { serviceEntrySpec, serviceEntryStatus, workloadEntrySpec, workloadGroupSpec } from './crds/workload-crds.js';
+import { TRAFFIC_EXTENSIONS } from './extensions/traffic-extension.js';
+import { WASM_PLUGINS } from './extensions/wasm-plugin.js';
 import { BACKEND_TLS_POLICIES } from './gateway-api/backend-tls-policy.js';
 import { GATEWAY_CLASSES } from './gateway-api/gateway-class.js';
 import { GATEWAYS } from './gateway-api/gateway.js';
@@ -12,11 +14,15 @@ import { REFERENCE_GRANTS } from './gateway-api/reference-grant.js';
 import { TCP_ROUTES, TLS_ROUTES } from './gateway-api/stream-routes.js';
 import { AGE, column, kindOf, type CustomResourceDefinition, type MeshKind } from './mesh-kind.js';
 import { DESTINATION_RULES } from './networking/destination-rule.js';
+import { ENVOY_FILTERS } from './networking/envoy-filter.js';
 import { ISTIO_GATEWAYS } from './networking/istio-gateway.js';
+import { PROXY_CONFIGS } from './networking/proxy-config.js';
+import { SIDECARS } from './networking/sidecar.js';
 import { VIRTUAL_SERVICES } from './networking/virtual-service.js';
 import { parsePeerAuthentication } from './peer-authentication.js';
 import { REQUEST_AUTHENTICATIONS } from './security/request-authentication.js';
 import { parseServiceEntry } from './service-entry.js';
+import { TELEMETRIES } from './telemetry/telemetry.js';
 import { parseWorkloadEntry } from './workload-entry.js';
 import { parseWorkloadGroup } from './workload-group.js';
 
@@ -99,6 +105,12 @@ export const MESH_KINDS: readonly MeshKind<unknown>[] = [
   VIRTUAL_SERVICES,
   DESTINATION_RULES,
   ISTIO_GATEWAYS,
+  SIDECARS,
+  PROXY_CONFIGS,
+  ENVOY_FILTERS,
+  WASM_PLUGINS,
+  TRAFFIC_EXTENSIONS,
+  TELEMETRIES,
   GATEWAY_CLASSES,
   GATEWAYS,
   LISTENER_SETS,

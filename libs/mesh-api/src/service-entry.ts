@@ -1,5 +1,7 @@
 import { parseCidr, parseIp } from '@weft/ip';
 import { describe, type FieldReader } from './field-reader.js';
+import { exportTo } from './networking/export-to.js';
+import { objectMetaOf } from './object-meta.js';
 import { parseResource, type ParsedResource } from './parsed-resource.js';
 import { readSelector, type WorkloadSelector } from './selector.js';
 import { addressKindOf, readWorkloadEntrySpec, type WorkloadEntrySpec } from './workload-entry.js';
@@ -47,10 +49,16 @@ const FIELDS = [
 
 /** Reads a ServiceEntry. Bad hosts, addresses, ports and endpoints are reported and left out one by one; null if no host is left. */
 export function parseServiceEntry(object: unknown): ServiceEntry {
-  return parseResource(object, readSpec);
+  const autoAllocates = objectMetaOf(object).labels[LABEL_AUTO_ALLOCATE] !== 'false';
+  return parseResource(object, (reader) => readSpec(reader, autoAllocates));
 }
 
-function readSpec(reader: FieldReader): ServiceEntrySpec | null {
+const LABEL_AUTO_ALLOCATE = 'networking.istio.io/enable-autoallocate-ip';
+/** Protocols whose requests name their host. */
+const NAMED_PROTOCOLS = new Set(['HTTP', 'HTTPS', 'HTTP2', 'GRPC', 'GRPC-WEB', 'TLS']);
+const DYNAMIC_PROTOCOLS = new Set(['HTTP', 'TLS', 'GRPC', 'HTTP2']);
+
+function readSpec(reader: FieldReader, autoAllocates: boolean): ServiceEntrySpec | null {
   const fields = reader.object(FIELDS);
   if (fields === null) return null;
   const hosts = readHosts(fields.hosts);
@@ -65,10 +73,12 @@ function readSpec(reader: FieldReader): ServiceEntrySpec | null {
     resolution: resolution ?? 'NONE',
     endpoints: readEndpoints(fields.endpoints, resolution ?? 'NONE', ports),
     ...(selector && { workloadSelector: selector }),
-    exportTo: fields.exportTo.texts(),
+    exportTo: exportTo.read(fields.exportTo) ?? [],
     subjectAltNames: fields.subjectAltNames.texts(),
   };
   checkTogether(fields, spec);
+  if (resolution === 'DYNAMIC_DNS') checkDynamicDns(fields, spec);
+  checkAddresses(fields, spec, autoAllocates);
   return hosts.length === 0 || resolution === undefined ? null : spec;
 }
 
@@ -78,7 +88,10 @@ function readHosts(reader: FieldReader): readonly string[] {
   const hosts = items.flatMap((item) => {
     const host = item.text();
     if (host === undefined) return [];
-    if (HOST.test(host) || parseIp(host) !== null) return [host.toLowerCase()];
+    if (HOST.test(host) || parseIp(host) !== null) {
+      if (!host.includes('.')) item.warn(`${describe(host)} is a short name`, 'write a full host name');
+      return [host.toLowerCase()];
+    }
     item.error(
       `${describe(host)} is not a host name`,
       'write host.example.com or *.example.com; a bare * is not allowed',
@@ -157,7 +170,52 @@ function checkTogether(fields: Readonly<Record<(typeof FIELDS)[number], FieldRea
   if (dns && endpoints.length === 0 && !workloadSelector && spec.hosts.some((host) => host.startsWith('*'))) {
     fields.hosts.error('has a wildcard, which DNS cannot resolve', 'add endpoints, or use resolution DYNAMIC_DNS');
   }
+  if (dns && endpoints.length === 0 && !workloadSelector)
+    for (const item of fields.hosts.list())
+      if (parseIp(item.text() ?? '') !== null)
+        item.error('is an address, which DNS cannot resolve', 'add endpoints, or use resolution STATIC');
   if (resolution === 'DNS_ROUND_ROBIN' && endpoints.length > 1) {
     fields.endpoints.error('has several entries, of which resolution DNS_ROUND_ROBIN allows one', 'use resolution DNS');
   }
+}
+
+function checkDynamicDns(fields: Readonly<Record<(typeof FIELDS)[number], FieldReader>>, spec: ServiceEntrySpec): void {
+  for (const item of fields.hosts.list())
+    if (item.text()?.startsWith('*.') === false)
+      item.error('has no wildcard', 'write *.example.com, or use resolution DNS');
+  for (const name of ['addresses', 'endpoints'] as const)
+    if (fields[name].list().length > 0)
+      fields[name].error('is set with resolution DYNAMIC_DNS', 'remove it: the addresses come from DNS');
+  spec.ports.forEach(({ protocol }, i) => {
+    if (!DYNAMIC_PROTOCOLS.has(protocol))
+      fields.ports
+        .list()
+        [i]?.field('protocol')
+        .error(
+          `${protocol === '' ? 'TCP' : protocol} cannot be used with resolution DYNAMIC_DNS`,
+          `use ${[...DYNAMIC_PROTOCOLS].join(', ')}`,
+        );
+  });
+}
+
+/** A connection that does not name its host is told by its address. */
+function checkAddresses(
+  fields: Readonly<Record<(typeof FIELDS)[number], FieldReader>>,
+  { hosts, ports, addresses, resolution }: ServiceEntrySpec,
+  autoAllocates: boolean,
+): void {
+  const unnamed = ports.some(({ protocol }) => !NAMED_PROTOCOLS.has(protocol));
+  if (!unnamed) return;
+  if (hosts.length > 1 && addresses.length > 0)
+    fields.hosts.warn('has several hosts for one address and a TCP port', 'make a ServiceEntry for each host');
+  else if (hosts.length > 1 && resolution !== 'NONE')
+    fields.hosts.error(
+      'has several hosts and a port that is neither HTTP nor TLS',
+      'make a ServiceEntry for each host',
+    );
+  if (addresses.length === 0 && !autoAllocates)
+    fields.addresses.warn(
+      'is missing for a TCP port, so that every connection to the port would be taken',
+      'give an address, or remove the label networking.istio.io/enable-autoallocate-ip',
+    );
 }

@@ -1,11 +1,20 @@
+import { describe } from '../field-reader.js';
 import { AGE, column, meshKind } from '../mesh-kind.js';
 import { list } from '../schema/collection-fields.js';
 import { defaulted, required, vital, withSchema, type TypeOf } from '../schema/field.js';
-import { HEADER_NAME } from '../schema/format.js';
+import { HEADER_NAME, REGEX } from '../schema/format.js';
 import { object } from '../schema/object-field.js';
 import { choice, text } from '../schema/scalar-fields.js';
-import { hostnames } from './http-route.js';
-import { BACKEND_PORT_RULE, backendFields, GATEWAY_API_GROUP, parentRefs, sectionName, weight } from './references.js';
+import { checkRegex, hostnames } from './http-route.js';
+import {
+  BACKEND_PORT_RULE,
+  backendFields,
+  GATEWAY_API_GROUP,
+  needsPort,
+  parentRefs,
+  sectionName,
+  weight,
+} from './references.js';
 import { GRPC_FILTERS_RULES, grpcFilters } from './route-filters.js';
 import { routeStatus } from './route-status.js';
 
@@ -28,15 +37,29 @@ const match = object(
             message: "One or both of 'service' or 'method' must be specified",
           },
         ],
+        refine: (value, at, self) => {
+          const before = self.errorCount;
+          if (!at.service.present && !at.method.present) self.error('has no service and no method', 'set one of them');
+          if (value.type === 'RegularExpression')
+            for (const name of ['service', 'method'] as const) {
+              const fault = REGEX.fault(value[name] ?? '');
+              if (fault !== null) at[name].error(`${describe(value[name])} ${fault}`, REGEX.cure);
+            }
+          return self.errorCount > before ? undefined : value;
+        },
       },
     ),
     headers: list(
       'Headers.',
-      object('A condition.', {
-        type: matchType,
-        name: required(text('Name.', { format: HEADER_NAME })),
-        value: required(text('Value.', { minLength: 1, maxLength: 4096 })),
-      }),
+      object(
+        'A condition.',
+        {
+          type: matchType,
+          name: required(text('Name.', { format: HEADER_NAME })),
+          value: required(text('Value.', { minLength: 1, maxLength: 4096 })),
+        },
+        { refine: checkRegex },
+      ),
       { maxItems: 16, keys: ['name'] },
     ),
   },
@@ -46,16 +69,27 @@ export type GrpcRouteMatch = TypeOf<typeof match>;
 
 const filters = withSchema(grpcFilters, { 'x-kubernetes-validations': GRPC_FILTERS_RULES });
 
-const rule = object('A route; the most specific match over all routes is taken.', {
-  name: sectionName('Name, for logs and status.'),
-  matches: vital(list('Any of these; without any every call.', match, { maxItems: 64, type: 'atomic' })),
-  filters: vital(filters),
-  backendRefs: list(
-    'Where calls go; none answers UNAVAILABLE.',
-    object('A share of the calls.', { ...backendFields, weight, filters }, { rules: [BACKEND_PORT_RULE] }),
-    { maxItems: 16, type: 'atomic' },
-  ),
-});
+const rule = object(
+  'A route; the most specific match over all routes is taken.',
+  {
+    name: sectionName('Name, for logs and status.'),
+    matches: vital(list('Any of these; without any every call.', match, { maxItems: 64, type: 'atomic' })),
+    filters,
+    backendRefs: list(
+      'Where calls go; none answers UNAVAILABLE.',
+      object(
+        'A share of the calls.',
+        { ...backendFields, weight, filters },
+        { rules: [BACKEND_PORT_RULE], refine: needsPort },
+      ),
+      { maxItems: 16, type: 'atomic' },
+    ),
+  },
+  {
+    refine: (value, at) =>
+      value.filters.length < at.filters.list().length ? { ...value, filters: [], backendRefs: [] } : value,
+  },
+);
 export type GrpcRouteRule = TypeOf<typeof rule>;
 
 const spec = object('Routes of gRPC calls.', {

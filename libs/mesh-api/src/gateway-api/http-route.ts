@@ -1,24 +1,47 @@
+import { describe, type FieldReader } from '../field-reader.js';
 import { AGE, column, meshKind } from '../mesh-kind.js';
 import { list } from '../schema/collection-fields.js';
 import { defaulted, required, vital, withSchema, type TypeOf } from '../schema/field.js';
-import { HEADER_NAME, WILDCARD_HOST } from '../schema/format.js';
+import { HEADER_NAME, REGEX, WILDCARD_HOST } from '../schema/format.js';
 import { object } from '../schema/object-field.js';
 import { choice, integer, text } from '../schema/scalar-fields.js';
 import { gatewayDuration } from './gateway-duration.js';
-import { BACKEND_PORT_RULE, backendFields, GATEWAY_API_GROUP, parentRefs, sectionName, weight } from './references.js';
+import {
+  BACKEND_PORT_RULE,
+  backendFields,
+  GATEWAY_API_GROUP,
+  needsPort,
+  parentRefs,
+  sectionName,
+  weight,
+} from './references.js';
 import { httpFilters, HTTP_FILTERS_RULES, httpMethod } from './route-filters.js';
 import { routeStatus } from './route-status.js';
 
 const MATCH_TYPES = ['Exact', 'RegularExpression'] as const;
 
+/** The value as an expression, if it is compared as one. */
+export function checkRegex<T extends { readonly type: string; readonly value: string }>(
+  value: T,
+  at: { readonly value: FieldReader },
+): T | undefined {
+  const fault = value.type === 'RegularExpression' ? REGEX.fault(value.value) : null;
+  if (fault !== null) at.value.error(`${describe(value.value)} ${fault}`, REGEX.cure);
+  return fault === null ? value : undefined;
+}
+
 const nameValue = (description: string, maxLength: number) =>
   list(
     description,
-    object('A condition.', {
-      type: defaulted(choice('How the value is compared.', MATCH_TYPES), 'Exact'),
-      name: required(text('Name.', { format: HEADER_NAME })),
-      value: required(text('Value.', { minLength: 1, maxLength })),
-    }),
+    object(
+      'A condition.',
+      {
+        type: defaulted(choice('How the value is compared.', MATCH_TYPES), 'Exact'),
+        name: required(text('Name.', { format: HEADER_NAME })),
+        value: required(text('Value.', { minLength: 1, maxLength })),
+      },
+      { refine: checkRegex },
+    ),
     { maxItems: 16, keys: ['name'] },
   );
 
@@ -49,6 +72,13 @@ const match = object(
               message: "must not contain '//' when type one of ['Exact', 'PathPrefix']",
             },
           ],
+          refine: (value, at) => {
+            if (value.type === 'RegularExpression') return checkRegex(value, at);
+            if (!value.value.startsWith('/')) at.value.error('is not absolute', 'start it with /');
+            else if (value.value.includes('//')) at.value.error('has an empty segment', 'write one / between segments');
+            else return value;
+            return undefined;
+          },
         },
       ),
       ANY_PATH,
@@ -64,7 +94,7 @@ export type HttpRouteMatch = TypeOf<typeof match>;
 const backendRef = object(
   'A share of the requests.',
   { ...backendFields, weight, filters: withSchema(httpFilters, { 'x-kubernetes-validations': HTTP_FILTERS_RULES }) },
-  { rules: [BACKEND_PORT_RULE] },
+  { rules: [BACKEND_PORT_RULE], refine: needsPort },
 );
 export type HttpBackendRef = TypeOf<typeof backendRef>;
 
@@ -80,7 +110,7 @@ const rule = object(
       },
       absent: [ANY_MATCH],
     },
-    filters: vital(withSchema(httpFilters, { 'x-kubernetes-validations': HTTP_FILTERS_RULES })),
+    filters: withSchema(httpFilters, { 'x-kubernetes-validations': HTTP_FILTERS_RULES }),
     backendRefs: list('Where requests go; none answers 500.', backendRef, { maxItems: 16, type: 'atomic' }),
     timeouts: object(
       'Times.',
@@ -95,6 +125,12 @@ const rule = object(
             message: 'backendRequest timeout cannot be longer than request timeout',
           },
         ],
+        refine: (value, at) => {
+          const { request = 0, backendRequest = 0 } = value;
+          if (request === 0 || backendRequest <= request) return value;
+          at.backendRequest.error('is longer than that of the request', 'make it at most as long');
+          return { request };
+        },
       },
     ),
     retry: object('Tries again.', {
@@ -110,6 +146,16 @@ const rule = object(
         message: 'RequestRedirect filter must not be used together with backendRefs',
       },
     ],
+    refine: (value, at) => {
+      const redirects = value.filters.some(({ requestRedirect }) => requestRedirect !== undefined);
+      if (redirects && value.backendRefs.length > 0)
+        at.backendRefs.error(
+          'is set beside a RequestRedirect filter',
+          'remove one of them: a redirect forwards nothing',
+        );
+      // A filter that cannot be read might have been there to protect; without backends the rule answers 500.
+      return value.filters.length < at.filters.list().length ? { ...value, filters: [], backendRefs: [] } : value;
+    },
   },
 );
 export type HttpRouteRule = TypeOf<typeof rule>;

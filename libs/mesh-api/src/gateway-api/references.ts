@@ -1,3 +1,4 @@
+import type { FieldReader } from '../field-reader.js';
 import { list } from '../schema/collection-fields.js';
 import { defaulted, required, type TypeOf } from '../schema/field.js';
 import { API_GROUP, API_KIND, DNS_LABEL, DNS_SUBDOMAIN } from '../schema/format.js';
@@ -40,13 +41,22 @@ export const BACKEND_PORT_RULE = {
   message: 'Must have port for Service reference',
 } as const;
 
+/** A Service has many ports. */
+export function needsPort<
+  T extends { readonly group: string; readonly kind: string; readonly port?: number | undefined },
+>(value: T, at: { readonly port: FieldReader }): T | undefined {
+  if (value.group !== '' || value.kind !== 'Service' || value.port !== undefined) return value;
+  if (!at.port.present) at.port.error('is missing', 'set the port of the Service');
+  return undefined;
+}
+
 export const weight = defaulted(integer('Share relative to the sum of all.', 0, 1_000_000), 1);
 
 /** Of a rule without filters of its own: TCPRoute and TLSRoute. */
 export const plainBackendRef = object(
   'A share of the connections.',
   { ...backendFields, weight },
-  { rules: [BACKEND_PORT_RULE] },
+  { rules: [BACKEND_PORT_RULE], refine: needsPort },
 );
 
 export const secretRef = object('A reference to a certificate.', {

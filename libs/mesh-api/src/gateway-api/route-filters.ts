@@ -1,9 +1,10 @@
+import type { FieldReader } from '../field-reader.js';
 import { list, texts } from '../schema/collection-fields.js';
 import { defaulted, required, withSchema, type TypeOf } from '../schema/field.js';
 import { DNS_SUBDOMAIN, HEADER_NAME } from '../schema/format.js';
 import { object } from '../schema/object-field.js';
 import { choice, flag, integer, port, text } from '../schema/scalar-fields.js';
-import { BACKEND_PORT_RULE, backendFields, localObjectRef } from './references.js';
+import { BACKEND_PORT_RULE, backendFields, localObjectRef, needsPort } from './references.js';
 
 const header = object('A header.', {
   name: required(text('Name.', { format: HEADER_NAME })),
@@ -22,7 +23,7 @@ export type HeaderModifier = TypeOf<ReturnType<typeof headerModifier>>;
 const requestMirror = object(
   'Sends a copy of requests and ignores the answers.',
   {
-    backendRef: required(object('Where to.', backendFields, { rules: [BACKEND_PORT_RULE] })),
+    backendRef: required(object('Where to.', backendFields, { rules: [BACKEND_PORT_RULE], refine: needsPort })),
     percent: integer('Of the requests.', 0, 100),
     fraction: object(
       'Of the requests.',
@@ -47,6 +48,11 @@ const requestMirror = object(
         message: 'Only one of percent or fraction may be specified in HTTPRequestMirrorFilter',
       },
     ],
+    refine: (value, at, self) => {
+      if (!at.percent.present || !at.fraction.present) return value;
+      self.error('has percent and fraction', 'keep one of them');
+      return undefined;
+    },
   },
 );
 
@@ -76,6 +82,15 @@ const pathModifier = object(
         message: "type must be 'ReplacePrefixMatch' when replacePrefixMatch is set",
       },
     ],
+    refine: (value, at, self) => {
+      const [wanted, other] =
+        value.type === 'ReplaceFullPath'
+          ? (['replaceFullPath', 'replacePrefixMatch'] as const)
+          : (['replacePrefixMatch', 'replaceFullPath'] as const);
+      if (!at[wanted].present) self.error(`has type ${value.type} without ${wanted}`, `set ${wanted}`);
+      if (at[other].present) at[other].error(`is set with type ${value.type}`, 'remove it');
+      return at[wanted].present && !at[other].present ? value : undefined;
+    },
   },
 );
 export type PathModifier = TypeOf<typeof pathModifier>;
@@ -136,6 +151,20 @@ const filterRules = (types: readonly (keyof typeof PARTS)[]) =>
     ];
   });
 
+/** A filter has the part that its type names, and no other. */
+function checkParts<T extends { readonly type: keyof typeof PARTS }>(
+  value: T,
+  at: Readonly<Record<string, FieldReader>>,
+  self: FieldReader,
+): T | undefined {
+  const [wanted] = PARTS[value.type];
+  for (const [name] of Object.values(PARTS))
+    if (name !== wanted && at[name]?.present) at[name].error(`is set in a filter of type ${value.type}`, 'remove it');
+  if (at[wanted]?.present) return value;
+  self.error(`has type ${value.type} without ${wanted}`, `set ${wanted}`);
+  return undefined;
+}
+
 const once = (type: string) => ({
   rule: `self.filter(f, f.type == '${type}').size() <= 1`,
   message: `${type} filter cannot be repeated`,
@@ -158,7 +187,7 @@ export const httpFilters = list(
       cors,
       extensionRef: localObjectRef,
     },
-    { rules: filterRules(HTTP_TYPES) },
+    { rules: filterRules(HTTP_TYPES), whole: true, refine: checkParts },
   ),
   { maxItems: 16, type: 'atomic' },
 );
@@ -175,7 +204,7 @@ export const grpcFilters = list(
       requestMirror,
       extensionRef: localObjectRef,
     },
-    { rules: filterRules(GRPC_TYPES) },
+    { rules: filterRules(GRPC_TYPES), whole: true, refine: checkParts },
   ),
   { maxItems: 16, type: 'atomic' },
 );

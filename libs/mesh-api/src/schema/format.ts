@@ -30,12 +30,15 @@ export const DNS_SUBDOMAIN = declared(`^${SUBDOMAIN}$`, 'a DNS name', 'use lower
   minLength: 1,
   maxLength: 253,
 });
-export const WILDCARD_HOST = declared(
-  `^(\\*\\.)?${SUBDOMAIN}$`,
-  'a host name',
-  'write shop.example.com or *.example.com',
-  { minLength: 1, maxLength: 253 },
-);
+const WILDCARD_NAME = declared(`^(\\*\\.)?${SUBDOMAIN}$`, 'a host name', 'write shop.example.com or *.example.com', {
+  minLength: 1,
+  maxLength: 253,
+});
+/** A hostname of the Gateway API: never an address. */
+export const WILDCARD_HOST: Format = {
+  ...WILDCARD_NAME,
+  fault: (text) => (parseIp(text) === null ? WILDCARD_NAME.fault(text) : 'is an address'),
+};
 export const API_GROUP = declared(`^$|^${SUBDOMAIN}$`, 'an API group', 'write apps.example.com, or "" for core', {
   maxLength: 253,
 });
@@ -49,6 +52,46 @@ export const HEADER_NAME = matching(
   'a header name',
   'use letters, digits and dashes',
   { minLength: 1, maxLength: 256, pattern: "^[A-Za-z0-9!#$%&'*+\\-.^_\\x60|~]+$" },
+);
+const NAME_PART = '[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?';
+const HOST = new RegExp(`^(?=.{1,253}$)(${NAME_PART}\\.)*${NAME_PART}\\.?$`, 'i');
+
+/** Host of a destination: a short name, a full one, or an address. */
+export const SERVICE_HOST: Format = {
+  cure: 'write reviews, reviews.shop.svc.cluster.local or host.example.com',
+  fault: (text) => (HOST.test(text) || parseIp(text) !== null ? null : 'is not a host name'),
+};
+/** Hosts that a resource is for; `*` is any, `*.` before a name is every host below it. */
+export const HOST_PATTERN: Format = {
+  cure: 'write host.example.com, *.example.com or *',
+  fault: (text) =>
+    text === '*' || HOST.test(text.replace(/^\*\./, '')) || parseIp(text) !== null ? null : 'is not a host name',
+};
+/** As HOST_PATTERN, but not a short name, which would mean nothing outside its namespace. */
+export const FULL_HOST_PATTERN: Format = {
+  cure: 'write host.example.com, *.example.com or *',
+  fault: (text) => {
+    const fault = HOST_PATTERN.fault(text);
+    if (fault !== null || text === '*' || text.includes('.') || parseIp(text) !== null) return fault;
+    return 'is a short name, which is not allowed here';
+  },
+};
+/** What a header may carry: no line ends, which would start another header. */
+export const HEADER_VALUE: Format = {
+  cure: 'write it in one line',
+
+  fault: (text) => (/[\0\r\n]/.test(text) ? 'has a line end or a NUL' : null),
+};
+/** Kubernetes qualified name, as label keys are. */
+export const LABEL_KEY = matching(
+  /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?$/,
+  'a label key',
+  'write name or example.com/name',
+);
+export const LABEL_VALUE = matching(
+  /^([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?$/,
+  'a label value',
+  'use at most 63 letters, digits, dashes, dots and underscores',
 );
 export const IP_ADDRESS: Format = {
   cure: 'write 192.0.2.1 or 2001:db8::1',

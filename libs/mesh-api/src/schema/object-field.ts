@@ -70,7 +70,9 @@ function readFields<P extends Fields>(
 
 function cureOfMissing({ schema: { description = '' } }: Field<unknown>): string {
   const what = description.replace(/\.$/, '');
-  return what === '' ? 'it is required' : `set it: ${what.charAt(0).toLowerCase()}${what.slice(1)}`;
+  if (what === '') return 'it is required';
+  const starts = /^[A-Z][a-z ]/.test(what) ? what.charAt(0).toLowerCase() : what.charAt(0);
+  return `set it: ${starts}${what.slice(1)}`;
 }
 
 function checkExclusive<P extends Fields>(

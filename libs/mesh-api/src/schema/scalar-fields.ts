@@ -73,13 +73,18 @@ export const number = (description: string, minimum: number, maximum: number): F
 });
 
 /** `1h30m`, `1.5s`; read as milliseconds. */
-export const duration = (description: string): Field<number, false> => ({
+export const duration = (description: string, minimumMs = 1): Field<number, false> => ({
   schema: {
     type: 'string',
     description,
-    'x-kubernetes-validations': [
-      { rule: "duration(self) >= duration('1ms')", message: 'must be a duration of at least 1ms' },
-    ],
+    ...(minimumMs > 0 && {
+      'x-kubernetes-validations': [
+        {
+          rule: `duration(self) >= duration('${minimumMs}ms')`,
+          message: `must be a duration of at least ${minimumMs}ms`,
+        },
+      ],
+    }),
   },
   required: false,
   vital: false,
@@ -87,10 +92,12 @@ export const duration = (description: string): Field<number, false> => ({
     const value = reader.text();
     if (value === undefined) return undefined;
     const ms = parseDuration(value);
-    if (ms !== null && ms >= 1 && Number.isInteger(ms)) return ms;
+    if (ms !== null && ms >= minimumMs && Number.isInteger(ms)) return ms;
+    const fault =
+      ms === null ? 'is not a duration' : ms < minimumMs ? `is below ${minimumMs}ms` : 'is not whole milliseconds';
     reader.error(
-      ms === null ? `${describe(value)} is not a duration` : `${describe(value)} is not a whole number of milliseconds`,
-      'write a duration of at least 1ms, such as 500ms, 1.5s or 1h',
+      `${describe(value)} ${fault}`,
+      `write a duration of at least ${minimumMs}ms, such as 500ms, 1.5s or 1h`,
     );
     return undefined;
   },
