@@ -17,6 +17,11 @@ await build({
   target: 'node24',
   format: 'cjs',
   sourcemap: true,
+  // The text of a bundle stays in memory as long as its process. Names stay, for stack traces.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  lineLimit: 160,
+  legalComments: 'none',
   external: ['koffi'],
   tsconfig: 'tsconfig.base.json',
   logLevel: 'warning',

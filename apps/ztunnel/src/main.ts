@@ -5,6 +5,7 @@ import { parseConfig } from './config.js';
 import { chooseEngine } from './dataplane/choose-engine.js';
 import { DataPlane } from './dataplane/dataplane.js';
 import { HELP } from './help.js';
+import { LeanMemory } from './lean-memory.js';
 import { LogScopes } from './telemetry/log-scopes.js';
 
 /** Longer than a connection waits for its pod's workload, so that the reason of the refusal is ours. */
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
   }
   if (flag !== undefined && engineFlag === undefined)
     return exitOnConfigProblems('ztunnel', [{ key: flag, problem: 'is not a flag; see --help' }]);
+  const lean = new LeanMemory(systemClock);
   const logs = new LogScopes({ format: config.logFormat, filter: config.logFilter });
   const log = logs.scope('ztunnel');
   const chosen = chooseEngine(config.engine);
@@ -59,7 +61,8 @@ async function main(): Promise<void> {
       }),
     shutdown: () => process.kill(process.pid, 'SIGTERM'),
   });
-  await runProcess({ log, services, drainMs: config.drainMs + AFTER_DRAIN_MS });
+  const all = engine === 'ffi' ? [...services, lean] : services;
+  await runProcess({ log, services: all, drainMs: config.drainMs + AFTER_DRAIN_MS });
 }
 
 main().catch((failure: unknown) => {

@@ -16,6 +16,7 @@ const DECLARATIONS = {
   getsockname: 'int getsockname(int, int64_t, int64_t)',
   getsockopt: 'int getsockopt(int, int, int, int64_t, int64_t)',
   listen: 'int listen(int, int)',
+  madvise: 'int madvise(int64_t, int64_t, int)',
   read: 'int64_t read(int, int64_t, int64_t)',
   recv: 'int64_t recv(int, int64_t, int64_t, int)',
   recvfrom: 'int64_t recvfrom(int, int64_t, int64_t, int, int64_t, int64_t)',

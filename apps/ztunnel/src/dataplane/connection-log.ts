@@ -1,3 +1,4 @@
+import { CounterSlots } from './counter-slots.js';
 import type { Loop } from './loop.js';
 import type { ConnectionOpened, FailureFlag, FromWorker } from './messages.js';
 
@@ -8,9 +9,6 @@ export interface Terminable {
 
 export type OpenedDetails = Omit<ConnectionOpened, 'type' | 'connectionId' | 'counterSlot'>;
 export type FailedDetails = Omit<Extract<FromWorker, { type: 'connectionFailed' }>, 'type'>;
-
-/** A slot is not used again for this long after its connection closed, so that a scrape never counts a stranger's bytes. */
-const SLOT_REST_MS = 5000;
 
 /** One open connection: its id and its two byte counters. */
 export class ConnectionRecord {
@@ -44,8 +42,7 @@ export class ConnectionRecord {
 /** Ids, counters and the opened, closed and failed messages: each connection is told of exactly once. */
 export class ConnectionLog {
   readonly #live = new Map<number, Terminable>();
-  readonly #free: number[];
-  readonly #resting: { readonly slot: number; readonly untilMs: number }[] = [];
+  readonly #slots: CounterSlots;
   #nextId: number;
 
   /**
@@ -58,7 +55,7 @@ export class ConnectionLog {
     private readonly post: (message: FromWorker) => void,
   ) {
     this.#nextId = ids.first;
-    this.#free = Array.from({ length: counters.length >> 1 }, (_, i) => (counters.length >> 1) - 1 - i);
+    this.#slots = new CounterSlots(counters.length >> 1);
   }
 
   get openCount(): number {
@@ -67,7 +64,7 @@ export class ConnectionLog {
 
   /** Null when all counter slots are taken: the connection must be refused. */
   open(details: OpenedDetails, connection: Terminable, startedMs: number): ConnectionRecord | null {
-    const slot = this.#takeSlot();
+    const slot = this.#slots.take(this.loop.nowMs);
     if (slot === null) return null;
     this.counters[slot * 2] = 0;
     this.counters[slot * 2 + 1] = 0;
@@ -85,7 +82,7 @@ export class ConnectionLog {
   /** For ConnectionRecord. */
   closed(record: ConnectionRecord, why: string, flag: FailureFlag, error: string | undefined): void {
     this.#live.delete(record.id);
-    this.#resting.push({ slot: record.slot, untilMs: this.loop.nowMs + SLOT_REST_MS });
+    this.#slots.giveBack(record.slot, this.loop.nowMs);
     this.post({
       type: 'connectionClosed',
       connectionId: record.id,
@@ -104,16 +101,5 @@ export class ConnectionLog {
 
   terminateAll(why: string): void {
     for (const connection of [...this.#live.values()]) connection.terminate(why, 'none');
-  }
-
-  #takeSlot(): number | null {
-    if (this.#free.length === 0) this.#wakeSlots();
-    return this.#free.pop() ?? null;
-  }
-
-  #wakeSlots(): void {
-    let awake = 0;
-    while (awake < this.#resting.length && this.#resting[awake]!.untilMs <= this.loop.nowMs) awake++;
-    for (const { slot } of this.#resting.splice(0, awake)) this.#free.push(slot);
   }
 }
