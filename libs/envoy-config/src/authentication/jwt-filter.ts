@@ -6,6 +6,7 @@ import {
 } from '@weft/xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config.js';
 import type { Draft } from '../messages/draft.js';
 import { filter } from '../messages/extension.js';
+import { usableKeys } from './usable-keys.js';
 import { JWT_FILTER, JWT_PAYLOAD } from './claim-matcher.js';
 
 type Requirement = Draft<typeof JwtRequirement>;
@@ -60,7 +61,7 @@ function requirementOf(names: readonly string[]): Requirement {
 
 function providerOf(rule: JwtRule, { jwksOf, unknownKeys }: JwtSettings): Draft<typeof JwtProvider> {
   const source = jwksSource(rule);
-  const keys = source === null ? rule.jwks : jwksOf(source);
+  const keys = usableKeys((source === null ? rule.jwks : jwksOf(source)) ?? '');
   return {
     issuer: rule.issuer ?? '',
     audiences: [...rule.audiences],

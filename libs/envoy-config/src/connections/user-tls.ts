@@ -3,6 +3,9 @@ import { SubjectAltNameMatcher_SanType as SanType } from '@weft/xds/gen/envoy/ex
 import { UpstreamTlsContext } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
 import { filter } from '../messages/extension.js';
 
+/** Of Envoy's image and of Debian. */
+const SYSTEM_ROOTS = '/etc/ssl/certs/ca-certificates.crt';
+
 const file = (name: string) => ({ specifier: { $case: 'filename' as const, value: name } });
 
 /** TLS that the owner of a service asks for, inside of what the mesh does; null if none is. */
@@ -26,7 +29,7 @@ export function userTls(
             validationContextType: {
               $case: 'validationContext',
               value: {
-                ...(caCertificates === undefined ? { systemRootCerts: {} } : { trustedCa: file(caCertificates) }),
+                trustedCa: file(caCertificates ?? SYSTEM_ROOTS),
                 ...(caCrl === undefined ? {} : { crl: file(caCrl) }),
                 matchTypedSubjectAltNames: (subjectAltNames.length > 0 ? subjectAltNames : [sni ?? hostname]).flatMap(
                   (name) =>

@@ -1,4 +1,5 @@
 import type { HttpRouteMatch } from '@weft/mesh-api';
+import { isUsableRegex } from './usable-regex.js';
 import { exactly, matches } from './string-matcher.js';
 import type { RouteMatchDraft } from './forward.js';
 
@@ -53,5 +54,11 @@ export function compareMatches(a: HttpRouteMatch, b: HttpRouteMatch): number {
     Number(b.method !== undefined) - Number(a.method !== undefined) ||
     b.headers.length - a.headers.length ||
     b.queryParams.length - a.queryParams.length
+  );
+}
+
+export function hasUsableRegexes({ path, headers, queryParams }: HttpRouteMatch): boolean {
+  return [path, ...headers, ...queryParams].every(
+    ({ type, value }) => type !== 'RegularExpression' || isUsableRegex(value),
   );
 }

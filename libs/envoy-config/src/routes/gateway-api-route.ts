@@ -7,7 +7,7 @@ import { duration } from '../messages/duration.js';
 import { CORS_FILTER, gatewayCors } from './cors-filter.js';
 import { clustersAction, respond, type RouteActionDraft, type RouteDraft, type WeightedTarget } from './forward.js';
 import { fractionalPercent } from './fraction.js';
-import { compareMatches, gatewayApiMatch } from './gateway-api-match.js';
+import { compareMatches, gatewayApiMatch, hasUsableRegexes } from './gateway-api-match.js';
 import { headerFields, NO_CHANGES, type HeaderChanges } from './header-changes.js';
 import { redirectCode } from './redirect-code.js';
 import { retryPolicy } from './retry-policy.js';
@@ -21,7 +21,8 @@ export function gatewayApiRoutes(
 ): readonly RouteDraft[] {
   const candidates = routes.flatMap(({ meta, spec }) =>
     spec.rules.flatMap((rule, i) =>
-      rule.matches.map((match) => ({
+      // A match with an expression that Envoy does not take matches nothing.
+      rule.matches.filter(hasUsableRegexes).map((match) => ({
         match,
         build: () =>
           routeOf(`${meta.namespace}.${meta.name}.${i}`, rule, match, { namespace: meta.namespace, destinations }),

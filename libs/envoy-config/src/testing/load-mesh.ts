@@ -1,0 +1,39 @@
+import { objectMetaOf } from '@weft/mesh-api';
+import { MeshModel, type MeshSources } from '@weft/mesh-model';
+
+export const TEST_MESH = {
+  rootNamespace: 'istio-system',
+  trustDomain: 'cluster.local',
+  clusterId: 'Kubernetes',
+  clusterDomain: 'cluster.local',
+  network: '',
+  dryRunPoliciesEnabled: false,
+};
+
+const IRREGULAR: Readonly<Record<string, keyof MeshSources>> = {
+  AuthorizationPolicy: 'authorizationPolicies',
+  HTTPRoute: 'httpRoutes',
+  ServiceEntry: 'serviceEntries',
+  WorkloadEntry: 'workloadEntries',
+};
+
+/** A model of these Kubernetes objects. */
+export function loadMesh(objects: readonly unknown[]): MeshModel {
+  const model = new MeshModel(TEST_MESH, ({ thrown }) => {
+    throw thrown as Error;
+  });
+  model.graph.batch(() => {
+    for (const object of objects) put(model, object);
+  });
+  return model;
+}
+
+export function put(model: MeshModel, object: unknown): void {
+  const kind = (object as { kind: string }).kind;
+  const source = IRREGULAR[kind] ?? (`${kind.charAt(0).toLowerCase()}${kind.slice(1)}s` as keyof MeshSources);
+  const { namespace, name } = objectMetaOf(object);
+  (model.sources[source] as { set(key: string, object: unknown): void }).set(
+    namespace === '' ? name : `${namespace}/${name}`,
+    object,
+  );
+}
