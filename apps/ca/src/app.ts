@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { LeaderElector, NAMESPACES, PODS, type KubeClient, type KubeObject } from '@weft/kube';
+import { LeaderElector, MeshTrustWatch, NAMESPACES, PODS, type KubeClient, type KubeObject } from '@weft/kube';
 import type { Clock } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -50,6 +50,7 @@ export function createCaApp(
     clock,
     log,
   });
+  const trust = new MeshTrustWatch({ kube, namespace: config.namespace, trustDomain: config.trustDomain, log });
   const register = new RevocationRegister({ kube, namespace: config.namespace, log });
   const crls: ConfigMapDistributor = new ConfigMapDistributor({
     kube,
@@ -109,7 +110,8 @@ export function createCaApp(
     knownPods: () => pods.list().length,
   });
   const authenticators = authenticatorsOf(config, { reviewer, nodes, holder, register, clock });
-  const parts = { signer, register, authenticators, gate, nodes };
+  const trustDomains = () => trust.names;
+  const parts = { signer, register, trustDomains, authenticators, gate, nodes };
   const service = new CertificateService({ config, ...parts, clock, log, metrics });
   const grpc = new GrpcServer({ config, service, signer, clock, log });
   const admin = new AdminServer({ name: 'ca', host: '0.0.0.0', port: config.adminPort, readiness, registry });
@@ -133,7 +135,7 @@ export function createCaApp(
     },
   };
   return {
-    services: [admin, root, pods, namespaces, register, synced, grpc, distributor, crls, elector, serving],
+    services: [admin, root, pods, namespaces, trust, register, synced, grpc, distributor, crls, elector, serving],
     grpc,
     admin,
   };

@@ -36,6 +36,7 @@ async function setUp({ refusal = null as string | null, user = 'system:serviceac
   const registry = new Registry();
   const service = new CertificateService({
     register: { refusal: () => null },
+    trustDomains: () => ['cluster.local', 'old.example'],
     config: config.value,
     signer: { current: () => loaded, admitTtl: () => Promise.resolve() },
     authenticators: [
@@ -99,6 +100,19 @@ describe('CreateCertificate', () => {
   ])('is refused %s', async (_when, overrides, code) => {
     const { ask } = await setUp();
     expect(await ask(overrides)).toMatchObject({ ok: false, error: { code } });
+  });
+
+  it('while the mesh has several names, a caller may have each of them, and a proxy may ask for each', async () => {
+    const { ask, root, clock } = await setUp();
+    const renamed = WEB.replace('cluster.local', 'old.example');
+    const own = await ask({ csr: (await createCsr(renamed)).csrPem });
+    const impersonated = await ask({ impersonate: renamed });
+    for (const answer of [own, impersonated]) {
+      if (!answer.ok) throw new Error(answer.error.detail);
+      expect(verifyChain(answer.value.certChain.slice(0, -1), root, clock.now())).toEqual({ ok: true, value: renamed });
+    }
+    const foreign = await ask({ csr: (await createCsr(WEB.replace('cluster.local', 'evil'))).csrPem });
+    expect(foreign).toMatchObject({ ok: false, error: { code: status.INVALID_ARGUMENT } });
   });
 
   it('tells an impersonator nothing about which identities exist', async () => {

@@ -28,6 +28,8 @@ export interface CertificateServiceOptions {
   readonly signer: Pick<Signer, 'current' | 'admitTtl'>;
   readonly register: Pick<RevocationRegister, 'refusal'>;
   readonly authenticators: readonly Authenticator[];
+  /** All names of the mesh, the one of new certificates first. */
+  readonly trustDomains: () => readonly string[];
   readonly nodes: Pick<NodeAuthorizer, 'settledRefusal'>;
   readonly gate: RequestGate;
   readonly clock: Clock;
@@ -127,20 +129,29 @@ export class CertificateService {
 
   /** The caller's own identity, or the one it impersonates where it may. */
   async #identity(request: IstioCertificateRequest, caller: Caller): Promise<Result<SpiffeId, Refusal>> {
-    const { config, nodes } = this.options;
+    const { nodes } = this.options;
     const refuse = (detail: string) =>
       err({ code: status.UNAUTHENTICATED, message: 'request impersonation authentication failure', detail });
     const asked: unknown = request.metadata?.['ImpersonatedIdentity'];
-    const text =
-      asked === undefined ? formatSpiffeId(config.trustDomain, caller.namespace, caller.serviceAccount) : asked;
+    const text = asked ?? (await this.#ownIdentity(request, caller));
     if (typeof text !== 'string') return refuse('ImpersonatedIdentity is not a string');
     const parsed = parseSpiffeId(text);
     if (!parsed.ok) return refuse(parsed.error.message);
-    if (parsed.value.trustDomain !== config.trustDomain)
-      return refuse(`${text} is not of trust domain ${config.trustDomain}`);
+    const names = this.options.trustDomains();
+    if (!names.includes(parsed.value.trustDomain)) return refuse(`${text} is not of trust domain ${names.join(', ')}`);
     if (asked === undefined) return parsed;
     const refusal = await nodes.settledRefusal(caller, parsed.value);
     return refusal === null ? parsed : refuse(refusal);
+  }
+
+  /** While the mesh has several names, a caller may still ask for the one that it was started with. */
+  async #ownIdentity({ csr }: IstioCertificateRequest, { namespace, serviceAccount }: Caller): Promise<string> {
+    const [own = '', ...aliases] = this.options
+      .trustDomains()
+      .map((trustDomain) => formatSpiffeId(trustDomain, namespace, serviceAccount));
+    if (aliases.length === 0 || (await checkCsr(csr, own)).ok) return own;
+    for (const alias of aliases) if ((await checkCsr(csr, alias)).ok) return alias;
+    return own;
   }
 }
 

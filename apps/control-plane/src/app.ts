@@ -1,7 +1,7 @@
 import { status, type ServerCredentials } from '@grpc/grpc-js';
 import { jwksSources, waypointResources, type MeshSettings } from '@weft/envoy-config';
-import type { KubeClient } from '@weft/kube';
-import { MeshModel, type MeshModelConfig } from '@weft/mesh-model';
+import { MeshTrustWatch, type KubeClient } from '@weft/kube';
+import { MESH_TRUST_KEY, MeshModel, type MeshModelConfig } from '@weft/mesh-model';
 import { type Clock, toError } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
 import { DeltaXdsServer, RotatingServerCertificate } from '@weft/xds-grpc';
@@ -62,6 +62,16 @@ export function createControlPlane(
   const engine = new DeltaServer([AUTHORIZATION_TYPE_URL, ADDRESS_TYPE_URL]);
   publishModel(model, engine, metrics);
 
+  const trust = new MeshTrustWatch({
+    kube,
+    namespace: config.namespace,
+    trustDomain: config.mesh.trustDomain,
+    log,
+  });
+  trust.onChange(() => {
+    model.sources.trustDomains.set(MESH_TRUST_KEY, trust.current);
+    debouncer.trigger();
+  });
   const waypoints = new WaypointEngines(waypointResources(model, meshSettingsOf(config.mesh)));
   const followed = new FollowedEngine({ model, mesh: engine, waypoints, trustedAccounts: config.trustedAccounts });
 
@@ -209,6 +219,7 @@ export function createControlPlane(
   const services = [
     admin,
     ...(credentials === undefined ? [own.value] : []),
+    trust,
     feed,
     sync,
     keys,

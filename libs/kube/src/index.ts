@@ -76,6 +76,7 @@ export {
   type StatefulSet,
   type ValidatingWebhookConfiguration,
 } from './resources.js';
+export { MeshTrustWatch, type MeshTrustWatchOptions } from './mesh-trust-watch.js';
 export { StatusWriter, type StatusWriterOptions } from './status-writer.js';
 export type { TokenOptions, TokenVerdict } from './tokens.js';
 export type { KubeRequest, KubeTransport, WatchEvent, WatchHandler } from './transport.js';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { GraphFault } from '@weft/collections';
 import { MeshModel } from './mesh-model.js';
+import { MESH_TRUST_KEY } from './mesh-sources.js';
 import { loadObjects, placeOf } from './testing/load-objects.js';
 
 const config = {
@@ -102,6 +103,25 @@ describe('a change', () => {
     };
     expect(change(node)).toEqual({ derived: [], events: [] });
   });
+});
+
+it('another trust domain in MeshConfig renames every workload, and policies that name one of its names mean all', () => {
+  const model = strict();
+  const source = { principals: ['cluster.local/ns/ns/sa/default'] };
+  const policy = { metadata: { name: 'p', namespace: 'ns' }, spec: { rules: [{ from: [{ source }] }] } };
+  loadObjects(model, [pod('p', '10.1.0.1'), { kind: 'AuthorizationPolicy', ...policy }]);
+  const names = () =>
+    model.authorizations
+      .get('ns/p')
+      ?.groups[0]?.rules[0]?.matches[0]?.principals.map(({ matchType }) => matchType?.value);
+  expect([model.workloads.get('c//Pod/ns/p')?.trustDomain, names()]).toEqual(['', ['cluster.local/ns/ns/sa/default']]);
+  model.sources.trustDomains.set(MESH_TRUST_KEY, { trustDomain: 'new', trustDomainAliases: ['cluster.local'] });
+  expect([model.workloads.get('c//Pod/ns/p')?.trustDomain, names()]).toEqual([
+    'new',
+    ['new/ns/ns/sa/default', 'cluster.local/ns/ns/sa/default'],
+  ]);
+  model.sources.trustDomains.delete(MESH_TRUST_KEY);
+  expect(model.workloads.get('c//Pod/ns/p')?.trustDomain).toBe('');
 });
 
 describe('one bad object', () => {

@@ -1,4 +1,5 @@
 import type { Graph, SourceCollection } from '@weft/collections';
+import type { MeshTrustDomains } from '@weft/mesh-api';
 import type { EndpointSliceObject, NamespaceObject, NodeObject, PodObject, ServiceObject } from './kube-objects.js';
 
 /**
@@ -23,7 +24,11 @@ export interface MeshSources {
   readonly requestAuthentications: SourceCollection<unknown>;
   /** Keys of token issuers, by the address that they came from. */
   readonly jwks: SourceCollection<string>;
+  /** What MeshConfig says, by `MESH_TRUST_KEY`; without it the start-up configuration holds. */
+  readonly trustDomains: SourceCollection<MeshTrustDomains>;
 }
+
+export const MESH_TRUST_KEY = 'mesh';
 
 /** Informers replace an object when it changed, so identity tells; comparing whole objects would cost more than deriving. */
 const CHANGED_BY_IDENTITY = Object.is;
@@ -46,5 +51,6 @@ export function meshSources(graph: Graph): MeshSources {
     destinationRules: graph.source<unknown>('destination rules', CHANGED_BY_IDENTITY),
     requestAuthentications: graph.source<unknown>('request authentications', CHANGED_BY_IDENTITY),
     jwks: graph.source<string>('keys of token issuers'),
+    trustDomains: graph.source<MeshTrustDomains>('trust domains'),
   };
 }

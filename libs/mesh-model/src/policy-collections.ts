@@ -17,7 +17,7 @@ import {
 } from '@weft/policy';
 import type { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import type { MeshModelConfig } from './mesh-model-config.js';
-import type { MeshSources } from './mesh-sources.js';
+import { MESH_TRUST_KEY, type MeshSources } from './mesh-sources.js';
 import { labelKeys, selectorKeys } from './selector-keys.js';
 
 type Labels = Readonly<Record<string, string>>;
@@ -49,11 +49,18 @@ const nameOf = ({ namespace, name }: { readonly namespace: string; readonly name
   `${namespace}/${name}`;
 
 export function policyCollections(graph: Graph, sources: MeshSources, config: MeshModelConfig): PolicyCollections {
-  const options = { rootNamespace: config.rootNamespace, dryRunEnabled: config.dryRunPoliciesEnabled };
-  const authorizationPolicies = graph.derive('authorization policy states', sources.authorizationPolicies, (object) => {
-    const policy = parseAuthorizationPolicy(object);
-    return { policy, converted: convertAuthorizationPolicy(policy, options) };
-  });
+  const authorizationPolicies = graph.derive(
+    'authorization policy states',
+    sources.authorizationPolicies,
+    (object, fetch) => {
+      const names = fetch.get(sources.trustDomains, MESH_TRUST_KEY);
+      const { rootNamespace, dryRunPoliciesEnabled: dryRunEnabled } = config;
+      const trustDomains = [names?.trustDomain ?? config.trustDomain, ...(names?.trustDomainAliases ?? [])];
+      const options = { rootNamespace, dryRunEnabled, trustDomains };
+      const policy = parseAuthorizationPolicy(object);
+      return { policy, converted: convertAuthorizationPolicy(policy, options) };
+    },
+  );
   const bySelector = graph.index('policies by selector', authorizationPolicies, ({ policy, converted }) =>
     selectorKeys(
       policy.meta.namespace === config.rootNamespace ? ALL_NAMESPACES : policy.meta.namespace,

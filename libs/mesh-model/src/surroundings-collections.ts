@@ -3,7 +3,7 @@ import { ANNOTATION_TRAFFIC_DISTRIBUTION, LABEL_NETWORK, objectMetaOf } from '@w
 import type { Locality } from '@weft/xds/gen/mesh/workload/workload.js';
 import { localityOfLabels } from './locality-of.js';
 import type { MeshModelConfig } from './mesh-model-config.js';
-import type { MeshSources } from './mesh-sources.js';
+import { MESH_TRUST_KEY, type MeshSources } from './mesh-sources.js';
 
 interface NamespaceFacts {
   readonly network: string | undefined;
@@ -14,6 +14,8 @@ interface NamespaceFacts {
 /** The few facts of namespaces and nodes that others depend on, so that a heartbeat of a node changes nothing. */
 export interface SurroundingsCollections {
   readonly localities: Collection<Locality>;
+  /** The configuration with the trust domain that MeshConfig says. */
+  configOf(fetch: FetchContext): MeshModelConfig;
   networkOf(fetch: FetchContext): string;
   trafficDistributionOf(fetch: FetchContext, namespace: string): string | undefined;
   /** Of a namespace. */
@@ -33,7 +35,14 @@ export function surroundingsCollections(
       labels,
     };
   });
+  const trusting = new Map<string, MeshModelConfig>();
   return {
+    configOf: (fetch) => {
+      const trustDomain = fetch.get(sources.trustDomains, MESH_TRUST_KEY)?.trustDomain ?? config.trustDomain;
+      const known = trusting.get(trustDomain) ?? { ...config, trustDomain };
+      trusting.set(trustDomain, known);
+      return known;
+    },
     localities: graph.derive('node localities', sources.nodes, (node) => localityOfLabels(objectMetaOf(node).labels)),
     networkOf: (fetch) => fetch.get(namespaces, config.rootNamespace)?.network ?? config.network,
     trafficDistributionOf: (fetch, namespace) => fetch.get(namespaces, namespace)?.trafficDistribution,

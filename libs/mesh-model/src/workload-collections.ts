@@ -61,7 +61,7 @@ export function workloadCollections(inputs: WorkloadInputs): WorkloadCollections
 }
 
 function podWorkloads(inputs: WorkloadInputs, slices: Collection<SliceEndpoint>): Collection<Workload> {
-  const { graph, sources, config, surroundings, services, policies, bindings } = inputs;
+  const { graph, sources, surroundings, services, policies, bindings } = inputs;
   const unselected = graph.filter('pod endpoints of services without selector', slices, ({ pod, claimKey }, fetch) => {
     const claim = fetch.get(services.claims, claimKey);
     return pod !== '' && claim !== undefined && claim.selector === null;
@@ -82,7 +82,7 @@ function podWorkloads(inputs: WorkloadInputs, slices: Collection<SliceEndpoint>)
       return claim === undefined ? [] : [{ claim, targetPortOf: sliceTargetPort(endpoint) }];
     });
     const workload = podWorkload(pod, {
-      config,
+      config: surroundings.configOf(fetch),
       network: surroundings.networkOf(fetch),
       locality: pod.spec?.nodeName === undefined ? undefined : fetch.get(surroundings.localities, pod.spec.nodeName),
       services: workloadServices([...selected, ...sliced]),
@@ -139,7 +139,7 @@ function ofWorkloadEntries(
       const entry = { ...spec, labels: { ...meta.labels, ...spec.labels } };
       return some(
         entryWorkload(entry, {
-          config,
+          config: surroundings.configOf(fetch),
           uid: `${config.clusterId}/networking.istio.io/WorkloadEntry/${meta.namespace}/${meta.name}`,
           name: meta.name,
           namespace: meta.namespace,
@@ -167,7 +167,7 @@ function ofServiceEntries(inputs: WorkloadInputs): Collection<Workload> {
       });
       return some(
         entryWorkload(entry, {
-          config,
+          config: surroundings.configOf(fetch),
           uid: `${config.clusterId}/networking.istio.io/ServiceEntry/${meta.namespace}/${meta.name}/${entry.address}`,
           name: meta.name,
           namespace: meta.namespace,

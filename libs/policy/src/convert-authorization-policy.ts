@@ -12,6 +12,8 @@ export interface PolicyConversionOptions {
   readonly rootNamespace: string;
   /** Send dry-run policies to ztunnel, which then logs what they would decide. Otherwise they are left out. */
   readonly dryRunEnabled: boolean;
+  /** All names of the mesh; principals that name one stand for all. Default: as written. */
+  readonly trustDomains?: readonly string[];
 }
 
 /** For the status condition: whether ztunnel enforces the policy as written. */
@@ -61,6 +63,7 @@ export function convertAuthorizationPolicy(
   const groups = spec.rules.flatMap((rule, i) => {
     const context: RuleContext = {
       policyNamespace: meta.namespace,
+      trustDomains: options.trustDomains ?? [],
       path: `spec.rules[${i}]`,
       broken: (path) => errors.some(({ field }) => isWithin(field, path)),
       onLayer7: (path) => layer7.add(path),

@@ -5,6 +5,7 @@ import type {
   AuthorizationSource,
 } from '@weft/mesh-api';
 import { Group, Match, Rules } from '@weft/xds/gen/mesh/security/authorization.js';
+import { withTrustDomainAliases } from './trust-domain-aliases.js';
 import { addresses, ports, serviceAccounts, stringMatches } from './convert-field-values.js';
 
 type MatchFields = Partial<Omit<Match, '$type' | 'extensions'>>;
@@ -12,6 +13,7 @@ type MatchFields = Partial<Omit<Match, '$type' | 'extensions'>>;
 /** What is known of the rule besides its text. */
 export interface RuleContext {
   readonly policyNamespace: string;
+  readonly trustDomains: readonly string[];
   /** `spec.rules[0]` */
   readonly path: string;
   /** Something at or below this path could not be read. */
@@ -78,12 +80,13 @@ function clauseOf<T>(
 
 const sourceFields: FieldsOf<AuthorizationSource> = (source, itemPath, context) => {
   const path = `${itemPath}.source`;
-  const { policyNamespace } = context;
+  const { policyNamespace, trustDomains } = context;
+  const principals = (values: readonly string[]) => stringMatches(withTrustDomainAliases(values, trustDomains));
   const read = readerOf(source, path, context);
   for (const field of LAYER7_SOURCE) if (source[field]) context.onLayer7(`${path}.${field}`);
   return {
-    principals: stringMatches(read('principals')),
-    notPrincipals: stringMatches(read('notPrincipals')),
+    principals: principals(read('principals')),
+    notPrincipals: principals(read('notPrincipals')),
     namespaces: stringMatches(read('namespaces')),
     notNamespaces: stringMatches(read('notNamespaces')),
     sourceIps: addresses(read('ipBlocks')),
@@ -130,7 +133,10 @@ const conditionFields: FieldsOf<AuthorizationCondition> = ({ key, values, notVal
     case 'source.namespace':
       return { namespaces: stringMatches(positive), notNamespaces: stringMatches(negative) };
     case 'source.principal':
-      return { principals: stringMatches(positive), notPrincipals: stringMatches(negative) };
+      return {
+        principals: stringMatches(withTrustDomainAliases(positive, context.trustDomains)),
+        notPrincipals: stringMatches(withTrustDomainAliases(negative, context.trustDomains)),
+      };
     case 'source.serviceAccount':
       return {
         serviceAccounts: serviceAccounts(positive, context.policyNamespace),
