@@ -268,6 +268,30 @@ describe('a ztunnel', () => {
     expect((await get('admin', '/nothing')).status).toBe(404);
   });
 
+  it('takes profiles of a worker, and says which are there', async () => {
+    const { get } = await running();
+    expect(await get('admin', '/debug/pprof/profile?seconds=1&worker=0')).toMatchObject({
+      status: 200,
+      text: '{"kind":"cpu"}',
+    });
+    expect(await get('admin', '/debug/pprof/heap?seconds=1&worker=0')).toMatchObject({ text: '{"kind":"heap"}' });
+    expect((await get('admin', '/debug/pprof/profile?worker=7')).status).toBe(404);
+    expect((await get('admin', '/debug/pprof/profile?worker=x')).status).toBe(400);
+  });
+
+  it('is drained on demand: not ready, no new connections, and it stays', async () => {
+    const { get, dataPlane, ztunnel } = await running();
+    expect((await get('admin', '/drain')).status).toBe(405);
+    const answers = [await get('admin', '/drain', 'POST'), await get('admin', '/drain', 'POST')];
+    expect(answers.map(({ text }) => JSON.parse(text) as unknown)).toEqual([
+      { draining: true, connections: 0 },
+      { draining: true, connections: 0 },
+    ]);
+    expect(dataPlane.of('drain')).toHaveLength(1);
+    expect(ztunnel.readiness.pending()).toContain('draining');
+    expect((await get('admin', '/config_dump')).status).toBe(200);
+  });
+
   it('takes profiles of itself', async () => {
     const { get } = await running();
     const profile = get('admin', '/debug/pprof/profile?seconds=1&frequency=1000');

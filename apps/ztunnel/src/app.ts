@@ -254,7 +254,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     name: 'admin',
     host: 'localhost',
     port: config.ports.admin,
-    routes: adminRoutes({ logs, dump, shutdown: ports.shutdown }),
+    routes: adminRoutes({ logs, dump, dataPlane, drain: () => gate.begin(), shutdown: ports.shutdown }),
   });
   const metrics = new AdminServer({
     name: 'metrics',

@@ -25,6 +25,8 @@ export interface DrainGateOptions {
 export class DrainGate implements Service {
   readonly name = 'drain gate';
   #drained: () => void = () => undefined;
+  #done = false;
+  #begun: { readonly atMs: number; readonly connections: number } | null = null;
 
   constructor(private readonly options: DrainGateOptions) {}
 
@@ -35,17 +37,32 @@ export class DrainGate implements Service {
 
   /** The data plane has no connection left. */
   drained(): void {
+    this.#done = true;
     this.#drained();
   }
 
+  /**
+   * Takes no new connections from now on and lets the open ones end, however long that takes; `stop` goes on from there. Does
+   * nothing the second time.
+   */
+  begin(): { readonly draining: true; readonly connections: number } {
+    const { readiness, pods, dataPlane, clock, openConnections, onDrain, log } = this.options;
+    if (this.#begun === null) {
+      this.#begun = { atMs: clock.now(), connections: openConnections() };
+      readiness.pend('draining');
+      onDrain();
+      pods.drain();
+      log.info({ connections: this.#begun.connections }, 'draining: no new connections');
+      dataPlane.send({ type: 'drain' });
+    }
+    return { draining: true, connections: openConnections() };
+  }
+
   async stop(hard: AbortSignal): Promise<void> {
-    const { readiness, pods, dataPlane, clock, drainMs, openConnections, onDrain, log } = this.options;
-    const startMs = clock.now();
-    const before = openConnections();
-    readiness.pend('draining');
-    onDrain();
-    pods.drain();
-    log.info({ connections: before, deadlineMs: drainMs }, 'draining: open connections go on until the deadline');
+    const { clock, drainMs, openConnections, log } = this.options;
+    const startMs = this.#begun?.atMs ?? clock.now();
+    const before = this.#begun?.connections ?? openConnections();
+    log.info({ connections: before, deadlineMs: drainMs }, 'stopping: open connections go on until the deadline');
     await new Promise<void>((resolve) => {
       const cancel = clock.after(drainMs, resolve);
       this.#drained = () => {
@@ -54,7 +71,8 @@ export class DrainGate implements Service {
       };
       if (hard.aborted) resolve();
       hard.addEventListener('abort', () => resolve(), { once: true });
-      dataPlane.send({ type: 'drain' });
+      this.begin();
+      if (this.#done) this.#drained();
     });
     const broken = openConnections();
     const fields = { connections: before, broken, durationMs: clock.now() - startMs };

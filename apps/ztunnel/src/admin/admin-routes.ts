@@ -1,3 +1,4 @@
+import type { DataPlanePort } from '../pods/data-plane-port.js';
 import type { LogScopes } from '../telemetry/log-scopes.js';
 import { parseProfileRequest, Profiler, type ProfileRequest } from './profiler.js';
 
@@ -22,6 +23,9 @@ interface RouteReply {
 export interface AdminRoutesOptions {
   readonly logs: LogScopes;
   readonly dump: () => unknown;
+  readonly dataPlane: Pick<DataPlanePort, 'profile'>;
+  /** Takes no new connections from now on; what it returns is shown. */
+  readonly drain: () => unknown;
   /** Starts the graceful stop of the process. */
   readonly shutdown: () => void;
 }
@@ -35,12 +39,19 @@ const LOGGING_USAGE =
 const INDEX = `<!DOCTYPE html><title>ztunnel</title><h1>ztunnel</h1><ul>
 <li><a href="/config_dump">/config_dump</a>: what this proxy knows
 <li>POST /logging: log levels
+<li>POST /drain: take no new connections, let open ones end, and stay
 <li>POST /quitquitquit: stop gracefully
-<li><a href="/debug/pprof/profile?seconds=10">/debug/pprof/profile</a>, <a href="/debug/pprof/heap?seconds=10">/debug/pprof/heap</a>: profiles of the main thread
+<li><a href="/debug/pprof/profile?seconds=10">/debug/pprof/profile</a>, <a href="/debug/pprof/heap?seconds=10">/debug/pprof/heap</a>: profiles of the main thread, or with <code>&worker=0</code> of that one
 </ul>
 `;
 
-export function adminRoutes({ logs, dump, shutdown }: AdminRoutesOptions): (server: RouteServer) => void {
+export function adminRoutes({
+  logs,
+  dump,
+  dataPlane,
+  drain,
+  shutdown,
+}: AdminRoutesOptions): (server: RouteServer) => void {
   const only = (
     method: string,
     usage: string,
@@ -60,7 +71,7 @@ export function adminRoutes({ logs, dump, shutdown }: AdminRoutesOptions): (serv
         reply.type('application/json').send(JSON.stringify(dump(), null, 2)),
       ),
     });
-    const profiler = new Profiler();
+    const profiler = new Profiler(dataPlane);
     server.route({
       url: '/debug/pprof/profile',
       ...only('GET', 'GET only\n', (query, reply) =>
@@ -78,6 +89,10 @@ export function adminRoutes({ logs, dump, shutdown }: AdminRoutesOptions): (serv
       ...only('POST', LOGGING_USAGE, (query, reply) => changeLogging(logs, query, reply)),
     });
     server.route({
+      url: '/drain',
+      ...only('POST', 'POST only\n', (_query, reply) => reply.type('application/json').send(JSON.stringify(drain()))),
+    });
+    server.route({
       url: '/quitquitquit',
       ...only('POST', 'POST only\n', (_query, reply) => {
         shutdown();
@@ -91,12 +106,14 @@ async function sendProfile(
   profiler: Profiler,
   query: Readonly<Record<string, unknown>>,
   reply: RouteReply,
-  take: (request: ProfileRequest) => Promise<string>,
+  take: (request: ProfileRequest) => Promise<string | null>,
 ): Promise<unknown> {
   const request = parseProfileRequest(query);
   if (typeof request === 'string') return reply.code(400).type('text/plain').send(request);
   if (profiler.running) return reply.code(409).type('text/plain').send('a profile is being taken; try again later\n');
-  return reply.type('application/json').send(await take(request));
+  const profile = await take(request);
+  if (profile === null) return reply.code(404).type('text/plain').send(`there is no worker ${request.worker}\n`);
+  return reply.type('application/json').send(profile);
 }
 
 function changeLogging(logs: LogScopes, query: Readonly<Record<string, unknown>>, reply: RouteReply): unknown {

@@ -1,24 +1,30 @@
 import { Session } from 'node:inspector/promises';
+import type { DataPlanePort } from '../pods/data-plane-port.js';
 
 export interface ProfileRequest {
   readonly seconds: number;
-  /** Samples per second; CPU only. */
+  /** Samples per second; CPU of the main thread only, a worker is sampled a thousand times. */
   readonly frequency: number;
+  /** Null: the main thread. */
+  readonly worker: number | null;
 }
 
 /**
- * Profiles of the main thread (answers, policy, metrics, log), as JSON that Chrome's developer tools and `speedscope` open.
- * The data-plane threads never return to Node's own loop and are not in them; `perf` sees those. One at a time.
+ * Profiles of the main thread (answers, policy, metrics, log) or of one data-plane worker, as JSON that Chrome's developer
+ * tools and `speedscope` open. One at a time.
  */
 export class Profiler {
   #running = false;
+
+  constructor(private readonly dataPlane: Pick<DataPlanePort, 'profile'>) {}
 
   get running(): boolean {
     return this.#running;
   }
 
-  /** `.cpuprofile`. */
-  cpu({ seconds, frequency }: ProfileRequest): Promise<string> {
+  /** `.cpuprofile`; null if there is no such worker. */
+  cpu({ seconds, frequency, worker }: ProfileRequest): Promise<string | null> {
+    if (worker !== null) return this.#ofWorker(worker, 'cpu', seconds);
     return this.#during(seconds, async (session, wait) => {
       await session.post('Profiler.enable');
       await session.post('Profiler.setSamplingInterval', { interval: Math.round(1_000_000 / frequency) });
@@ -29,13 +35,23 @@ export class Profiler {
   }
 
   /** `.heapprofile`: who allocated what is still alive at the end. */
-  heap({ seconds }: Pick<ProfileRequest, 'seconds'>): Promise<string> {
+  heap({ seconds, worker }: Omit<ProfileRequest, 'frequency'>): Promise<string | null> {
+    if (worker !== null) return this.#ofWorker(worker, 'heap', seconds);
     return this.#during(seconds, async (session, wait) => {
       await session.post('HeapProfiler.enable');
       await session.post('HeapProfiler.startSampling', { samplingInterval: 32_768 });
       await wait();
       return JSON.stringify((await session.post('HeapProfiler.stopSampling')).profile);
     });
+  }
+
+  async #ofWorker(worker: number, kind: 'cpu' | 'heap', seconds: number): Promise<string | null> {
+    this.#running = true;
+    try {
+      return await this.dataPlane.profile(worker, kind, seconds * 1000);
+    } finally {
+      this.#running = false;
+    }
   }
 
   async #during(
@@ -56,13 +72,15 @@ export class Profiler {
 
 /** From the query of `/debug/pprof/...`; a text says what is wrong. */
 export function parseProfileRequest(query: Readonly<Record<string, unknown>>): ProfileRequest | string {
-  const number = (key: string, fallback: number, highest: number): number | string => {
+  const number = (key: string, fallback: number, highest: number, lowest = 1): number | string => {
     const text = query[key] ?? String(fallback);
     const value = typeof text === 'string' && /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
-    return value >= 1 && value <= highest ? value : `${key}: want a whole number from 1 to ${highest}\n`;
+    return value >= lowest && value <= highest ? value : `${key}: want a whole number from ${lowest} to ${highest}\n`;
   };
   const seconds = number('seconds', 10, 300);
   const frequency = number('frequency', 100, 1000);
-  if (typeof seconds === 'string') return seconds;
-  return typeof frequency === 'string' ? frequency : { seconds, frequency };
+  const worker = query['worker'] === undefined ? null : number('worker', 0, 1023, 0);
+  const wrong = [seconds, frequency, worker].find((value) => typeof value === 'string');
+  if (typeof wrong === 'string') return wrong;
+  return { seconds: Number(seconds), frequency: Number(frequency), worker: worker === null ? null : Number(worker) };
 }

@@ -98,6 +98,20 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       expect(await answer).toBe('ping');
     });
 
+    it('a worker is profiled while it works, and goes on', async () => {
+      const { dataPlane } = await suite.start();
+      await suite.serveEcho();
+      const socket = suite.connect();
+      expect(await echo(socket)).toBe('ping');
+      const cpu = dataPlane.profile(0, 'cpu', 500);
+      for (let i = 0; i < 50; i++) await echo(socket, `${i}`);
+      const profile = JSON.parse((await cpu)!) as { nodes: { callFrame: { functionName: string } }[] };
+      expect(profile.nodes.map(({ callFrame }) => callFrame.functionName)).toContain('(root)');
+      expect(JSON.parse((await dataPlane.profile(0, 'heap', 100))!)).toHaveProperty('head');
+      expect(await dataPlane.profile(9, 'cpu', 100)).toBeNull();
+      expect(await echo(socket, 'still')).toBe('still');
+    });
+
     it('podFailed when a port is taken, and adding the pod again succeeds once it is free', async () => {
       await suite.startEmpty();
       const squatter = await suite.rig.server.serve(15_006, () => undefined, '0.0.0.0');

@@ -152,6 +152,16 @@ export class DataPlane implements Service {
     this.#reports.delete(reportId);
   }
 
+  /** The thread is interrupted where it stands, so it need not return to Node's own loop. */
+  async profile(workerIndex: number, kind: 'cpu' | 'heap', durationMs: number): Promise<string | null> {
+    const worker = this.#running[workerIndex];
+    if (worker?.ready !== true) return null;
+    const { thread } = worker;
+    const handle = kind === 'cpu' ? await thread.startCpuProfile() : await thread.startHeapProfile();
+    await new Promise((resolve) => setTimeout(resolve, durationMs).unref());
+    return handle.stop();
+  }
+
   /** Ends one thread as a crash would: it is started again with everything it had. For a stuck worker, and for tests. */
   async terminateWorker(index: number): Promise<void> {
     const worker = this.#running[index];

@@ -8,4 +8,6 @@ export interface DataPlanePort {
   readonly counters: readonly Float64Array[];
   /** Everything that workers had to say is heard; bounded. */
   settle(): Promise<void>;
+  /** What one worker does for a while, or allocates and keeps: a `.cpuprofile` or `.heapprofile`. Null: no such worker. */
+  profile(workerIndex: number, kind: 'cpu' | 'heap', durationMs: number): Promise<string | null>;
 }

@@ -26,6 +26,10 @@ export class FakeDataPlane implements DataPlanePort, Service {
     return this.sent.filter((message): message is Extract<ToWorker, { type: T }> => message.type === type);
   }
 
+  profile(workerIndex: number, kind: 'cpu' | 'heap'): Promise<string | null> {
+    return Promise.resolve(workerIndex === 0 ? JSON.stringify({ kind }) : null);
+  }
+
   settle(): Promise<void> {
     return Promise.resolve();
   }
