@@ -176,6 +176,34 @@ describe('a ztunnel', () => {
     await until(async () => (await get('readinessServer', '/healthz/ready')).status === 500, 'a lost agent shows');
   });
 
+  it('on demand asks for its pods and what they call, one by one, and needs only policies to be ready', async () => {
+    const rig = await start({ XDS_ON_DEMAND: 'true' });
+    const { ads, agents, dataPlane } = rig;
+    await ads.until(() => ads.streams[0]?.requests.length === 2);
+    const [stream] = ads.streams;
+    expect(stream!.requests[0]).toMatchObject({
+      typeUrl: ADDRESS,
+      resourceNamesSubscribe: ['*'],
+      resourceNamesUnsubscribe: ['*'],
+    });
+    stream!.send(POLICY, []);
+    await until(() => (agents[0]?.received.length ?? 0) > 0, 'ztunnel connects to the agent');
+    expect(await agents[0]!.ask(zdsRequest.add('u1'))).toBe('');
+    const asked = (): string[] =>
+      stream!.requests.slice(2).flatMap(({ resourceNamesSubscribe }) => resourceNamesSubscribe);
+    await ads.until(() => asked().includes('Kubernetes//Pod/shop/a'));
+    stream!.send(ADDRESS, [pod('a', '10.0.0.1')]);
+    await until(
+      () => dataPlane.of('updatePod').length > 0 || rig.ztunnel.state.workload('Kubernetes//Pod/shop/a') !== null,
+      'the pod is known',
+    );
+    expect(plansOf(rig, '192.0.2.1:80')).toBeUndefined();
+    await ads.until(() => asked().includes('/192.0.2.1'));
+    stream!.send(ADDRESS, [], ['/192.0.2.1']);
+    await until(() => dataPlane.of('outboundPlan').length > 0, 'there is a plan');
+    expect(dataPlane.of('outboundPlan')[0]?.plan.kind).toBe('plain');
+  });
+
   it('with DNS capture serves only pods whose DNS it can serve, from what the control plane sends', async () => {
     const { ads, agents, get } = await start({ ISTIO_META_DNS_CAPTURE: 'true' });
     const pods = PodNamespace.pair(`wda${process.pid}`);

@@ -3,7 +3,7 @@ import { closeDescriptor, duplicateDescriptor, netnsIdentity, SeqPacketConnectio
 import type { Clock } from '@weft/result';
 import { AdminServer, Readiness, type Service } from '@weft/runtime';
 import { SecretManager, type CertificateSigner } from '@weft/spiffe';
-import { DeltaClient } from '@weft/xds';
+import { ADDRESS_TYPE_URL, DeltaClient } from '@weft/xds';
 import { CaClient, DeltaXdsClient, MeshEndpoint, type MeshEndpointOptions } from '@weft/xds-grpc';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { adminRoutes } from './admin/admin-routes.js';
@@ -25,6 +25,7 @@ import type { DataPlanePort } from './pods/data-plane-port.js';
 import { PodRegistry } from './pods/pod-registry.js';
 import { SlowPath } from './slow-path.js';
 import { MeshState } from './state/mesh-state.js';
+import { OnDemandAddresses } from './state/on-demand-addresses.js';
 import { meshSubscriptions } from './state/mesh-subscriptions.js';
 import { loadStaticConfig } from './state/static-config.js';
 import { AccessLog } from './telemetry/access-log.js';
@@ -82,6 +83,14 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     onExpired: (hostname) => slowPath.nameExpired(hostname),
     log: logs.scope('proxy'),
   });
+  const onDemand = config.xdsOnDemand
+    ? new OnDemandAddresses({
+        clock,
+        subscribe: (keys) => xds.forEach((it) => it.subscribe(ADDRESS_TYPE_URL, keys)),
+        unsubscribe: (keys) => xds.forEach((it) => it.unsubscribe(ADDRESS_TYPE_URL, keys)),
+        onForgotten: (keys) => slowPath.addressesForgotten(keys),
+      })
+    : null;
   const slowPath: SlowPath = new SlowPath({
     state,
     dataPlane,
@@ -92,6 +101,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     metrics: new TrafficMetrics(registry, () => connections.countBytes(dataPlane.counters)),
     names,
     onDemandDns: new OnDemandDnsMetrics(registry),
+    onDemand,
     settings: config,
   });
   const processMetrics = new ProcessMetrics(registry, config.version, {
@@ -163,6 +173,9 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     },
     dns,
     onChanged: () => {
+      // Who the pods of this node are is needed in any case.
+      const uids = [...pods.all()].map(({ info }) => `${config.clusterId}//Pod/${info.namespace}/${info.name}`);
+      onDemand?.ask(uids, () => undefined);
       slowPath.podsChanged();
       dns?.podsChanged();
       updateReadiness();
@@ -217,7 +230,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
   const xdsLog = logs.scope('xds');
   const engine = new DeltaClient({
     node: xdsNode(config),
-    subscriptions: meshSubscriptions(state, stateChanged),
+    subscriptions: meshSubscriptions(state, stateChanged, onDemand),
     onSynced: synced,
     onRejected: (typeUrl, rejected) => {
       processMetrics.xdsRejected(typeUrl, rejected.length);

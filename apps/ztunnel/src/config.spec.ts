@@ -115,6 +115,15 @@ describe('parseConfig', () => {
   });
 });
 
+it('on demand needs DNS capture off: only who knows all services can answer for their names', () => {
+  const parse = (env: Record<string, string>) => parseConfig(env, 2);
+  expect(parse({ XDS_ON_DEMAND: 'true' })).toMatchObject({ ok: false, error: [{ key: 'XDS_ON_DEMAND' }] });
+  expect(parse({ XDS_ON_DEMAND: 'true', ISTIO_META_DNS_CAPTURE: 'false' })).toMatchObject({
+    ok: true,
+    value: { xdsOnDemand: true },
+  });
+});
+
 it('keepalive can be turned off, and the user timeout is what its probes take', () => {
   const parse = (env: Record<string, string>) => {
     const parsed = parseConfig(env, 2);

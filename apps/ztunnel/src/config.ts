@@ -30,6 +30,8 @@ export interface ZtunnelConfig {
   readonly meshConfigPath: string;
   readonly zdsPath: string;
   readonly packetMark: number;
+  /** Workloads and services are asked for one by one. */
+  readonly xdsOnDemand: boolean;
   readonly dnsCapture: boolean;
   readonly preferredServiceNamespace: string | null;
   readonly preserveSource: boolean;
@@ -56,12 +58,15 @@ const DEFAULT_MESH_CONFIG = '/etc/istio/config/mesh';
 const DEFAULT_ZDS = '/var/run/ztunnel/ztunnel.sock';
 /** Each of these changes what is enforced or where traffic goes, so asking for it must not be ignored. */
 const UNSUPPORTED: readonly (readonly [key: string, refused: string, instead: string])[] = [
-  ['XDS_ON_DEMAND', 'true', 'leave it unset: everything is subscribed'],
   ['TLS12_ENABLED', 'true', 'leave it unset: the mesh uses TLS 1.3 only'],
   ['UNSTABLE_ENABLE_SOCKS5', 'true', 'leave it unset'],
   ['FAKE_CA', 'true', 'set CA_ADDRESS'],
   ['INPOD_PORT_REUSE', 'false', 'leave it unset: workers share the ports'],
 ];
+const NO_NAMES_ON_DEMAND: ConfigProblem = {
+  key: 'XDS_ON_DEMAND',
+  problem: 'needs ISTIO_META_DNS_CAPTURE=false: only who knows all services can answer for their names',
+};
 const UNSUPPORTED_WHEN_SET = ['COMPLIANCE_POLICY', 'PROXY_CONFIG', 'PROXY_WORKLOAD_INFO'] as const;
 
 /** Reads the environment; all problems at once. `cores` is what the machine has. */
@@ -104,6 +109,7 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
     meshConfigPath: reader.string('MESH_CONFIG', DEFAULT_MESH_CONFIG),
     zdsPath: reader.string('INPOD_UDS', DEFAULT_ZDS),
     packetMark: reader.integer('PACKET_MARK', 1337, 1, 0xfff),
+    xdsOnDemand: reader.boolean('XDS_ON_DEMAND', false),
     dnsCapture: reader.boolean('ISTIO_META_DNS_CAPTURE', true),
     preferredServiceNamespace: reader.optional('PREFERED_SERVICE_NAMESPACE') ?? null,
     preserveSource: reader.boolean('ENABLE_ORIG_SRC', true),
@@ -123,6 +129,7 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
       readiness: reader.integer('WEFT_READINESS_PORT', 15021, 0, 65_535),
     },
   };
+  if (config.xdsOnDemand && config.dnsCapture) problems.push(NO_NAMES_ON_DEMAND);
   const all = [...problems, ...unsupported(env), ...reader.problems()];
   return all.length > 0 ? err(all) : ok(config);
 }

@@ -15,6 +15,7 @@ Everything is configured by environment variables:
   CLUSTER_ID [Kubernetes], NETWORK [""], CLUSTER_DOMAIN, TRUST_DOMAIN [cluster.local]
   INPOD_UDS                      socket of the CNI agent [/var/run/ztunnel/ztunnel.sock]
   PACKET_MARK [1337], ENABLE_ORIG_SRC [true], IPV6_ENABLED [true]
+  XDS_ON_DEMAND [false]           ask for workloads and services one by one; needs ISTIO_META_DNS_CAPTURE=false
   ISTIO_META_DNS_CAPTURE [true]   answer the DNS of pods; the CNI agent needs AMBIENT_DNS_CAPTURE=true, too
   PREFERED_SERVICE_NAMESPACE     whose services win where several namespaces have one of that name
   KEEPALIVE_ENABLED [true], KEEPALIVE_TIME, KEEPALIVE_INTERVAL [180s], KEEPALIVE_RETRIES [9], USER_TIMEOUT_ENABLED [false]

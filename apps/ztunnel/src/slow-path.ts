@@ -24,6 +24,7 @@ import type { PodRegistry } from './pods/pod-registry.js';
 import { formatBaggage } from './state/baggage.js';
 import { DependencyIndex } from './state/dependency-index.js';
 import type { MeshState } from './state/mesh-state.js';
+import type { OnDemandAddresses } from './state/on-demand-addresses.js';
 import { isPolicyKey, stateKeys } from './state/state-keys.js';
 import { TrackingView } from './state/tracking-view.js';
 import { identityOf, type Workload } from './state/workload.js';
@@ -42,6 +43,8 @@ export interface SlowPathOptions {
   readonly connections: ConnectionTable;
   readonly names: OnDemandNames;
   readonly onDemandDns: OnDemandDnsMetrics;
+  /** Null: everything is subscribed, so what is not known does not exist. */
+  readonly onDemand: OnDemandAddresses | null;
   readonly settings: {
     readonly nodeName: string;
     readonly network: string;
@@ -56,6 +59,8 @@ export interface SlowPathOptions {
 
 /** How long a connection waits for the control plane to say what its pod is. */
 const LOCAL_WORKLOAD_WAIT_MS = 5000;
+/** More than any chain of service, waypoint, gateway and name has links. */
+const MOST_ROUNDS = 8;
 const UNKNOWN_LOCAL_WORKLOAD =
   'failed to fetch information about local workload: the control plane has not sent it within 5 s';
 const HBONE_PORT = 15008;
@@ -141,6 +146,11 @@ export class SlowPath {
     this.options.dataPlane.send({ type: 'invalidate' });
   }
 
+  /** Addresses that were nobody's are not followed any more: whoever was answered by them has to ask again. */
+  addressesForgotten(keys: readonly string[]): void {
+    this.#invalidate(this.#dependencies.takeAffected(new Set(keys.map((key) => `ip ${key}`))));
+  }
+
   /** Looks at every open inbound connection again and closes those that are denied now. */
   reevaluate(only?: number): void {
     const { connections, state } = this.options;
@@ -164,10 +174,7 @@ export class SlowPath {
         return;
       }
       case 'inboundVerdictNeeded': {
-        this.#localWorkload.take(message.context.podUid, (local) => {
-          const verdict = this.#judge(message.context, local);
-          this.options.dataPlane.send({ type: 'inboundVerdict', requestId: message.requestId, verdict }, workerIndex);
-        });
+        this.#localWorkload.take(message.context.podUid, (local) => this.#answerVerdict(message, local, workerIndex));
         return;
       }
       case 'identityNeeded':
@@ -198,7 +205,7 @@ export class SlowPath {
     message: Extract<FromWorker, { type: 'outboundPlanNeeded' }>,
     source: Workload | null,
     workerIndex: number,
-    roundsLeft = 3,
+    roundsLeft = MOST_ROUNDS,
   ): void {
     const { state, dataPlane, names, onDemandDns } = this.options;
     const { podUid, requestId } = message;
@@ -215,9 +222,10 @@ export class SlowPath {
     const view = new TrackingView(state, names);
     view.keys.add(stateKeys.workload(source.uid));
     const route = planOutbound(view, { source, destination });
-    // Names may come in while others are asked for: each round knows more, and a name is asked for once in its lifetime.
+    // Each round knows more than the one before: a service leads to its waypoint, that to its gateway, that to a name.
+    const again = () => this.#plan(message, this.#workloadOf(podUid), workerIndex, roundsLeft - 1);
+    if (this.#mustAsk(view, roundsLeft, again, (reason) => answer({ kind: 'reject', reason, flag: 'CONNECT' }))) return;
     if (view.unresolved.size > 0 && roundsLeft > 0) {
-      const again = () => this.#plan(message, this.#pods?.get(podUid)?.workload ?? null, workerIndex, roundsLeft - 1);
       for (const hostname of view.unresolved) onDemandDns.asked(hostname, source);
       names.ask(view.unresolved, again);
       return;
@@ -228,8 +236,40 @@ export class SlowPath {
     else answer(refusedPlan(route.error, destination, targetId));
   }
 
-  #judge(context: InboundContext, local: Workload | null): InboundVerdict {
-    const { state, log, settings } = this.options;
+  /** Whether a decision needs what was not asked for yet; it is then made again, or refused when no answer comes. */
+  #mustAsk(view: TrackingView, roundsLeft: number, again: () => void, refuse: (reason: string) => void): boolean {
+    const { onDemand } = this.options;
+    const missing = onDemand?.unanswered(view.missing) ?? [];
+    if (onDemand === null || missing.length === 0) return false;
+    const unanswered = `the control plane has not said what ${missing.join(', ')} is`;
+    if (roundsLeft === 0) refuse(unanswered);
+    else onDemand.ask(missing, (answered) => (answered ? again() : refuse(unanswered)));
+    return true;
+  }
+
+  #answerVerdict(
+    message: Extract<FromWorker, { type: 'inboundVerdictNeeded' }>,
+    local: Workload | null,
+    workerIndex: number,
+    roundsLeft = MOST_ROUNDS,
+  ): void {
+    const { requestId, context } = message;
+    const { state, dataPlane } = this.options;
+    const view = new TrackingView(state);
+    const verdict = this.#judge(view, context, local);
+    const send = (it: InboundVerdict) =>
+      dataPlane.send({ type: 'inboundVerdict', requestId, verdict: it }, workerIndex);
+    const again = () => this.#answerVerdict(message, this.#workloadOf(context.podUid), workerIndex, roundsLeft - 1);
+    const refuse = (reason: string) => send({ kind: 'deny', status: 503, reason });
+    if (local === null || !this.#mustAsk(view, roundsLeft, again, refuse)) send(verdict);
+  }
+
+  #workloadOf(podUid: string): Workload | null {
+    return this.#pods?.get(podUid)?.workload ?? null;
+  }
+
+  #judge(view: TrackingView, context: InboundContext, local: Workload | null): InboundVerdict {
+    const { log, settings } = this.options;
     if (local === null) {
       return {
         kind: 'deny',
@@ -237,7 +277,6 @@ export class SlowPath {
         reason: UNKNOWN_LOCAL_WORKLOAD,
       };
     }
-    const view = new TrackingView(state);
     view.keys.add(stateKeys.workload(local.uid));
     const isSameMesh: SameMesh = (own, theirs) =>
       own === theirs || (this.#trustDomains.has(own) && this.#trustDomains.has(theirs));

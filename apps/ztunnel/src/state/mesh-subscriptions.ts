@@ -16,15 +16,22 @@ import type { MeshState } from './mesh-state.js';
 
 /**
  * Feeds the state from the two resource types that ztunnel asks for. What cannot be read is returned for the NACK, and the
- * last good version of it stays in use. `onChanged` runs once after each response.
+ * last good version of it stays in use. `onChanged` runs once after each response. `onDemand`: workloads and services come only
+ * when they are asked for.
  */
-export function meshSubscriptions(state: MeshState, onChanged: () => void): readonly DeltaSubscription[] {
+export function meshSubscriptions(
+  state: MeshState,
+  onChanged: () => void,
+  onDemand: { received(update: DeltaUpdate): void } | null = null,
+): readonly DeltaSubscription[] {
   const subscription = (typeUrl: string, upsert: Upsert, remove: (name: string) => void): DeltaSubscription => ({
     typeUrl,
-    mode: 'wildcard',
+    // Policies are always subscribed as a whole: one that is not known must not be one that does not exist.
+    mode: onDemand !== null && typeUrl === ADDRESS_TYPE_URL ? 'on-demand' : 'wildcard',
     apply: (update) => {
       const rejected = applyUpdate(update, upsert, remove);
       onChanged();
+      if (typeUrl === ADDRESS_TYPE_URL) onDemand?.received(update);
       return rejected;
     },
   });

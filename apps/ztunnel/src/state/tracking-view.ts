@@ -10,10 +10,27 @@ export class TrackingView implements MeshView {
   /** Names that it was asked for and does not know: with them the decision may be another one. */
   readonly unresolved = new Set<string>();
 
+  readonly #looked = new Set<string>();
+  readonly #found = new Set<string>();
+
   constructor(
     private readonly mesh: MeshView,
     private readonly names: { known(hostname: string): readonly IpAddress[] | null } | null = null,
   ) {}
+
+  /**
+   * What it was asked for and has not, as the control plane is asked for it: `network/ip` that is neither workload nor service,
+   * `namespace/hostname`.
+   */
+  get missing(): readonly string[] {
+    return [...this.#looked].filter((key) => !this.#found.has(key));
+  }
+
+  #look<T>(key: string, found: T | null): T | null {
+    this.#looked.add(key);
+    if (found !== null) this.#found.add(key);
+    return found;
+  }
 
   workload(uid: string): Workload | null {
     this.keys.add(stateKeys.workload(uid));
@@ -22,28 +39,28 @@ export class TrackingView implements MeshView {
 
   workloadByIp(network: string, ip: IpAddress): Workload | null {
     this.keys.add(stateKeys.ip(network, ip.text));
-    return this.mesh.workloadByIp(network, ip);
+    return this.#look(`${network}/${ip.text}`, this.mesh.workloadByIp(network, ip));
   }
 
   service(key: string): Service | null {
     this.keys.add(stateKeys.service(key));
-    return this.mesh.service(key);
+    return this.#look(key, this.mesh.service(key));
   }
 
   serviceByVip(network: string, ip: IpAddress, clientNamespace: string): Service | null {
     this.keys.add(stateKeys.ip(network, ip.text));
     this.keys.add(stateKeys.cidrs(network));
-    return this.mesh.serviceByVip(network, ip, clientNamespace);
+    return this.#look(`${network}/${ip.text}`, this.mesh.serviceByVip(network, ip, clientNamespace));
   }
 
   serviceByHostname(hostname: string, clientNamespace: string): Service | null {
     this.keys.add(stateKeys.hostname(hostname));
-    return this.mesh.serviceByHostname(hostname, clientNamespace);
+    return this.#look(`${clientNamespace}/${hostname}`, this.mesh.serviceByHostname(hostname, clientNamespace));
   }
 
   workloadByHostname(namespace: string, hostname: string): Workload | null {
     this.keys.add(stateKeys.hostname(hostname));
-    return this.mesh.workloadByHostname(namespace, hostname);
+    return this.#look(`${namespace}/${hostname}`, this.mesh.workloadByHostname(namespace, hostname));
   }
 
   resolved(hostname: string): readonly IpAddress[] {

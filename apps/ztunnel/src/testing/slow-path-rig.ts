@@ -6,6 +6,7 @@ import type { ConnectionClosed, ConnectionOpened, FromWorker } from '../dataplan
 import { OnDemandNames, type ResolvedName } from '../outbound/on-demand-names.js';
 import { PodRegistry } from '../pods/pod-registry.js';
 import { SlowPath } from '../slow-path.js';
+import { OnDemandAddresses } from '../state/on-demand-addresses.js';
 import { MeshState } from '../state/mesh-state.js';
 import { AccessLog } from '../telemetry/access-log.js';
 import { LogScopes } from '../telemetry/log-scopes.js';
@@ -40,8 +41,20 @@ export class SlowPathRig {
   resolve: (hostname: string) => Promise<ResolvedName> = () => Promise.reject(new Error('no such name'));
   readonly pods: PodRegistry;
 
-  constructor(certificates: CertificateSource = noCertificates) {
+  /** Keys that were subscribed, in order. */
+  readonly subscribed: string[] = [];
+
+  readonly onDemand: OnDemandAddresses | null;
+
+  constructor(certificates: CertificateSource = noCertificates, options: { readonly onDemand?: boolean } = {}) {
     const { state, clock, dataPlane, connections, logs } = this;
+    const onDemand = new OnDemandAddresses({
+      clock,
+      subscribe: (keys) => this.subscribed.push(...keys),
+      unsubscribe: (keys) => this.subscribed.push(...keys.map((key) => `-${key}`)),
+      onForgotten: (keys) => this.slowPath.addressesForgotten(keys),
+    });
+    this.onDemand = options.onDemand === true ? onDemand : null;
     const names = new OnDemandNames({
       resolve: (hostname) => this.resolve(hostname),
       clock,
@@ -58,6 +71,7 @@ export class SlowPathRig {
       metrics: this.metrics,
       names,
       onDemandDns: new OnDemandDnsMetrics(this.registry),
+      onDemand: this.onDemand,
       settings: {
         nodeName: 'n1',
         network: '',
