@@ -7,6 +7,7 @@ import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime
 import { DeltaXdsServer, RotatingServerCertificate } from '@weft/xds-grpc';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, DeltaServer } from '@weft/xds';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { validation } from './admission/validation.js';
 import { CallerAuthenticator } from './caller-authenticator.js';
 import type { ControlPlaneConfig } from './config.js';
 import { ControlPlaneMetrics, shortType } from './control-plane-metrics.js';
@@ -128,8 +129,19 @@ export function createControlPlane(
   };
 
   const certificate = new RotatingServerCertificate();
+  const webhook =
+    config.validation === null || credentials !== undefined
+      ? null
+      : validation({
+          config: config.validation,
+          kube,
+          namespace: config.namespace,
+          identity: config.podName,
+          metrics,
+          log,
+        });
   const own = ownCertificate(config, {
-    target: certificate,
+    targets: [certificate, ...(webhook === null ? [] : [webhook.server])],
     clock,
     log,
     onCertificate: (notAfter) => {
@@ -225,6 +237,7 @@ export function createControlPlane(
     keys,
     xds,
     ...(config.statusEnabled ? [statuses] : []),
+    ...(webhook?.services ?? []),
     serving,
   ];
   return { services, model, xds, admin, readiness };

@@ -15,6 +15,8 @@ export interface ControlPlaneConfig {
   readonly adminHost: string;
   readonly adminPort: number;
   readonly certificate: CertificateConfig;
+  /** Null: no validating admission. */
+  readonly validation: ValidationConfig | null;
   readonly audience: string;
   /** `namespace/serviceAccount` that may follow the whole mesh. */
   readonly trustedAccounts: ReadonlySet<string>;
@@ -25,6 +27,17 @@ export interface ControlPlaneConfig {
   readonly statusEnabled: boolean;
   readonly drainMs: number;
   readonly logLevel: LogLevel;
+}
+
+export interface ValidationConfig {
+  readonly host: string;
+  readonly port: number;
+  /** The Service in front of the port; the API server asks it on 443. */
+  readonly service: string;
+  /** PEM of the roots that the API server verifies the webhook with. */
+  readonly rootFile: string;
+  /** What becomes of objects while the webhook is away, once it has shown that it works. */
+  readonly failurePolicy: 'Fail' | 'Ignore';
 }
 
 export type CertificateConfig =
@@ -61,6 +74,13 @@ Serving:
                       follow the whole mesh                              (<POD_NAMESPACE>/ztunnel)
   PILOT_DEBOUNCE_AFTER  a change waits so long for the next one          (10ms)
   PILOT_DEBOUNCE_MAX    but never longer than this                       (500ms)
+
+Validating admission of Istio's resources, over TLS:
+  VALIDATION_ENABLED  serve the webhook and keep its registration        (true)
+  VALIDATION_HOST, VALIDATION_PORT  where it is served                   (0.0.0.0, 15017)
+  VALIDATION_SERVICE  Service whose port 443 leads there                 (istiod)
+  VALIDATION_FAILURE_POLICY  Fail or Ignore: what becomes of objects while
+                      no replica is there                                (Fail)
 
 Certificate of the server, from the CA:
   CA_ADDRESS          https://host:port                                  (https://weft-ca.<POD_NAMESPACE>.svc:15012)
@@ -129,6 +149,7 @@ export function parseControlPlaneConfig(
     adminHost: read.string('ADMIN_HOST', '0.0.0.0'),
     adminPort: read.integer('ADMIN_PORT', 15_014, 0, 65_535),
     certificate: certificateConfig(read, namespace, problems),
+    validation: validationConfig(read),
     audience: read.string('TOKEN_AUDIENCE', 'istio-ca'),
     trustedAccounts: accounts(read.string('XDS_TRUSTED_ACCOUNTS', `${namespace}/ztunnel`), problems),
     debounceQuietMs: quiet,
@@ -143,6 +164,17 @@ export function parseControlPlaneConfig(
   }
   problems.push(...read.problems());
   return problems.length === 0 ? ok(config) : err(problems);
+}
+
+function validationConfig(read: EnvReader): ValidationConfig | null {
+  const validation: ValidationConfig = {
+    host: read.string('VALIDATION_HOST', '0.0.0.0'),
+    port: read.integer('VALIDATION_PORT', 15_017, 0, 65_535),
+    service: read.string('VALIDATION_SERVICE', 'istiod'),
+    rootFile: read.string('CA_ROOT_FILE', '/var/run/secrets/istio/root-cert.pem'),
+    failurePolicy: read.oneOf('VALIDATION_FAILURE_POLICY', ['Fail', 'Ignore'], 'Fail'),
+  };
+  return read.boolean('VALIDATION_ENABLED', true) ? validation : null;
 }
 
 function certificateConfig(read: EnvReader, namespace: string, problems: ConfigProblem[]): CertificateConfig {

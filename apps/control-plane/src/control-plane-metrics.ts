@@ -20,6 +20,10 @@ export class ControlPlaneMetrics {
   readonly certificateExpiry: Gauge;
   readonly certificateErrors: Counter;
   readonly leader: Gauge;
+  readonly validationPassed: Counter<'group' | 'version' | 'resource'>;
+  readonly validationFailed: Counter<'group' | 'version' | 'resource' | 'reason'>;
+  readonly validationHttpErrors: Counter<'status'>;
+  readonly validationConfigUpdates: Counter;
   readonly jwksFetches: Counter<'result'>;
 
   constructor(registry: Registry, clients: () => number) {
@@ -31,6 +35,30 @@ export class ControlPlaneMetrics {
       collect() {
         this.set(clients());
       },
+    });
+    const resource = ['group', 'version', 'resource'] as const;
+    this.validationPassed = new Counter({
+      name: 'galley_validation_passed',
+      help: 'Resources that admission let through.',
+      labelNames: resource,
+      registers,
+    });
+    this.validationFailed = new Counter({
+      name: 'galley_validation_failed',
+      help: 'Resources that admission refused.',
+      labelNames: [...resource, 'reason'],
+      registers,
+    });
+    this.validationHttpErrors = new Counter({
+      name: 'galley_validation_http_error',
+      help: 'Requests to the webhook that were no review.',
+      labelNames: ['status'],
+      registers,
+    });
+    this.validationConfigUpdates = new Counter({
+      name: 'galley_validation_config_updates',
+      help: 'Writes of the registration of the webhook.',
+      registers,
     });
     this.pushes = new Counter({ name: 'pilot_xds_pushes', help: 'Responses sent.', labelNames: ['type'], registers });
     this.pushBytes = new Counter({

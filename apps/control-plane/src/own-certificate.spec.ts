@@ -20,7 +20,7 @@ async function start(env: Record<string, string>, clock: FakeClock) {
   if (!config.ok) throw new Error(JSON.stringify(config.error));
   const seen = { certificates: [] as Date[], failures: 0 };
   const service = ownCertificate(config.value, {
-    target: new RotatingServerCertificate(),
+    targets: [new RotatingServerCertificate()],
     clock,
     log: { info: () => undefined, warn: () => undefined },
     onCertificate: (notAfter) => seen.certificates.push(notAfter),

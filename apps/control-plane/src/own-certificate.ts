@@ -3,7 +3,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { err, ok, toError, type Clock, type Result } from '@weft/result';
 import type { Service } from '@weft/runtime';
 import { formatSpiffeId, SecretManager, summarizeCertificate, type CertificateSigner } from '@weft/spiffe';
-import { MeshEndpoint, type RotatingServerCertificate, type XdsGrpcError } from '@weft/xds-grpc';
+import { MeshEndpoint, type XdsGrpcError } from '@weft/xds-grpc';
 import {
   IstioCertificateRequest,
   IstioCertificateServiceClient,
@@ -11,8 +11,13 @@ import {
 } from '@weft/xds/gen/mesh/ca/ca.js';
 import type { CertificateConfig, ControlPlaneConfig } from './config.js';
 
+/** Serves with the certificate from then on. */
+export interface CertificateTarget {
+  update(certificate: { readonly certificateChainPem: string; readonly privateKeyPem: string }): void;
+}
+
 export interface OwnCertificateOptions {
-  readonly target: RotatingServerCertificate;
+  readonly targets: readonly CertificateTarget[];
   readonly clock: Clock;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
   readonly onCertificate: (notAfter: Date) => void;
@@ -64,7 +69,7 @@ class FileCertificate implements Service {
 
   /** By modification time; Kubernetes swaps mounted files as a whole. */
   #check(): void {
-    const { clock, log, target, onCertificate, onFailure } = this.options;
+    const { clock, log, targets, onCertificate, onFailure } = this.options;
     const { certFile, keyFile } = this.files;
     try {
       const seen = `${statSync(certFile).mtimeMs} ${statSync(keyFile).mtimeMs}`;
@@ -72,7 +77,8 @@ class FileCertificate implements Service {
         const certificateChainPem = readFileSync(certFile, 'utf8');
         const leaf = summarizeCertificate(certificateChainPem);
         if (!leaf.ok) throw leaf.error;
-        target.update({ certificateChainPem, privateKeyPem: readFileSync(keyFile, 'utf8') });
+        const privateKeyPem = readFileSync(keyFile, 'utf8');
+        for (const target of targets) target.update({ certificateChainPem, privateKeyPem });
         this.#seen = seen;
         onCertificate(leaf.value.notAfter);
         log.info({ certFile, notAfter: leaf.value.notAfter }, 'server certificate loaded');
@@ -113,9 +119,9 @@ class CaCertificate implements Service {
   }
 
   start(): Promise<void> {
-    const { target, log, onCertificate } = this.options;
+    const { targets, log, onCertificate } = this.options;
     this.#manager.watch(this.#spiffeId, (svid) => {
-      target.update(svid);
+      for (const target of targets) target.update(svid);
       onCertificate(svid.notAfter);
       log.info({ spiffeId: svid.spiffeId, notAfter: svid.notAfter }, 'server certificate issued');
     });

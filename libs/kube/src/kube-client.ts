@@ -139,10 +139,16 @@ export class KubeClient {
     }
   }
 
-  async create<T extends KubeObject>(type: ResourceType<T>, object: T): Promise<T> {
+  /** A dry run goes through admission and validation, and stores nothing. */
+  async create<T extends KubeObject>(
+    type: ResourceType<T>,
+    object: T,
+    { dryRun = false }: { readonly dryRun?: boolean } = {},
+  ): Promise<T> {
     const body = withType(type, object);
     const path = resourcePath(type, requiredNamespace(type, object));
-    return (await this.#transport.request({ method: 'POST', path, query: this.#manager(), body })) as T;
+    const query = { ...this.#manager(), dryRun: dryRun ? 'All' : undefined };
+    return (await this.#transport.request({ method: 'POST', path, query, body })) as T;
   }
 
   /** POST to a subresource, for example a Binding or an Eviction of a pod. */

@@ -1,5 +1,7 @@
 import type { ProblemList } from './problem-list.js';
 
+/** The problem of a field that nobody knows. */
+export const UNKNOWN_FIELD = 'unknown field';
 const CURE_REMOVE = 'remove it or fix its spelling; it has no effect';
 
 /**
@@ -40,7 +42,7 @@ export class FieldReader {
     const source = this.value as Record<string, unknown>;
     for (const key of Object.keys(source)) {
       if (!(names as readonly string[]).includes(key))
-        this.#child(`.${key}`, source[key]).warn('unknown field', CURE_REMOVE);
+        this.#child(`.${key}`, source[key]).warn(UNKNOWN_FIELD, CURE_REMOVE);
     }
     return Object.fromEntries(
       names.map((name) => [name, this.#child(`.${name}`, Object.hasOwn(source, name) ? source[name] : undefined)]),

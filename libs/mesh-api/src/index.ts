@@ -174,3 +174,4 @@ export { ENVOY_FILTERS, type ConfigPatch, type EnvoyFilterSpec } from './network
 export { PROXY_CONFIGS, type ProxyConfigSpec } from './networking/proxy-config.js';
 export { SIDECARS, type SidecarSpec } from './networking/sidecar.js';
 export { TELEMETRIES, type TelemetrySpec } from './telemetry/telemetry.js';
+export { kindOfObject, validateObject, type ObjectValidation } from './validate-object.js';
