@@ -44,7 +44,7 @@ export class HboneConnection {
     this.#start(settings);
   }
 
-  /** `bytes[0..length)` waits to be written; `bytes` stays the same Buffer for the life of the connection. */
+  /** `bytes[0..length)` waits to be written; once nothing waits any more, `bytes` may become another Buffer. */
   get out(): { readonly bytes: Buffer; readonly length: number } {
     return this.#core.writer;
   }
@@ -131,7 +131,7 @@ export class HboneConnection {
 
   /**
    * Space for DATA payload: write up to `length` bytes at `offset` of `out.bytes`, then `commit`, before any other call
-   * on this connection. Length 0 (no window, no room, or no 200 yet): wait for onWritable.
+   * on any connection of this thread. Length 0 (no window, no room, or no 200 yet): wait for onWritable.
    */
   reserve(handle: HboneStream): Reservation {
     const stream = stateOf(handle);

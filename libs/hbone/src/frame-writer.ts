@@ -7,6 +7,7 @@ import {
   MAX_STREAM_ID,
 } from './frame-types.js';
 import { HBONE_LIMITS } from './limits.js';
+import { OutputBuffers } from './output-buffers.js';
 
 /** Debug text of our GOAWAY frames is cut to this. */
 const GOAWAY_DEBUG_BYTES = 128;
@@ -14,14 +15,16 @@ const GOAWAY_DEBUG_BYTES = 128;
 const GOAWAY_ROOM_BYTES = FRAME_HEADER_BYTES + 8 + GOAWAY_DEBUG_BYTES;
 
 /**
- * The output of one connection: complete frames in one fixed buffer, written where they will be sent from.
+ * The output of one connection: complete frames in one buffer, written where they will be sent from.
  *
  * Three zones: DATA and requests fill up to `capacityBytes`, answers and control frames go on into the control room, and
  * GOAWAY has the rest to itself. A method that returns false wrote nothing: the room for its kind is used up.
  */
 export class FrameWriter {
-  readonly bytes: Buffer;
   length = 0;
+  readonly #buffers: OutputBuffers;
+  /** Held while there is output. */
+  #held: Buffer | null = null;
   /** False if and only if the next frame is the first of an empty buffer. */
   #announced = false;
   /** Control frames waiting, in two generations so that a steady stream of partial flushes still ages them. */
@@ -34,7 +37,12 @@ export class FrameWriter {
     private readonly capacityBytes: number,
     private readonly onOutput: () => void,
   ) {
-    this.bytes = Buffer.allocUnsafeSlow(capacityBytes + HBONE_LIMITS.controlRoomBytes + GOAWAY_ROOM_BYTES);
+    this.#buffers = OutputBuffers.ofSize(capacityBytes + HBONE_LIMITS.controlRoomBytes + GOAWAY_ROOM_BYTES);
+  }
+
+  /** Where output is, and where its first bytes will be. Another buffer after each emptying. */
+  get bytes(): Buffer {
+    return this.#held ?? this.#buffers.next;
   }
 
   /** Payload bytes that one DATA frame may have now. */
@@ -54,6 +62,8 @@ export class FrameWriter {
   flushed(n: number): void {
     if (n >= this.length) {
       this.length = 0;
+      if (this.#held !== null) this.#buffers.giveBack(this.#held);
+      this.#held = null;
       this.#announced = false;
       this.#oldControl = this.#newControl = this.#oldBytes = 0;
       return;
@@ -70,6 +80,7 @@ export class FrameWriter {
 
   /** Starts a client's output; not announced, as the first flush belongs to the caller. */
   preface(): void {
+    this.#held ??= this.#buffers.take();
     this.length += CLIENT_PREFACE.copy(this.bytes, this.length);
   }
 
@@ -113,7 +124,7 @@ export class FrameWriter {
 
   goaway(lastStreamId: number, code: number, debug: string): void {
     const text = Buffer.from(debug, 'latin1').subarray(0, GOAWAY_DEBUG_BYTES);
-    if (this.length + FRAME_HEADER_BYTES + 8 + text.length > this.bytes.length) return;
+    if (this.length + FRAME_HEADER_BYTES + 8 + text.length > this.#buffers.size) return;
     const at = this.#frame(8 + text.length, FrameType.GOAWAY, 0, 0);
     this.bytes.writeUInt32BE(lastStreamId & MAX_STREAM_ID, at);
     this.bytes.writeUInt32BE(code >>> 0, at + 4);
@@ -155,7 +166,7 @@ export class FrameWriter {
   }
 
   get #controlEnd(): number {
-    return this.bytes.length - GOAWAY_ROOM_BYTES;
+    return this.#buffers.size - GOAWAY_ROOM_BYTES;
   }
 
   #control(payloadBytes: number, type: number, flags: number, streamId: number): number {
@@ -180,7 +191,8 @@ export class FrameWriter {
 
   /** Writes the frame header in place and takes the payload's room; returns where the payload goes. */
   #frame(payloadBytes: number, type: number, flags: number, streamId: number): number {
-    const { bytes, length: at } = this;
+    const bytes = (this.#held ??= this.#buffers.take());
+    const at = this.length;
     bytes[at] = payloadBytes >>> 16;
     bytes[at + 1] = payloadBytes >>> 8;
     bytes[at + 2] = payloadBytes;

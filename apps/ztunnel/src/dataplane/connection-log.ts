@@ -12,6 +12,8 @@ export type FailedDetails = Omit<Extract<FromWorker, { type: 'connectionFailed' 
 
 /** One open connection: its id and its two byte counters. */
 export class ConnectionRecord {
+  /** What the main thread ends by the id; set by whoever opened the record. */
+  connection: Terminable | null = null;
   #closed = false;
 
   constructor(
@@ -41,7 +43,7 @@ export class ConnectionRecord {
 
 /** Ids, counters and the opened, closed and failed messages: each connection is told of exactly once. */
 export class ConnectionLog {
-  readonly #live = new Map<number, Terminable>();
+  readonly #live = new Map<number, ConnectionRecord>();
   readonly #slots: CounterSlots;
   #nextId: number;
 
@@ -63,14 +65,14 @@ export class ConnectionLog {
   }
 
   /** Null when all counter slots are taken: the connection must be refused. */
-  open(details: OpenedDetails, connection: Terminable, startedMs: number): ConnectionRecord | null {
+  open(details: OpenedDetails, startedMs: number): ConnectionRecord | null {
     const slot = this.#slots.take(this.loop.nowMs);
     if (slot === null) return null;
     this.counters[slot * 2] = 0;
     this.counters[slot * 2 + 1] = 0;
     const record = new ConnectionRecord(this, this.#nextId, slot, startedMs);
     this.#nextId += this.ids.step;
-    this.#live.set(record.id, connection);
+    this.#live.set(record.id, record);
     this.post({ ...details, type: 'connectionOpened', connectionId: record.id, counterSlot: slot });
     return record;
   }
@@ -96,10 +98,10 @@ export class ConnectionLog {
   }
 
   terminate(connectionId: number, why: string, flag: FailureFlag): void {
-    this.#live.get(connectionId)?.terminate(why, flag);
+    this.#live.get(connectionId)?.connection?.terminate(why, flag);
   }
 
   terminateAll(why: string): void {
-    for (const connection of [...this.#live.values()]) connection.terminate(why, 'none');
+    for (const { connection } of [...this.#live.values()]) connection?.terminate(why, 'none');
   }
 }

@@ -184,17 +184,16 @@ describe('ConnectionLog', () => {
     actualDestination: 'a',
     peerIdentity: null,
   } as const;
-  const nothing = { terminate: () => undefined };
 
   it('tells of an end once, with the bytes counted, and zeroes a slot before it is used again', () => {
     const said: FromWorker[] = [];
     const log = new ConnectionLog(loop, new Float64Array(4), { first: 5, step: 2 }, (message) => said.push(message));
-    const record = log.open(details, nothing, loop.nowMs)!;
+    const record = log.open(details, loop.nowMs)!;
     record.received(10);
     record.sent(3);
     record.close('completed');
     record.close('again', 'DENY', 'x');
-    const next = log.open(details, nothing, loop.nowMs)!;
+    const next = log.open(details, loop.nowMs)!;
     expect([record.id, next.id]).toEqual([5, 7]);
     expect(said.map(({ type }) => type)).toEqual(['connectionOpened', 'connectionClosed', 'connectionOpened']);
     expect(said[1]).toMatchObject({ receivedBytes: 10, sentBytes: 3, why: 'completed', flag: 'none' });
@@ -203,7 +202,7 @@ describe('ConnectionLog', () => {
 
   it('has no slot for one more while those of closed connections rest', () => {
     const log = new ConnectionLog(loop, new Float64Array(2), { first: 1, step: 1 }, () => undefined);
-    log.open(details, nothing, loop.nowMs)!.close('completed');
-    expect(log.open(details, nothing, loop.nowMs)).toBeNull();
+    log.open(details, loop.nowMs)!.close('completed');
+    expect(log.open(details, loop.nowMs)).toBeNull();
   });
 });

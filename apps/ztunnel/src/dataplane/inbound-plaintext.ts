@@ -54,7 +54,6 @@ export class InboundPlaintext implements PodMember, PlainSocketOwner, InboundDia
         inbound: this.#context,
         peerIdentity: null,
       },
-      { terminate: (why, flag) => this.#relay?.terminate(why, flag) },
       this.accepted.acceptedMs,
     );
     if (record === null) {
@@ -70,6 +69,7 @@ export class InboundPlaintext implements PodMember, PlainSocketOwner, InboundDia
       record,
       onEnded: () => this.#leave(),
     });
+    record.connection = this.#relay;
     this.#relay.start();
   }
 

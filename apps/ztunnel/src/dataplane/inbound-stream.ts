@@ -45,7 +45,6 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
     const { services } = this;
     const { tunnel, stream, context } = this.parts;
     const socket = services.transport.plain(fd, this);
-    let relay: StreamRelay | null = null;
     const record = services.log.open(
       {
         podUid: context.podUid,
@@ -57,7 +56,6 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
         inbound: context,
         peerIdentity: context.peerIdentity,
       },
-      { terminate: (why, flag) => relay?.terminate(why, flag) },
       this.#startedMs,
     );
     if (record === null) {
@@ -69,7 +67,8 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
     tunnel.http.respond(stream, 200, verdict.baggage === undefined ? [] : [['baggage', verdict.baggage]]);
     if (verdict.proxyHeader !== undefined) writeProxyHeader(socket, this.parts.source, verdict.proxyHeader);
     const parts = { loop: services.loop, socket, tunnel, stream, record } as const;
-    relay = new StreamRelay({ ...parts, downstream: 'stream', socketName: 'application', onEnded: () => undefined });
+    const relay = new StreamRelay({ ...parts, downstream: 'stream', socketName: 'application', owner: null });
+    record.connection = relay;
     if (stream.remoteEnded) relay.onEnd();
     relay.start();
   }

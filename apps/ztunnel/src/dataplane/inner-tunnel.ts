@@ -77,7 +77,7 @@ export class InnerTunnel implements TunnelOwner, TunnelStreamUser {
       record: UNCOUNTED,
       downstream: 'socket',
       socketName: 'inner tunnel',
-      onEnded: () => this.#outerOver(),
+      owner: { onRelayEnded: () => this.#outerOver() },
     });
     this.#tunnel = new Tunnel(
       loop,

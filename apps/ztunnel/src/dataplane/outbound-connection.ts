@@ -20,6 +20,9 @@ import { drawTarget, type Drawn } from './draw-target.js';
 
 type HbonePlan = Extract<OutboundPlan, { kind: 'hbone' }>;
 
+/** One for all connections, of which there are many. */
+const NOTHING = (): void => undefined;
+
 /**
  * A captured connection of the pod's own: from the accept until bytes flow, or until it is known that they never will.
  * No byte of the client is read before the far side has answered 200 (or, in plaintext, is connected); that is why
@@ -29,6 +32,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
   readonly #client: PlainSocket;
   readonly #destination: string;
   readonly #source: string;
+  readonly #acceptedMs: number;
   #plan: OutboundPlan | null = null;
   #target: Drawn | null = null;
   #rejectedId: number | undefined;
@@ -36,7 +40,8 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
   #traceParent: string | null = null;
   #triesLeft = 2;
   /** Takes back what is waited for: the plan, a stream, a dial. */
-  #withdraw: () => void = () => undefined;
+  #withdraw: () => void = NOTHING;
+  #afterRelay: () => void = NOTHING;
   #deadline: Deadline | null = null;
   #stream: { readonly stream: HboneStream; readonly tunnel: ClientTunnel; readonly reused: boolean } | null = null;
   #relay: StreamRelay | PlainRelay | null = null;
@@ -44,8 +49,9 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
 
   constructor(
     private readonly services: PodServices,
-    private readonly accepted: Accepted,
+    accepted: Accepted,
   ) {
+    this.#acceptedMs = accepted.acceptedMs;
     const original = originalDestination(accepted.fd);
     this.#source = formatSocketAddress(accepted.peer);
     this.#destination = formatSocketAddress(original);
@@ -81,7 +87,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
 
   #planned(plan: OutboundPlan | null): void {
     if (this.#over) return;
-    this.#withdraw = () => undefined;
+    this.#withdraw = NOTHING;
     if (plan === null) {
       const reason = `no plan for ${this.#destination} after ${this.services.limits.answerTimeoutMs} ms`;
       this.#fail({ reason, flag: 'none' });
@@ -144,7 +150,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
   }
 
   onStream(stream: HboneStream, tunnel: ClientTunnel, reused: boolean): void {
-    this.#withdraw = () => undefined;
+    this.#withdraw = NOTHING;
     if (this.#over) {
       tunnel.tunnel?.http.reset(stream, Http2Code.CANCEL);
       return;
@@ -159,7 +165,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
   }
 
   onNoStream(failure: TunnelFailure): void {
-    this.#withdraw = () => undefined;
+    this.#withdraw = NOTHING;
     this.#failedTarget(failure, false);
   }
 
@@ -191,11 +197,11 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       authority: this.authority,
       headers: [...this.headers(), ['x-forwarded-network', forwardedNetwork]],
       onStream: (far) => {
-        this.#withdraw = () => undefined;
+        this.#withdraw = NOTHING;
         this.#relayStream(far, () => inner.finish());
       },
       onFailed: (failure, retry) => {
-        this.#withdraw = () => undefined;
+        this.#withdraw = NOTHING;
         if (retry) this.#failedTarget(failure, false);
         else this.#fail(failure);
       },
@@ -203,7 +209,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     this.#withdraw = () => inner.abort();
   }
 
-  #relayStream({ stream, tunnel, peerIdentity, peerBaggage }: InnerStream, onEnded = (): void => undefined): void {
+  #relayStream({ stream, tunnel, peerIdentity, peerBaggage }: InnerStream, onEnded = NOTHING): void {
     this.services.loop.cancel(this.#deadline);
     this.#deadline = null;
     const record = this.#open('hbone', peerIdentity, peerBaggage);
@@ -211,7 +217,9 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       onEnded();
       return;
     }
-    this.#relay = new StreamRelay({
+    this.#afterRelay = onEnded;
+    this.#stream = null;
+    const relay = new StreamRelay({
       loop: this.services.loop,
       socket: this.#client,
       tunnel,
@@ -219,12 +227,10 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       record,
       downstream: 'socket',
       socketName: 'client',
-      onEnded: () => {
-        this.#leave();
-        onEnded();
-      },
+      owner: this,
     });
-    this.#relay.start();
+    this.#relay = record.connection = relay;
+    relay.start();
   }
 
   /**
@@ -292,7 +298,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
   }
 
   #plainDialled(target: PlainTarget, outcome: DialOutcome): void {
-    this.#withdraw = () => undefined;
+    this.#withdraw = NOTHING;
     if (outcome.kind !== 'connected') {
       const why = outcome.kind === 'failed' ? outcome.reason : 'timed out';
       this.#failedTarget({ reason: `connect to ${target.dial}: ${why}`, flag: 'CONNECT' }, false);
@@ -304,7 +310,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       upstream.close(true);
       return;
     }
-    this.#relay = new PlainRelay({
+    const relay = new PlainRelay({
       loop: this.services.loop,
       downstream: this.#client,
       upstream,
@@ -312,7 +318,8 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       record,
       onEnded: () => this.#leave(),
     });
-    this.#relay.start();
+    this.#relay = record.connection = relay;
+    relay.start();
   }
 
   // ---- the client, before bytes flow
@@ -338,6 +345,11 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     this.#fail({ reason: `internal error: ${error.message}`, flag: 'none' });
   }
 
+  onRelayEnded(): void {
+    this.#leave();
+    this.#afterRelay();
+  }
+
   endWithPod(why: string): void {
     if (this.#relay !== null) this.#relay.terminate(why, 'none');
     else this.#fail({ reason: why, flag: 'none' });
@@ -359,8 +371,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
         peerIdentity,
         ...(peerBaggage === null ? {} : { peerBaggage }),
       },
-      { terminate: (why, flag) => this.#relay?.terminate(why, flag) },
-      this.accepted.acceptedMs,
+      this.#acceptedMs,
     );
     if (record === null) this.#fail({ reason: 'too many connections in this worker', flag: 'none' });
     return record;

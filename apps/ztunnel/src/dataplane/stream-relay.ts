@@ -18,6 +18,11 @@ const HELD_AFTER_RESET_BYTES = 65_536;
 /** What a relay tells of the connection. */
 export type RelayRecord = Pick<ConnectionRecord, 'received' | 'sent' | 'close'>;
 
+export interface RelayOwner {
+  /** The relay is over; the record is closed. */
+  onRelayEnded(): void;
+}
+
 export interface StreamRelayParts {
   readonly loop: Loop;
   readonly socket: PlainSocket;
@@ -28,8 +33,7 @@ export interface StreamRelayParts {
   readonly downstream: 'socket' | 'stream';
   /** What the socket's other end is called in `why`: `client` or `application`. */
   readonly socketName: string;
-  /** The relay is over; the record is closed. */
-  readonly onEnded: () => void;
+  readonly owner: RelayOwner | null;
 }
 
 /**
@@ -73,14 +77,14 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
 
   run(): void {
     const { socket, stream, tunnel } = this.parts;
-    const { http, out } = tunnel;
+    const { http } = tunnel;
     let budget = TURN_BYTES;
     while (budget > 0) {
       if (this.#ended || this.#sentEnd || this.#streamGone || !socket.readable) return;
       const room = http.reserve(stream);
       if (room.length === 0) return;
       const want = Math.min(room.length, READ_BYTES);
-      const got = socket.read(out, room.offset, want);
+      const got = socket.read(tunnel.out, room.offset, want);
       if (got <= 0) {
         this.#readStopped(got);
         return;
@@ -176,7 +180,7 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
     this.#ended = true;
     this.parts.socket.close(false);
     this.parts.record.close('completed');
-    this.parts.onEnded();
+    this.parts.owner?.onRelayEnded();
   }
 
   #abort(why: string, flag: FailureFlag, error: string): void {
@@ -185,7 +189,7 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
     this.parts.socket.close(true);
     if (!this.#streamGone) this.parts.tunnel.http.reset(this.parts.stream, Http2Code.CONNECT_ERROR);
     this.parts.record.close(why, flag, error);
-    this.parts.onEnded();
+    this.parts.owner?.onRelayEnded();
   }
 
   #count(bytes: number, fromSocket: boolean): void {

@@ -23,7 +23,8 @@ export const PLAIN_SOCKET_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
  * back-pressure (not reading) costs no system call. What the kernel does not take at once is copied and sent later.
  */
 export class TcpEnd implements PlainSocket, EventSource {
-  readonly #queue: Memory[] = [];
+  /** Null as long as the kernel takes everything: most sockets never need it. */
+  #queue: Memory[] | null = null;
   #queueOffset = 0;
   #queuedBytes = 0;
   #readable = false;
@@ -83,6 +84,7 @@ export class TcpEnd implements PlainSocket, EventSource {
       }
       if (sent < 0) sent = 0;
     }
+    this.#queue ??= [];
     this.#queue.push(Memory.of(Buffer.from(from.bytes.subarray(offset + sent, offset + length))));
     this.#queuedBytes += length - sent;
     return sent;
@@ -97,7 +99,7 @@ export class TcpEnd implements PlainSocket, EventSource {
   close(reset: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#queue.length = 0;
+    this.#queue = null;
     if (reset) socketOptions.setResetOnClose(this.fd);
     this.loop.close(this.fd);
   }
@@ -119,7 +121,7 @@ export class TcpEnd implements PlainSocket, EventSource {
 
   #drain(): void {
     while (this.#queuedBytes > 0 && !this.#closed) {
-      const next = this.#queue[0]!;
+      const next = this.#queue![0]!;
       const left = next.length - this.#queueOffset;
       const sent = transmit(this.fd, next, this.#queueOffset, left);
       if (sent === -EAGAIN) return;
@@ -130,7 +132,7 @@ export class TcpEnd implements PlainSocket, EventSource {
       this.#queuedBytes -= sent;
       this.#queueOffset += sent;
       if (sent === left) {
-        this.#queue.shift();
+        this.#queue!.shift();
         this.#queueOffset = 0;
       }
       this.owner.onWritten(sent);

@@ -4,6 +4,7 @@ import { Memory } from '@weft/linux';
 import { toError } from '@weft/result';
 import { TLS_CLOSED, TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE } from '@weft/tls';
 import type { Http2Sizes } from './limits.js';
+import { outputMemory } from './output-memory.js';
 import type { FailureFlag } from './messages.js';
 import type { PeerTrust, TrustingTunnel } from './peer-trust.js';
 import type { Deadline, Flushable, Loop, Task } from './loop.js';
@@ -62,8 +63,6 @@ export class Tunnel implements SecureSocketOwner, Flushable, Task, HboneHandler,
   dirty = false;
   planned = false;
   readonly http: HboneConnection;
-  /** `http.out.bytes`, for reading plaintext straight into frames. */
-  readonly out: Memory;
   readonly #stopTicking: () => void;
   #stage: TunnelStage = 'tls';
   #deadline: Deadline | null;
@@ -83,7 +82,6 @@ export class Tunnel implements SecureSocketOwner, Flushable, Task, HboneHandler,
     readonly role: 'client' | 'server',
   ) {
     this.http = new HboneConnection(settingsOf(role, shared.http2), this);
-    this.out = Memory.of(this.http.out.bytes);
     this.#idleSinceMs = loop.nowMs;
     this.#deadline = loop.deadline(shared.handshakeTimeoutMs, () =>
       this.#fail('tls', `TLS handshake not finished after ${shared.handshakeTimeoutMs} ms`),
@@ -103,6 +101,11 @@ export class Tunnel implements SecureSocketOwner, Flushable, Task, HboneHandler,
   /** Milliseconds without a stream; 0 while there is one. */
   get idleMs(): number {
     return this.http.activeStreams > 0 ? 0 : this.loop.nowMs - this.#idleSinceMs;
+  }
+
+  /** `http.out.bytes`, for reading plaintext straight into frames. */
+  get out(): Memory {
+    return outputMemory(this.http.out.bytes);
   }
 
   /** Much output waits: new streams had better wait for it, too. */
