@@ -1,6 +1,7 @@
 import type { status } from '@grpc/grpc-js';
 import { Server, ServerCredentials, type Metadata } from '@grpc/grpc-js';
-import { CertificateAuthority, checkCsr, createRoot } from '@weft/spiffe';
+import { CertificateAuthority, checkCsr, createCsr, createRoot } from '@weft/spiffe';
+import type { TestIdentity } from '@weft/testing-certificates';
 import {
   IstioCertificateResponse,
   IstioCertificateServiceService,
@@ -43,6 +44,22 @@ export class FakeCa {
       );
     });
     this.#server = server;
+  }
+
+  /** A certificate for somebody who does not ask by gRPC. */
+  async issue(spiffeId: string): Promise<TestIdentity> {
+    const request = await createCsr(spiffeId);
+    const checked = await checkCsr(request.csrPem, spiffeId);
+    if (!checked.ok) throw checked.error;
+    const leaf = await this.#authority!.issue(checked.value.publicKey, { spiffeId, ttlMs: 3_600_000, now: this.now() });
+    const { rootsPem } = this.#authority!.material;
+    return {
+      spiffeId,
+      serial: leaf.serialNumber,
+      certificateChainPem: leaf.pem,
+      privateKeyPem: request.privateKeyPem,
+      rootsPem,
+    };
   }
 
   close(): void {
