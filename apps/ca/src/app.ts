@@ -6,8 +6,10 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { authenticatorsOf } from './authentication/authenticators-of.js';
 import { TokenReviewer } from './authentication/token-reviewer.js';
 import { AuthorityHolder } from './authority-holder.js';
+import { BundleEndpoint } from './bundle-endpoint.js';
 import { CaMetrics } from './ca-metrics.js';
 import { CertificateService } from './certificate-service.js';
+import { ClusterTrustBundlePublisher } from './cluster-trust-bundle.js';
 import { ConfigMapDistributor, CRL_CONFIG_MAP, ROOT_CONFIG_MAP, ROOT_KEY } from './config-map-distributor.js';
 import type { CaConfig } from './config.js';
 import { CrlPublisher } from './crl-publisher.js';
@@ -24,6 +26,7 @@ const LONGEST_QUEUE_WAIT_MS = 5000;
 export interface CaApp {
   readonly services: readonly Service[];
   readonly grpc: GrpcServer;
+  readonly bundle: BundleEndpoint;
   readonly admin: AdminServer;
 }
 
@@ -37,7 +40,8 @@ export function createCaApp(
   const metrics = new CaMetrics(registry);
   const readiness = new Readiness(['root', 'pods synced', 'serving']);
   const pods = kube.informer(PODS, { transform: podIdentity });
-  const namespaces = kube.informer(NAMESPACES);
+  const labelSelector = config.namespaceSelector;
+  const namespaces = kube.informer(NAMESPACES, labelSelector === null ? {} : { labelSelector });
   const nodes = new NodeAuthorizer(pods, config.trustedNodeAccounts, clock);
 
   const event = kube.event.bind(kube);
@@ -45,6 +49,7 @@ export function createCaApp(
   const distributor: ConfigMapDistributor = new ConfigMapDistributor({
     kube,
     namespaces,
+    ownNamespace: config.namespace,
     configMap: ROOT_CONFIG_MAP,
     content: () => ({ [ROOT_KEY]: signer.rootsPem() }),
     clock,
@@ -55,18 +60,20 @@ export function createCaApp(
   const crls: ConfigMapDistributor = new ConfigMapDistributor({
     kube,
     namespaces,
+    ownNamespace: config.namespace,
     configMap: CRL_CONFIG_MAP,
     content: () => publisher.content(),
     clock,
     log,
   });
+  const trustBundle = new ClusterTrustBundlePublisher({ kube, rootsPem: () => signer.rootsPem(), clock, log });
   const elector = new LeaderElector({
     kube,
     namespace: config.namespace,
     name: 'weft-ca-leader',
     identity: `${config.podName}_${randomUUID()}`,
     lead: (signal) => {
-      for (const each of [distributor, crls]) {
+      for (const each of [distributor, crls, trustBundle]) {
         each.lead(true);
         signal.addEventListener('abort', () => each.lead(false), { once: true });
       }
@@ -84,6 +91,7 @@ export function createCaApp(
   };
   const signer: SignerChoice = new SignerChoice({ kube, config, holder, clock, log, metrics, rotation, pod });
   signer.onChange(() => distributor.distribute());
+  signer.onChange(() => trustBundle.publish());
   const published = () => crls.current(config.namespace);
   const publisher = new CrlPublisher({ signer, register, published, clock, log });
   signer.onChange(() => crls.distribute());
@@ -109,11 +117,22 @@ export function createCaApp(
     waitingRequests: () => gate.waiting,
     knownPods: () => pods.list().length,
   });
-  const authenticators = authenticatorsOf(config, { reviewer, nodes, holder, register, clock });
   const trustDomains = () => trust.names;
+  const authenticators = authenticatorsOf(config, { reviewer, nodes, holder, register, trustDomains, clock });
   const parts = { signer, register, trustDomains, authenticators, gate, nodes };
   const service = new CertificateService({ config, ...parts, clock, log, metrics });
-  const grpc = new GrpcServer({ config, service, signer, clock, log });
+  const bundle = new BundleEndpoint({
+    config,
+    roots: () => {
+      const [rootsPem, sequence] = [signer.rootsPem(), distributor.version(config.namespace)];
+      const published = distributor.current(config.namespace)?.[ROOT_KEY] === rootsPem;
+      return published && sequence !== null ? { rootsPem, sequence } : null;
+    },
+    clock,
+    log,
+  });
+  const onCertificate = bundle.useCertificate.bind(bundle);
+  const grpc = new GrpcServer({ config, service, signer, onCertificate, clock, log });
   const admin = new AdminServer({ name: 'ca', host: '0.0.0.0', port: config.adminPort, readiness, registry });
   const synced: Service = {
     name: 'pods synced',
@@ -134,9 +153,14 @@ export function createCaApp(
       return Promise.resolve();
     },
   };
+  const trustBundles = config.clusterTrustBundle ? [trustBundle] : [];
   return {
-    services: [admin, root, pods, namespaces, trust, register, synced, grpc, distributor, crls, elector, serving],
+    services: [
+      ...[admin, root, pods, namespaces, trust, register, synced, grpc, bundle],
+      ...[distributor, crls, ...trustBundles, elector, serving],
+    ],
     grpc,
+    bundle,
     admin,
   };
 }

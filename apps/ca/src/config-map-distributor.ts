@@ -21,7 +21,10 @@ const LABEL = 'istio.io/config';
 
 export interface ConfigMapDistributorOptions {
   readonly kube: KubeClient;
+  /** Those that are selected. */
   readonly namespaces: Informer<Namespace>;
+  /** Always gets one: the mesh's own components read it. */
+  readonly ownNamespace: string;
   readonly configMap: string;
   /** What every ConfigMap should hold now; null: nothing is written, and what is there stays. */
   readonly content: () => Readonly<Record<string, string>> | null;
@@ -29,12 +32,15 @@ export interface ConfigMapDistributorOptions {
   readonly log: Logger;
 }
 
+/** Nothing runs there that could use it; the same as in Istio. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['kube-public', 'kube-node-lease', 'local-path-storage']);
+
 /** Content may grow old by itself. */
 const LOOK_AGAIN_MS = 3_600_000;
 
 /**
- * Keeps a ConfigMap in every namespace and repairs it when it was changed or deleted. Every replica watches; only the leader
- * writes.
+ * Keeps a ConfigMap in every selected namespace, repairs it when it was changed or deleted, and takes it away where the
+ * namespace is not selected any more. Every replica watches; only the leader writes.
  */
 export class ConfigMapDistributor implements Service {
   readonly name: string;
@@ -63,11 +69,12 @@ export class ConfigMapDistributor implements Service {
       if (object.metadata?.name === this.options.configMap && !this.#stopped)
         this.#queue.add(object.metadata.namespace ?? '');
     };
-    this.#configMaps.on({ updated: enqueue, deleted: enqueue });
+    this.#configMaps.on({ added: enqueue, updated: enqueue, deleted: enqueue });
     this.#armLook();
     this.options.namespaces.on({
       added: ({ metadata }) => this.#queue.add(metadata?.name ?? ''),
       updated: ({ metadata }) => this.#queue.add(metadata?.name ?? ''),
+      deleted: ({ metadata }) => this.#queue.add(metadata?.name ?? ''),
     });
   }
 
@@ -87,22 +94,30 @@ export class ConfigMapDistributor implements Service {
   /** Looks at every namespace again, because the content has changed. */
   distribute(): void {
     if (this.#stopped) return;
-    for (const { metadata } of this.options.namespaces.list()) this.#queue.add(metadata?.name ?? '');
+    const selected = this.options.namespaces.list().map(({ metadata }) => metadata?.name ?? '');
+    const written = this.#configMaps.list().filter(({ metadata }) => metadata?.name === this.options.configMap);
+    const held = written.map(({ metadata }) => metadata?.namespace ?? '');
+    for (const namespace of new Set([this.options.ownNamespace, ...selected, ...held])) this.#queue.add(namespace);
   }
 
-  /** Does every namespace have exactly this content, as far as the API server has told? */
+  /** Does every selected namespace have exactly this content, as far as the API server has told? */
   isEverywhere(content: Readonly<Record<string, string>>): boolean {
     const { namespaces } = this.options;
     if (!namespaces.hasSynced || !this.#configMaps.hasSynced) return false;
-    return namespaces.list().every(({ metadata, status }) => {
-      if (status?.phase === 'Terminating') return true;
-      return this.#holds(metadata?.name ?? '', content);
-    });
+    const here = namespaces.list().filter(({ status }) => status?.phase !== 'Terminating');
+    const names = [...here.map(({ metadata }) => metadata?.name ?? ''), this.options.ownNamespace];
+    return names.every((name) => LEFT_OUT.has(name) || this.#holds(name, content));
   }
 
   /** What is in this namespace, as far as the API server has told. */
   current(namespace: string): Readonly<Record<string, string>> | undefined {
     return this.#configMaps.get(namespace, this.options.configMap)?.data;
+  }
+
+  /** A number that grows with every change of what is in this namespace, the same for every replica; null if nothing is. */
+  version(namespace: string): number | null {
+    const version = this.#configMaps.get(namespace, this.options.configMap)?.metadata?.resourceVersion;
+    return version !== undefined && /^\d{1,15}$/.test(version) ? Number(version) : null;
   }
 
   #armLook(): void {
@@ -119,11 +134,15 @@ export class ConfigMapDistributor implements Service {
   }
 
   async #reconcile(namespace: string): Promise<undefined> {
-    const { kube, namespaces, configMap } = this.options;
+    const { kube, namespaces, configMap, ownNamespace } = this.options;
     const content = this.options.content();
-    if (!this.#leading || content === null) return;
+    if (!this.#leading || content === null || !namespaces.hasSynced) return;
     const live = namespaces.get(undefined, namespace);
-    if (live?.status?.phase === 'Terminating' || live === undefined) return;
+    if (live?.status?.phase === 'Terminating') return;
+    if ((live === undefined && namespace !== ownNamespace) || LEFT_OUT.has(namespace)) {
+      if (this.current(namespace) !== undefined) await kube.delete(CONFIG_MAPS, namespace, configMap);
+      return;
+    }
     if (this.#holds(namespace, content)) return;
     try {
       const metadata = { namespace, name: configMap, labels: { [LABEL]: 'true' } };

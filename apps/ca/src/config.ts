@@ -25,6 +25,15 @@ export interface CaConfig {
   /** Requests worked on at once, and those that may wait. */
   readonly maxConcurrent: number;
   readonly maxQueued: number;
+  /** Label selector of the namespaces that get the roots; null: all. */
+  readonly namespaceSelector: string | null;
+  /** Publish the roots as a ClusterTrustBundle where the API server has that kind? */
+  readonly clusterTrustBundle: boolean;
+  /** Who vouches for the server of the SPIFFE bundle: this CA, or a web PKI by the certificate in the files. */
+  readonly bundleEndpoint: BundleEndpointProfile;
+  readonly bundlePort: number;
+  readonly bundleCertFile: string;
+  readonly bundleKeyFile: string;
   readonly audience: string;
   /** Are tokens of this cluster's service accounts accepted? */
   readonly tokenReview: boolean;
@@ -45,6 +54,9 @@ export interface CaConfig {
 
 const CERTIFICATE_AUTHENTICATION = ['off', 'pods', 'any'] as const;
 export type CertificateAuthentication = (typeof CERTIFICATE_AUTHENTICATION)[number];
+
+const BUNDLE_ENDPOINT = ['off', 'https_spiffe', 'https_web'] as const;
+export type BundleEndpointProfile = (typeof BUNDLE_ENDPOINT)[number];
 
 const HOUR_MS = 3_600_000;
 
@@ -71,6 +83,15 @@ Settings (environment; a duration is 30s, 5m or 24h):
   DEFAULT_WORKLOAD_CERT_TTL, MAX_WORKLOAD_CERT_TTL                             (24h, 2160h)
   CA_MAX_CONCURRENT_REQUESTS, CA_MAX_QUEUED_REQUESTS: what is more is told
                            RESOURCE_EXHAUSTED and when to come back            (64, 2000)
+  CA_NAMESPACE_SELECTOR    labels of the namespaces that get ConfigMaps, such as
+                           mesh=on,stage in (a,b)                             (all)
+  CA_CLUSTER_TRUST_BUNDLE  publish istio.io:istiod-ca:root-cert where the API
+                           server has ClusterTrustBundle                      (true)
+  CA_BUNDLE_ENDPOINT       ${BUNDLE_ENDPOINT.join(', ')}: serve the roots as a
+                           SPIFFE bundle, over TLS with the CA's SVID or with
+                           the certificate in the files below                 (off)
+  CA_BUNDLE_PORT           where                                              (8443)
+  CA_BUNDLE_CERT, CA_BUNDLE_KEY  files of https_web, read again as they change
   TOKEN_AUDIENCE           audience a caller's token must have                 (istio-ca)
   CA_AUTH_TOKEN_REVIEW     accept tokens of this cluster's service accounts    (true)
   JWT_RULE                 other issuers: {"issuer": "https://...",
@@ -116,6 +137,12 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
     maxTtlMs: read.durationMs('MAX_WORKLOAD_CERT_TTL', 2160 * HOUR_MS),
     maxConcurrent: read.integer('CA_MAX_CONCURRENT_REQUESTS', 64, 1, 10_000),
     maxQueued: read.integer('CA_MAX_QUEUED_REQUESTS', 2000, 0, 1_000_000),
+    namespaceSelector: read.optional('CA_NAMESPACE_SELECTOR') ?? null,
+    clusterTrustBundle: read.boolean('CA_CLUSTER_TRUST_BUNDLE', true),
+    bundleEndpoint: read.oneOf('CA_BUNDLE_ENDPOINT', BUNDLE_ENDPOINT, 'off'),
+    bundlePort: read.integer('CA_BUNDLE_PORT', 8443, 0, 65_535),
+    bundleCertFile: read.string('CA_BUNDLE_CERT', ''),
+    bundleKeyFile: read.string('CA_BUNDLE_KEY', ''),
     audience: read.string('TOKEN_AUDIENCE', 'istio-ca'),
     tokenReview: read.boolean('CA_AUTH_TOKEN_REVIEW', true),
     oidcRules: oidcRules.ok ? oidcRules.value : [],
@@ -136,6 +163,8 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
   }
   if (!config.tokenReview && config.oidcRules.length === 0)
     problems.push({ key: 'CA_AUTH_TOKEN_REVIEW', problem: 'without it nobody gets a first certificate: set JWT_RULE' });
+  if (config.bundleEndpoint === 'https_web' && (config.bundleCertFile === '' || config.bundleKeyFile === ''))
+    problems.push({ key: 'CA_BUNDLE_ENDPOINT', problem: 'https_web needs CA_BUNDLE_CERT and CA_BUNDLE_KEY' });
   if (config.rootRefreshMs < 10) problems.push({ key: 'CA_ROOT_REFRESH', problem: 'want 10ms or more' });
   if (config.defaultTtlMs > config.maxTtlMs)
     problems.push({ key: 'DEFAULT_WORKLOAD_CERT_TTL', problem: 'is longer than MAX_WORKLOAD_CERT_TTL' });

@@ -16,8 +16,15 @@ export interface GrpcServerOptions {
   readonly config: CaConfig;
   readonly service: CertificateService;
   readonly signer: Signer;
+  /** Told of each own certificate, before it is served. */
+  readonly onCertificate: (certificate: ServerCertificate) => void;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+export interface ServerCertificate {
+  readonly certificateChainPem: string;
+  readonly privateKeyPem: string;
 }
 
 const RENEWAL_RETRY_MS = 5000;
@@ -105,6 +112,7 @@ export class GrpcServer implements Service {
     });
     const certificateChainPem = [leaf.pem, ...authority.value.intermediatesPem].join('');
     this.#server.useCertificate({ certificateChainPem, privateKeyPem });
+    this.options.onCertificate({ certificateChainPem, privateKeyPem });
     this.#renewSoon((leaf.notAfter.getTime() - now) / 2);
   }
 }

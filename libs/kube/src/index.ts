@@ -33,6 +33,8 @@ export {
   type ResourceType,
 } from './resource-type.js';
 export {
+  CERTIFICATE_SIGNING_REQUESTS,
+  clusterTrustBundles,
   CONFIG_MAPS,
   CONTROLLER_REVISIONS,
   CUSTOM_RESOURCE_DEFINITIONS,
@@ -54,6 +56,8 @@ export {
   SERVICES,
   STATEFUL_SETS,
   VALIDATING_WEBHOOK_CONFIGURATIONS,
+  type CertificateSigningRequest,
+  type ClusterTrustBundle,
   type ConfigMap,
   type ControllerRevision,
   type CustomResourceDefinition,

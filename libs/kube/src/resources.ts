@@ -1,5 +1,7 @@
 import type {
   CoreV1Event,
+  V1CertificateSigningRequest,
+  V1beta1ClusterTrustBundle,
   V1ConfigMap,
   V1ControllerRevision,
   V1CustomResourceDefinition,
@@ -24,6 +26,8 @@ import type {
 import type { KubeObject, ResourceType } from './resource-type.js';
 import type { Wire } from './wire.js';
 
+export type CertificateSigningRequest = Wire<V1CertificateSigningRequest>;
+export type ClusterTrustBundle = Wire<V1beta1ClusterTrustBundle>;
 export type ConfigMap = Wire<V1ConfigMap>;
 export type ControllerRevision = Wire<V1ControllerRevision>;
 export type CustomResourceDefinition = Wire<V1CustomResourceDefinition>;
@@ -65,6 +69,15 @@ export const SERVICES = type<KubeService>('v1', 'Service', 'services');
 export const CONFIG_MAPS = type<ConfigMap>('v1', 'ConfigMap', 'configmaps');
 export const SECRETS = type<Secret>('v1', 'Secret', 'secrets');
 export const SERVICE_ACCOUNTS = type<ServiceAccount>('v1', 'ServiceAccount', 'serviceaccounts');
+export const CERTIFICATE_SIGNING_REQUESTS = type<CertificateSigningRequest>(
+  'certificates.k8s.io/v1',
+  'CertificateSigningRequest',
+  'certificatesigningrequests',
+  false,
+);
+/** `version`: v1beta1 from Kubernetes 1.33, v1alpha1 before; many API servers have neither. */
+export const clusterTrustBundles = (version: string): ResourceType<ClusterTrustBundle> =>
+  type(`certificates.k8s.io/${version}`, 'ClusterTrustBundle', 'clustertrustbundles', false);
 export const EVENTS = type<KubeEvent>('v1', 'Event', 'events');
 export const ENDPOINT_SLICES = type<EndpointSlice>('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices');
 export const DEPLOYMENTS = type<Deployment>('apps/v1', 'Deployment', 'deployments');

@@ -29,6 +29,7 @@ export {
   type SecretState,
 } from './secret-manager.js';
 export { type Priority } from './signing-queue.js';
+export { formatSpiffeBundle, parseSpiffeBundle, type SpiffeBundle } from './spiffe-bundle.js';
 export { formatSpiffeId, parseSpiffeId, type SpiffeId } from './spiffe-id.js';
 export { uriSansOfCertificate } from './subject-alt-names.js';
 export { mergeTrustBundles, parseTrustBundle, withoutRoots, type TrustBundle } from './trust-bundle.js';

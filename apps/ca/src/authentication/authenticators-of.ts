@@ -16,12 +16,13 @@ export interface AuthenticatorParts {
   readonly nodes: NodeAuthorizer;
   readonly holder: AuthorityHolder;
   readonly register: RevocationRegister;
+  readonly trustDomains: () => readonly string[];
   readonly clock: Clock;
 }
 
 /** Those that the settings switch on, in the order in which they are asked. */
 export function authenticatorsOf(config: CaConfig, parts: AuthenticatorParts): readonly Authenticator[] {
-  const { reviewer, nodes, holder, register, clock } = parts;
+  const { reviewer, nodes, holder, register, trustDomains, clock } = parts;
   const authenticators: Authenticator[] = [];
   if (config.oidcRules.length > 0) {
     // Read for each fetch, so that it can be replaced.
@@ -34,7 +35,7 @@ export function authenticatorsOf(config: CaConfig, parts: AuthenticatorParts): r
   if (config.certificateAuthentication !== 'off') {
     const anybody = config.certificateAuthentication === 'any';
     const certificates = new CertificateAuthenticator({
-      trustDomain: config.trustDomain,
+      trustDomains,
       authorities: () =>
         holder.current && {
           rootsPem: holder.current.material.rootsPem,

@@ -2,7 +2,8 @@ import { parseSpiffeId, pemOf, summarizeCertificate, verifyChain, type Certifica
 import { refused, unavailable, type Authenticator, type Evidence, type Verdict } from './authenticator.js';
 
 export interface CertificateAuthenticatorOptions {
-  readonly trustDomain: string;
+  /** All names of the mesh. */
+  readonly trustDomains: () => readonly string[];
   /** The bundle of the mesh and the authorities below it that sign now. */
   readonly authorities: () => { readonly rootsPem: string; readonly intermediatesPem: readonly string[] } | null;
   /** Why a certificate was taken back; null if it was not. */
@@ -23,7 +24,7 @@ export class CertificateAuthenticator implements Authenticator {
 
   // eslint-disable-next-line @typescript-eslint/require-await -- other authenticators ask somebody
   async judge({ certificateChain }: Evidence): Promise<Verdict> {
-    const { trustDomain, authorities, revocation, lives, now } = this.options;
+    const { trustDomains, authorities, revocation, lives, now } = this.options;
     if (certificateChain.length === 0) return { kind: 'absent' };
     const trusted = authorities();
     if (trusted === null) return unavailable('the root is not loaded yet');
@@ -33,7 +34,9 @@ export class CertificateAuthenticator implements Authenticator {
     if (!verified.ok) return refused(verified.error.message);
     const id = parseSpiffeId(verified.value);
     if (!id.ok) return refused(id.error.message);
-    if (id.value.trustDomain !== trustDomain) return refused(`${id.value.text} is not of trust domain ${trustDomain}`);
+    const names = trustDomains();
+    if (!names.includes(id.value.trustDomain))
+      return refused(`${id.value.text} is not of trust domain ${names.join(', ')}`);
     const leaf = summarizeCertificate(chain[0]!);
     const revoked = leaf.ok ? revocation(leaf.value) : leaf.error.message;
     if (revoked !== null) return refused(revoked);

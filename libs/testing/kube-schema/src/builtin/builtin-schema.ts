@@ -6,6 +6,7 @@ import { CORE_FIELDS } from './fields/core-fields.js';
 import { EXTENSION_FIELDS } from './fields/extension-fields.js';
 import { META_FIELDS } from './fields/meta-fields.js';
 import { NETWORK_FIELDS } from './fields/network-fields.js';
+import { TRUST_BUNDLE_FIELDS } from './fields/trust-bundle-fields.js';
 import { WORKLOADS_FIELDS } from './fields/workloads-fields.js';
 import { parseFieldTables } from './parse-fields.js';
 
@@ -21,6 +22,7 @@ export function builtinTypes(): ReadonlyMap<string, Schema> {
     COORDINATION_FIELDS,
     ACCESS_FIELDS,
     EXTENSION_FIELDS,
+    TRUST_BUNDLE_FIELDS,
   ]);
   return parsed;
 }

@@ -1,5 +1,5 @@
 /**
- * The served resources of Kubernetes 1.32, one in a line: `group/version Kind plural [ns] [gen] [virtual] [short=..] [cat=..] [sub=..] [fields=..]`.
+ * The served resources of Kubernetes 1.32 (ClusterTrustBundle: of 1.33), one in a line: `group/version Kind plural [ns] [gen] [virtual] [short=..] [cat=..] [sub=..] [fields=..]`.
  * `ns` namespaced, `gen` metadata.generation counts, `virtual` answered and not stored, `fields` field selectors besides name and namespace.
  */
 export const RESOURCE_TABLE = `
@@ -39,6 +39,7 @@ autoscaling/v2 HorizontalPodAutoscaler horizontalpodautoscalers ns short=hpa cat
 batch/v1 CronJob cronjobs ns gen short=cj cat=all sub=status
 batch/v1 Job jobs ns gen cat=all sub=status fields=status.successful
 certificates.k8s.io/v1 CertificateSigningRequest certificatesigningrequests short=csr sub=approval,status fields=spec.signerName
+certificates.k8s.io/v1beta1 ClusterTrustBundle clustertrustbundles fields=spec.signerName
 coordination.k8s.io/v1 Lease leases ns
 discovery.k8s.io/v1 EndpointSlice endpointslices ns gen
 events.k8s.io/v1 Event events ns short=ev fields=regarding.kind,regarding.namespace,regarding.name,regarding.uid,regarding.apiVersion,regarding.resourceVersion,regarding.fieldPath,reason,reportingController,type

@@ -21,7 +21,7 @@ const PLAIN_FINALIZERS: ReadonlySet<string> = new Set([
 ]);
 
 function nameRule(type: GroupVersionKind): (name: string) => readonly string[] {
-  if (type.group === 'rbac.authorization.k8s.io') return pathSegmentProblems;
+  if (type.group === 'rbac.authorization.k8s.io' || type.kind === 'ClusterTrustBundle') return pathSegmentProblems;
   if (type.group === '' && type.kind === 'Namespace') return dns1123LabelProblems;
   if (type.group === '' && type.kind === 'Service') return dns1035LabelProblems;
   return dns1123SubdomainProblems;
