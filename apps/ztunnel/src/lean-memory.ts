@@ -3,8 +3,8 @@ import { releaseStartMemory } from '@weft/linux';
 import type { Clock } from '@weft/result';
 import type { Service } from '@weft/runtime';
 
-/** By then everything that only starting needs has run. */
-const STARTED_MS = 1000;
+/** By then everything that only starting needs has run, the first pods and their certificates included. */
+const STARTED_MS = 3000;
 
 /**
  * Keeps a proxy small that runs once on every node: young generations stay at the megabyte with which they begin (of all

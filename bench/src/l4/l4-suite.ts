@@ -29,6 +29,8 @@ const SPARE_DESCRIPTORS = 500;
 const HOLD_MS = 60_000;
 /** Memory per connection is the slope from this part of the connections to all: what the first ones warm up is not theirs. */
 const FIRST_PART = 4;
+/** A process is not idle before it has started altogether. */
+const STARTED_MS = 5000;
 /** Sockets are freed, and collectors run, a little after the last connection. */
 const MEMORY_SETTLE_MS = 300;
 
@@ -102,6 +104,7 @@ class SuiteRunner {
     const { began, note } = this.settings;
     for (const load of loads.filter(({ kind }) => kind === 'idle')) {
       note(load.name);
+      await settle(STARTED_MS);
       for (const peer of peers) if (peer !== 'direct') await this.#record(load, peer, () => this.#idle(peer));
     }
     const windows = loads.filter(({ kind }) => kind !== 'idle');
@@ -156,10 +159,10 @@ class SuiteRunner {
     const idle = this.site.memory(peer);
     const first = Math.floor(connections / FIRST_PART);
     const few = await this.site.run(peer, { kind: 'hold', connections: first, deadlineMs: HOLD_MS });
-    await settle();
+    await settle(MEMORY_SETTLE_MS);
     const withFew = this.site.memory(peer);
     const more = await this.site.run(peer, { kind: 'hold', connections: connections - first, deadlineMs: HOLD_MS });
-    await settle();
+    await settle(MEMORY_SETTLE_MS);
     const withAll = this.site.memory(peer);
     await this.site.run(peer, { kind: 'release' });
     const figures = memoryFigures({ idle, withFew, withAll }, few.operations, more.operations);
@@ -167,6 +170,6 @@ class SuiteRunner {
   }
 }
 
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, MEMORY_SETTLE_MS));
+function settle(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
