@@ -15,10 +15,14 @@ import type { MeshModel } from '@weft/mesh-model';
 import type { Service } from '@weft/runtime';
 import {
   DESTINATION_RULES,
+  GATEWAY_CLASSES,
   GATEWAYS,
+  GRPC_ROUTES,
   HTTP_ROUTES,
   REFERENCE_GRANTS,
   REQUEST_AUTHENTICATIONS,
+  TCP_ROUTES,
+  TLS_ROUTES,
   VIRTUAL_SERVICES,
 } from '@weft/mesh-api';
 import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, SERVICE_ENTRIES, WORKLOAD_ENTRIES } from './kube-resources.js';
@@ -58,8 +62,12 @@ export class KubeFeed implements Service {
       this.#feed(PEER_AUTHENTICATIONS, sources.peerAuthentications),
       this.#feed(SERVICE_ENTRIES, sources.serviceEntries),
       this.#feed(WORKLOAD_ENTRIES, sources.workloadEntries),
+      this.#feed(GATEWAY_CLASSES, sources.gatewayClasses),
       this.#feed(GATEWAYS, sources.gateways),
       this.#feed(HTTP_ROUTES, sources.httpRoutes),
+      this.#feed(GRPC_ROUTES, sources.grpcRoutes),
+      this.#feed(TLS_ROUTES, sources.tlsRoutes),
+      this.#feed(TCP_ROUTES, sources.tcpRoutes),
       this.#feed(REFERENCE_GRANTS, sources.referenceGrants),
       this.#feed(VIRTUAL_SERVICES, sources.virtualServices),
       this.#feed(DESTINATION_RULES, sources.destinationRules),

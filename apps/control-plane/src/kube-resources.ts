@@ -1,4 +1,6 @@
 import type { KubeObject, ResourceType } from '@weft/kube';
+import * as api from '@weft/mesh-api';
+import type { MeshKind } from '@weft/mesh-api';
 import type { StatusKind } from '@weft/mesh-model';
 
 /** A mesh resource as the API has it; mesh-api reads it. */
@@ -16,21 +18,20 @@ export interface MeshCondition {
   lastTransitionTime?: string;
 }
 
-const mesh = (apiVersion: string, kind: string, plural: string): ResourceType<MeshObject> => ({
-  apiVersion,
-  kind,
-  plural,
-  namespaced: true,
-});
+/** The constants of mesh-api, with the type of the objects. */
+const mesh = (kind: MeshKind<unknown>): ResourceType<MeshObject> => kind;
 
-export const AUTHORIZATION_POLICIES = mesh('security.istio.io/v1', 'AuthorizationPolicy', 'authorizationpolicies');
-export const PEER_AUTHENTICATIONS = mesh('security.istio.io/v1', 'PeerAuthentication', 'peerauthentications');
-export const SERVICE_ENTRIES = mesh('networking.istio.io/v1', 'ServiceEntry', 'serviceentries');
-export const WORKLOAD_ENTRIES = mesh('networking.istio.io/v1', 'WorkloadEntry', 'workloadentries');
+export const AUTHORIZATION_POLICIES = mesh(api.AUTHORIZATION_POLICIES);
+export const PEER_AUTHENTICATIONS = mesh(api.PEER_AUTHENTICATIONS);
+export const SERVICE_ENTRIES = mesh(api.SERVICE_ENTRIES);
+export const WORKLOAD_ENTRIES = mesh(api.WORKLOAD_ENTRIES);
 
 export const STATUS_TYPES: Readonly<Record<StatusKind, ResourceType<MeshObject>>> = {
   AuthorizationPolicy: AUTHORIZATION_POLICIES,
   PeerAuthentication: PEER_AUTHENTICATIONS,
   ServiceEntry: SERVICE_ENTRIES,
   WorkloadEntry: WORKLOAD_ENTRIES,
+  VirtualService: mesh(api.VIRTUAL_SERVICES),
+  DestinationRule: mesh(api.DESTINATION_RULES),
+  RequestAuthentication: mesh(api.REQUEST_AUTHENTICATIONS),
 };

@@ -1,5 +1,5 @@
 import type { Collection } from '@weft/collections';
-import type { MeshModel, StatusKind } from '@weft/mesh-model';
+import { STATUS_KINDS, type MeshModel, type StatusKind } from '@weft/mesh-model';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, type DeltaServer, type XdsResource } from '@weft/xds';
 import { shortType, type ControlPlaneMetrics } from './control-plane-metrics.js';
 
@@ -21,7 +21,7 @@ export function publishModel(model: MeshModel, engine: DeltaServer, metrics: Con
 
 function countRejected(model: MeshModel, metrics: ControlPlaneMetrics): void {
   const rejected = new Map<string, StatusKind>();
-  const kinds: readonly StatusKind[] = ['AuthorizationPolicy', 'PeerAuthentication', 'ServiceEntry', 'WorkloadEntry'];
+  const kinds = STATUS_KINDS;
   for (const kind of kinds) metrics.rejectedResources.set({ kind }, 0);
   model.statuses.subscribe((events) => {
     for (const event of events) {

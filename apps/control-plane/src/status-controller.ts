@@ -2,6 +2,7 @@ import { LeaderElector, setCondition, StatusWriter, type KubeClient, type KubeLo
 import { statusKey, type MeshModel, type ResourceStatus, type StatusKind } from '@weft/mesh-model';
 import type { Clock } from '@weft/result';
 import type { Service } from '@weft/runtime';
+import { RouteStatusWriter } from './route-status-writer.js';
 import { STATUS_TYPES, type MeshCondition, type MeshObject } from './kube-resources.js';
 
 export interface StatusControllerOptions {
@@ -22,6 +23,7 @@ export class StatusController implements Service {
   readonly name = 'status writer';
   readonly #elector: LeaderElector;
   readonly #writers: ReadonlyMap<StatusKind, StatusWriter<MeshObject>>;
+  readonly #routes: RouteStatusWriter;
 
   constructor(private readonly options: StatusControllerOptions) {
     const { kube, namespace, identity, log } = options;
@@ -31,6 +33,7 @@ export class StatusController implements Service {
         new StatusWriter<MeshObject>({ kube, type, fieldManager: FIELD_MANAGER, log }),
       ]),
     );
+    this.#routes = new RouteStatusWriter(options);
     this.#elector = new LeaderElector({
       kube,
       namespace,
@@ -43,12 +46,14 @@ export class StatusController implements Service {
 
   async start(): Promise<void> {
     for (const writer of this.#writers.values()) await writer.start();
+    await this.#routes.start();
     await this.#elector.start();
   }
 
   async stop(hard: AbortSignal): Promise<void> {
     await this.#elector.stop();
     for (const writer of this.#writers.values()) await writer.stop(hard);
+    await this.#routes.stop(hard);
   }
 
   #lead(signal: AbortSignal): void {
@@ -60,8 +65,10 @@ export class StatusController implements Service {
         else this.#write(event.newValue);
       }
     });
+    const endRoutes = this.#routes.lead();
     signal.addEventListener('abort', () => {
       end();
+      endRoutes();
       onLeading(false);
     });
   }
@@ -74,6 +81,9 @@ export class StatusController implements Service {
       PeerAuthentication: sources.peerAuthentications,
       ServiceEntry: sources.serviceEntries,
       WorkloadEntry: sources.workloadEntries,
+      VirtualService: sources.virtualServices,
+      DestinationRule: sources.destinationRules,
+      RequestAuthentication: sources.requestAuthentications,
     }[kind];
     return source.get(`${namespace}/${name}`) as MeshObject | undefined;
   }

@@ -1,3 +1,5 @@
+import { CONTROLLERS, type ProxyRole } from '@weft/gateway-api';
+
 /** How the Gateways of one controller are run. */
 export interface GatewayKind {
   readonly controllerName: string;
@@ -9,7 +11,7 @@ export interface GatewayKind {
 
 export interface ProxyKind {
   /** Node type of the proxy: what the control plane configures it as. */
-  readonly role: 'waypoint' | 'router';
+  readonly role: ProxyRole;
   /** Value of `gateway.istio.io/managed` on all that is made. */
   readonly managedBy: string;
   readonly serviceType: 'ClusterIP' | 'LoadBalancer';
@@ -19,7 +21,7 @@ export interface ProxyKind {
 
 export const GATEWAY_KINDS: readonly GatewayKind[] = [
   {
-    controllerName: 'istio.io/gateway-controller',
+    controllerName: CONTROLLERS.gateway,
     className: 'istio',
     description: 'Gateways at the edge of the mesh.',
     proxy: {
@@ -30,7 +32,7 @@ export const GATEWAY_KINDS: readonly GatewayKind[] = [
     },
   },
   {
-    controllerName: 'istio.io/mesh-controller',
+    controllerName: CONTROLLERS.waypoint,
     className: 'istio-waypoint',
     description: 'Waypoints: layer 7 for services of the mesh.',
     proxy: {
@@ -41,7 +43,7 @@ export const GATEWAY_KINDS: readonly GatewayKind[] = [
     },
   },
   {
-    controllerName: 'istio.io/eastwest-controller',
+    controllerName: CONTROLLERS.eastWest,
     className: 'istio-east-west',
     description: 'Gateways between networks of one mesh.',
     proxy: {
@@ -52,7 +54,7 @@ export const GATEWAY_KINDS: readonly GatewayKind[] = [
     },
   },
   {
-    controllerName: 'istio.io/unmanaged-gateway',
+    controllerName: CONTROLLERS.unmanaged,
     className: 'istio-remote',
     description: 'Gateways of other clusters: nothing is run here.',
     proxy: null,

@@ -252,10 +252,7 @@ describe('waypoint manager on a Kubernetes API server', () => {
     await until(() => exists(kube.get(DEPLOYMENTS, 'shop', 'waypoint')), 'the Deployment is there');
     await kube.delete(GATEWAYS, 'shop', 'waypoint');
     for (const type of [DEPLOYMENTS, SERVICES, SERVICE_ACCOUNTS] as const)
-      await until(
-        async () => !(await exists(kube.get<KubeObject>(type, 'shop', 'waypoint'))),
-        `${type.kind} is gone`,
-      );
+      await until(async () => !(await exists(kube.get<KubeObject>(type, 'shop', 'waypoint'))), `${type.kind} is gone`);
   });
 
   it('counts the routes of each listener', async () => {

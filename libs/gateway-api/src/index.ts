@@ -1,3 +1,4 @@
+export { CONTROLLERS, roleOfController } from './controllers.js';
 export { commonHostname, covers, servedHostnames } from './hostnames.js';
 export {
   HBONE_PORT,

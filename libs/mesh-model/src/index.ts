@@ -9,7 +9,13 @@ export { MeshModel } from './mesh-model.js';
 export { type MeshModelConfig } from './mesh-model-config.js';
 export { MESH_TRUST_KEY, type MeshSources } from './mesh-sources.js';
 export { type PolicyState } from './policy-collections.js';
-export { statusKey, type ResourceCondition, type ResourceStatus, type StatusKind } from './resource-status.js';
+export {
+  STATUS_KINDS,
+  statusKey,
+  type ResourceCondition,
+  type ResourceStatus,
+  type StatusKind,
+} from './resource-status.js';
 export { type ServiceState } from './service-collections.js';
 export { serviceNameOf, type ClaimedPort, type ServiceClaim } from './service-claim.js';
 export { type AttachedService } from './waypoints/attached-services.js';
@@ -17,3 +23,10 @@ export { qualifiedHost } from './waypoints/host-names.js';
 export { backendKey, type RouteDestination, type RouteDestinations } from './waypoints/route-destinations.js';
 export { type Readable } from './waypoints/route-sources.js';
 export { WAYPOINT_CLASS, type WaypointGateway } from './waypoints/waypoint-gateway.js';
+export {
+  ROUTE_KINDS,
+  routeStatusKey,
+  type RouteKindName,
+  type RouteParentStatus,
+  type RouteStatus,
+} from './routes/route-status.js';

@@ -6,6 +6,8 @@ import type { MeshModelConfig } from './mesh-model-config.js';
 import { meshSources, type MeshSources } from './mesh-sources.js';
 import { policyCollections, type PolicyState } from './policy-collections.js';
 import { statusCollection, type ResourceStatus } from './resource-status.js';
+import type { RouteStatus } from './routes/route-status.js';
+import { routeStatuses } from './routes/route-statuses.js';
 import { serviceCollections, type ServiceState } from './service-collections.js';
 import { surroundingsCollections } from './surroundings-collections.js';
 import { workloadCollections } from './workload-collections.js';
@@ -28,6 +30,7 @@ export class MeshModel {
   readonly authorizationPolicies: Collection<PolicyState>;
   readonly authorizations: Collection<Authorization>;
   readonly statuses: Collection<ResourceStatus>;
+  readonly routeStatuses: Collection<RouteStatus>;
   /** Gateways of class `istio-waypoint`, by `<namespace>/<name>`. */
   readonly waypoints: Collection<WaypointGateway>;
   /** What goes through waypoints, by `<waypoint>|<namespace>/<hostname>`. */
@@ -62,7 +65,8 @@ export class MeshModel {
       routes: routeSources(graph, sources, config),
       policies: policyTargets(graph, sources, policies, config),
     });
-    this.statuses = statusCollection(graph, services, policies, workloads);
+    this.statuses = statusCollection(graph, services, policies, workloads, sources);
+    this.routeStatuses = routeStatuses(graph, sources);
     this.addressResources = addressResources(graph, workloads.workloads, services.services);
     this.authorizationResources = authorizationResources(graph, policies.authorizations);
   }

@@ -16,8 +16,12 @@ export interface MeshSources {
   readonly peerAuthentications: SourceCollection<unknown>;
   readonly serviceEntries: SourceCollection<unknown>;
   readonly workloadEntries: SourceCollection<unknown>;
+  readonly gatewayClasses: SourceCollection<unknown>;
   readonly gateways: SourceCollection<unknown>;
   readonly httpRoutes: SourceCollection<unknown>;
+  readonly grpcRoutes: SourceCollection<unknown>;
+  readonly tlsRoutes: SourceCollection<unknown>;
+  readonly tcpRoutes: SourceCollection<unknown>;
   readonly referenceGrants: SourceCollection<unknown>;
   readonly virtualServices: SourceCollection<unknown>;
   readonly destinationRules: SourceCollection<unknown>;
@@ -44,8 +48,12 @@ export function meshSources(graph: Graph): MeshSources {
     peerAuthentications: graph.source<unknown>('peer authentications', CHANGED_BY_IDENTITY),
     serviceEntries: graph.source<unknown>('service entries', CHANGED_BY_IDENTITY),
     workloadEntries: graph.source<unknown>('workload entries', CHANGED_BY_IDENTITY),
+    gatewayClasses: graph.source<unknown>('gateway classes', CHANGED_BY_IDENTITY),
     gateways: graph.source<unknown>('gateways', CHANGED_BY_IDENTITY),
     httpRoutes: graph.source<unknown>('HTTP routes', CHANGED_BY_IDENTITY),
+    grpcRoutes: graph.source<unknown>('gRPC routes', CHANGED_BY_IDENTITY),
+    tlsRoutes: graph.source<unknown>('TLS routes', CHANGED_BY_IDENTITY),
+    tcpRoutes: graph.source<unknown>('TCP routes', CHANGED_BY_IDENTITY),
     referenceGrants: graph.source<unknown>('reference grants', CHANGED_BY_IDENTITY),
     virtualServices: graph.source<unknown>('virtual services', CHANGED_BY_IDENTITY),
     destinationRules: graph.source<unknown>('destination rules', CHANGED_BY_IDENTITY),

@@ -1,11 +1,29 @@
 import type { Collection, Graph } from '@weft/collections';
-import { formatProblem, type ObjectMeta, type ParsedResource } from '@weft/mesh-api';
+import {
+  DESTINATION_RULES,
+  formatProblem,
+  REQUEST_AUTHENTICATIONS,
+  VIRTUAL_SERVICES,
+  type MeshKind,
+  type ObjectMeta,
+  type ParsedResource,
+} from '@weft/mesh-api';
+import type { MeshSources } from './mesh-sources.js';
 import type { PolicyCollections } from './policy-collections.js';
 import { serviceNameOf, type ServiceClaim } from './service-claim.js';
 import type { ServiceCollections } from './service-collections.js';
 import type { WorkloadCollections } from './workload-collections.js';
 
-export type StatusKind = 'AuthorizationPolicy' | 'PeerAuthentication' | 'ServiceEntry' | 'WorkloadEntry';
+export const STATUS_KINDS = [
+  'AuthorizationPolicy',
+  'PeerAuthentication',
+  'ServiceEntry',
+  'WorkloadEntry',
+  'VirtualService',
+  'DestinationRule',
+  'RequestAuthentication',
+] as const;
+export type StatusKind = (typeof STATUS_KINDS)[number];
 
 /** What the control plane has to say about one mesh resource. */
 export interface ResourceStatus {
@@ -41,6 +59,7 @@ export function statusCollection(
   services: ServiceCollections,
   policies: PolicyCollections,
   { workloadEntries }: WorkloadCollections,
+  sources: MeshSources,
 ): Collection<ResourceStatus> {
   const ofPolicies = graph.deriveMany(
     'policy statuses',
@@ -92,7 +111,26 @@ export function statusCollection(
     (entry) => [statusOf('WorkloadEntry', entry.meta, conditionOf(entry, OTHER, 'part of the mesh', null))],
     { key },
   );
-  return graph.union('resource statuses', [ofPolicies, ofPeers, ofServiceEntries, ofWorkloadEntries]);
+  const ofLayer7 = [
+    problemsOf(graph, VIRTUAL_SERVICES, sources.virtualServices),
+    problemsOf(graph, DESTINATION_RULES, sources.destinationRules),
+    problemsOf(graph, REQUEST_AUTHENTICATIONS, sources.requestAuthentications),
+  ];
+  return graph.union('resource statuses', [ofPolicies, ofPeers, ofServiceEntries, ofWorkloadEntries, ...ofLayer7]);
+}
+
+/** Of a kind whose resources get a status only when something is wrong with them. */
+function problemsOf(graph: Graph, kind: MeshKind<unknown>, source: Collection<unknown>): Collection<ResourceStatus> {
+  return graph.deriveMany(
+    `problems of ${kind.plural}`,
+    source,
+    (object) => {
+      const parsed = kind.parse(object);
+      const condition = conditionOf(parsed, OTHER, '', null);
+      return [statusOf(kind.kind as StatusKind, parsed.meta, condition.accepted ? null : condition)];
+    },
+    { key },
+  );
 }
 
 function lostBy(

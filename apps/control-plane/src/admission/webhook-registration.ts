@@ -105,7 +105,7 @@ export class WebhookRegistration implements Service {
     }
     if (this.#works) return { requeueAfterMs: RECHECK_MS };
     this.#works = await this.#selfTest();
-    if (this.#works) log.info({}, 'the validation webhook works; objects are refused while it is away');
+    if (this.#works) log.info({}, 'the validation webhook works');
     return { requeueAfterMs: this.#works ? 0 : SELF_TEST_MS };
   }
 

@@ -1,0 +1,121 @@
+import { isDeepStrictEqual } from 'node:util';
+import { setCondition, StatusWriter, type Condition, type KubeClient, type KubeLog, type KubeObject } from '@weft/kube';
+import { GRPC_ROUTES, HTTP_ROUTES, TCP_ROUTES, TLS_ROUTES } from '@weft/mesh-api';
+import {
+  ROUTE_KINDS,
+  type MeshModel,
+  type RouteKindName,
+  type RouteParentStatus,
+  type RouteStatus,
+} from '@weft/mesh-model';
+import type { Clock } from '@weft/result';
+
+type Parent = Pick<RouteParentStatus, 'parentRef' | 'controllerName'> & { readonly conditions?: readonly Condition[] };
+type RouteObject = KubeObject & { status?: { parents?: readonly Parent[] } };
+
+export interface RouteStatusWriterOptions {
+  readonly kube: KubeClient;
+  readonly model: MeshModel;
+  readonly clock: Clock;
+  readonly log: KubeLog;
+}
+
+const FIELD_MANAGER = 'weft-control-plane';
+const CONCURRENCY = 16;
+const TYPES = { HTTPRoute: HTTP_ROUTES, GRPCRoute: GRPC_ROUTES, TLSRoute: TLS_ROUTES, TCPRoute: TCP_ROUTES } as const;
+/** Ours are told from others' by the controller. */
+const OUR_CONTROLLERS = /^istio\.io\//;
+
+/** Brings the status of routes to the server. `parents` is one list for all controllers: what others wrote is kept. */
+export class RouteStatusWriter {
+  readonly #writers: ReadonlyMap<RouteKindName, StatusWriter<RouteObject>>;
+
+  constructor(private readonly options: RouteStatusWriterOptions) {
+    const { kube, log } = options;
+    this.#writers = new Map(
+      ROUTE_KINDS.map((kind) => [
+        kind,
+        new StatusWriter<RouteObject>({
+          kube,
+          type: TYPES[kind],
+          fieldManager: FIELD_MANAGER,
+          concurrency: CONCURRENCY,
+          log,
+        }),
+      ]),
+    );
+  }
+
+  async start(): Promise<void> {
+    for (const writer of this.#writers.values()) await writer.start();
+  }
+
+  async stop(hard: AbortSignal): Promise<void> {
+    for (const writer of this.#writers.values()) await writer.stop(hard);
+  }
+
+  /** Writes until the returned function is called; for the leader only. */
+  lead(): () => void {
+    return this.options.model.routeStatuses.subscribe((events) => {
+      for (const event of events) {
+        if (event.kind === 'deleted') this.#forget(event.oldValue);
+        else this.#write(event.newValue);
+      }
+    });
+  }
+
+  #write(status: RouteStatus): void {
+    const object = this.#objectOf(status);
+    if (object === undefined || object.metadata?.deletionTimestamp !== undefined) return;
+    const existing = object.status?.parents ?? [];
+    const others = existing.filter(({ controllerName }) => !OUR_CONTROLLERS.test(controllerName));
+    const mine = existing.filter(({ controllerName }) => OUR_CONTROLLERS.test(controllerName));
+    if (status.parents.length === 0 && mine.length === 0) return;
+    const now = new Date(this.options.clock.now()).toISOString();
+    const ours = status.parents.map((parent) => parentOf(parent, mine, status.observedGeneration, now));
+    const parents = [...others, ...ours];
+    if (!isDeepStrictEqual(parents, existing)) this.#writers.get(status.kind)!.set(object, { parents });
+  }
+
+  #forget({ kind, namespace, name }: RouteStatus): void {
+    this.#writers.get(kind)!.forget({ metadata: { namespace, name } });
+  }
+
+  /** As last seen; the model derived the status from it. */
+  #objectOf({ kind, namespace, name }: RouteStatus): RouteObject | undefined {
+    const { sources } = this.options.model;
+    const source = {
+      HTTPRoute: sources.httpRoutes,
+      GRPCRoute: sources.grpcRoutes,
+      TLSRoute: sources.tlsRoutes,
+      TCPRoute: sources.tcpRoutes,
+    }[kind];
+    return source.get(`${namespace}/${name}`) as RouteObject | undefined;
+  }
+}
+
+function parentOf(
+  { parentRef, controllerName, accepted, resolvedRefs, partiallyInvalid }: RouteParentStatus,
+  existing: readonly Parent[],
+  observedGeneration: number,
+  now: string,
+): Parent {
+  const before = existing.find(
+    (one) => one.controllerName === controllerName && isSameParent(one.parentRef, parentRef),
+  );
+  const wanted = [
+    { type: 'Accepted', ...accepted },
+    { type: 'ResolvedRefs', ...resolvedRefs },
+    ...(partiallyInvalid ? [{ type: 'PartiallyInvalid', ...partiallyInvalid }] : []),
+  ];
+  const kept = (before?.conditions ?? []).filter(({ type }) => wanted.some((one) => one.type === type));
+  const conditions = wanted.reduce<readonly Condition[]>(
+    (all, condition) => setCondition(all, { ...condition, observedGeneration }, now),
+    kept,
+  );
+  return { parentRef, controllerName, conditions };
+}
+
+const IDENTITY = ['group', 'kind', 'namespace', 'name', 'sectionName', 'port'] as const;
+const isSameParent = (a: Parent['parentRef'], b: Parent['parentRef']): boolean =>
+  IDENTITY.every((key) => a[key] === b[key]);
