@@ -1,5 +1,6 @@
 import type { Pod } from '@weft/kube';
 import { join } from 'node:path';
+import { HTTP_PORT } from './programs.js';
 import { WORKSPACE } from '../cluster/local-cluster.js';
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
@@ -29,4 +30,20 @@ export function answers(name: string, onTerm: OnTerm = 'finish'): Container {
 export function askerCommand(rate: number, targets: Readonly<Record<string, string>>): readonly string[] {
   const list = Object.entries(targets).flatMap(([target, expected]) => ['--target', `${target}=${expected}`]);
   return program('asker', ['--rate', String(rate), ...list]);
+}
+
+/** Answers HTTP with its name and what it was asked; see `programs/http-echo.ts`. `file` is what `/file/` gives. */
+export function httpEcho(name: string, file = ''): Container {
+  return {
+    name: 'echo',
+    image: 'echo',
+    command: [...program('http-echo', [name, String(HTTP_PORT)])],
+    env: [{ name: 'ECHO_FILE', value: file }],
+    readinessProbe: { tcpSocket: { port: HTTP_PORT }, periodSeconds: 1 },
+  };
+}
+
+/** Command line of a load of HTTP requests; it ends and prints its counts when its standard input ends. */
+export function httpLoadCommand(url: string, rate: number): readonly string[] {
+  return program('http-load', ['--url', url, '--rate', String(rate)]);
 }
