@@ -1,5 +1,6 @@
 import type { KubeObject } from '@weft/kube';
 import { until } from '@weft/testing-fixtures';
+import { parsePrometheusText } from '@weft/testing-mesh-deployment';
 import { HttpLoad } from './cluster/http-load.js';
 import { useCluster } from './cluster/use-cluster.js';
 import { namespace, pod } from './workloads/objects.js';
@@ -9,7 +10,7 @@ import { TokenIssuer } from './workloads/tokens.js';
 
 const CLIENT = { namespace: 'shop', pod: 'client' };
 /** Kinds that have no type of their own here. */
-const object = (fields: object): KubeObject => fields as KubeObject;
+const object = (fields: object): KubeObject => fields;
 const issuer = new TokenIssuer('https://issuer.example.com');
 
 interface Answer {
@@ -280,6 +281,41 @@ describe('a waypoint', () => {
     await cluster().apply([security('RequestAuthentication', 'secure', 'secure', { jwtRules })]);
     const token = issuer.token({ groups: ['admin'] });
     await settles(() => status('http://secure.shop/', '-H', `authorization: Bearer ${token}`), 401);
+  });
+
+  it('counts requests with Istio’s names and labels of both ends', async () => {
+    const page = async (): Promise<string> =>
+      cluster().kubectlOk([
+        'exec',
+        '-n',
+        'shop',
+        'deploy/wp',
+        '--',
+        'curl',
+        '-s',
+        'http://127.0.0.1:15020/stats/prometheus',
+      ]);
+    const of = async () =>
+      parsePrometheusText(await page()).find(
+        ({ name, labels }) =>
+          name === 'istio_requests_total' &&
+          labels['destination_service_name'] === 'secure' &&
+          labels['response_code'] === '418',
+      )?.labels ?? null;
+    await settles(async () => (await of()) !== null, true);
+    expect(await of()).toMatchObject({
+      reporter: 'waypoint',
+      request_protocol: 'http',
+      source_workload: 'client',
+      source_workload_namespace: 'shop',
+      source_principal: 'spiffe://cluster.local/ns/shop/sa/client',
+      source_canonical_service: 'client',
+      source_cluster: 'Kubernetes',
+      destination_service: 'secure.shop.svc.cluster.local',
+      destination_service_namespace: 'shop',
+      connection_security_policy: 'mutual_tls',
+      response_flags: 'FI',
+    });
   });
 
   it('20 changes of a route under load fail no request', async () => {

@@ -52,6 +52,8 @@ export interface DeltaXdsServerOptions {
 /** A request names resources, at most hundreds of thousands after a reconnect. */
 const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
 const AUTHENTICATION_DEADLINE_MS = 10_000;
+/** Some of what an engine has to say is due at a time of its own. */
+const LATE_PUSH_MS = 15_000;
 
 /** Pushes are encoded by the engine once for all clients; here they only pass. */
 const SERVICE: ServiceDefinition = {
@@ -67,6 +69,7 @@ export class DeltaXdsServer implements Service {
   readonly #server: Server;
   readonly #streams = new Set<DeltaXdsStream>();
   #port = 0;
+  #cancelLatePush: () => void = () => undefined;
 
   constructor(private readonly options: DeltaXdsServerOptions) {
     this.#server = new Server({
@@ -91,10 +94,12 @@ export class DeltaXdsServer implements Service {
         failure === null ? resolve(bound) : reject(failure),
       );
     });
+    this.#pushLater();
   }
 
   /** Tells clients to go elsewhere; streams still open when `hard` aborts are cut. */
   async stop(hard: AbortSignal): Promise<void> {
+    this.#cancelLatePush();
     const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     for (const stream of this.#streams) stream.end(status.UNAVAILABLE, 'the server is shutting down');
     const cut = (): void => this.#server.forceShutdown();
@@ -107,6 +112,13 @@ export class DeltaXdsServer implements Service {
   /** Sends every client what changed in the engine. */
   push(): void {
     for (const stream of this.#streams) stream.push();
+  }
+
+  #pushLater(): void {
+    this.#cancelLatePush = this.options.clock.after(LATE_PUSH_MS, () => {
+      this.push();
+      this.#pushLater();
+    });
   }
 
   clients(): readonly XdsClientState[] {

@@ -51,6 +51,8 @@ export type Delivery =
   | {
       readonly order: 'make-before-break';
       readonly removeLast: ReadonlySet<string>;
+      /** They also wait so long: connections that are being drained still use what they were made for. */
+      readonly removeAfterMs: number;
       readonly companions: ReadonlyMap<string, string>;
     };
 
@@ -68,7 +70,7 @@ interface Watch {
   /** To be sent once more, changed or not. */
   readonly again: Set<string>;
   /** Gone, and not yet told. */
-  readonly heldRemovals: Set<string>;
+  readonly heldRemovals: Map<string, number>;
   nacks: number;
   lastNack: string | null;
 }
@@ -162,7 +164,7 @@ export class DeltaServerSession {
       sent: new Map(),
       inFlight: new Map(),
       again: new Set(),
-      heldRemovals: new Set(),
+      heldRemovals: new Map(),
       nacks: 0,
       lastNack: null,
     };
@@ -249,25 +251,28 @@ export class DeltaServerSession {
       ? store.changesSince(position)
       : this.#changesOfWanted(watch, [...new Set([...store.namesSince(position), ...again])]);
     again.clear();
-    const kept = this.#withoutLateRemovals(watch, changes);
+    const kept = this.#withoutLateRemovals(watch, changes, nowMs);
     if (kept.upserts.length + kept.removals.length === 0) return [];
     return [this.#send(watch, kept, store.sequence, nowMs)];
   }
 
-  #withoutLateRemovals(watch: Watch, changes: EncodedChanges): EncodedChanges {
+  #withoutLateRemovals(watch: Watch, changes: EncodedChanges, nowMs: number): EncodedChanges {
     if (this.delivery.order === 'any' || !this.delivery.removeLast.has(watch.store.typeUrl)) return changes;
     for (const { name } of changes.upserts) watch.heldRemovals.delete(name);
     if (changes.removals.length === 0) return changes;
-    for (const name of changes.removals) watch.heldRemovals.add(name);
+    for (const name of changes.removals) watch.heldRemovals.set(name, nowMs);
     return encodeChanges({ upserts: changes.upserts, removals: [] });
   }
 
   /** Only when every type is settled. */
   #lateRemovals(nowMs: number): readonly DeltaPush[] {
+    const { delivery } = this;
+    if (delivery.order === 'any') return [];
     return [...this.#watches.values()].flatMap((watch) => {
       if (watch.heldRemovals.size === 0) return [];
-      const removals = [...watch.heldRemovals].filter((name) => watch.store.get(name) === undefined);
-      watch.heldRemovals.clear();
+      const due = [...watch.heldRemovals].filter(([, since]) => nowMs - since >= delivery.removeAfterMs);
+      for (const [name] of due) watch.heldRemovals.delete(name);
+      const removals = due.map(([name]) => name).filter((name) => watch.store.get(name) === undefined);
       if (removals.length === 0) return [];
       return [this.#send(watch, encodeChanges({ upserts: [], removals }), watch.position, nowMs)];
     });

@@ -300,6 +300,7 @@ describe('make-before-break delivery', () => {
     const server = new DeltaServer([CLUSTER, ENDPOINT, ROUTE], {
       order: 'make-before-break',
       removeLast: new Set([CLUSTER, ENDPOINT]),
+      removeAfterMs: 60_000,
       companions: new Map([[CLUSTER, ENDPOINT]]),
     });
     const session = server.open(() => undefined);
@@ -330,7 +331,9 @@ describe('make-before-break delivery', () => {
     expect(told(ack(asked))).toEqual([]);
     const routes = ack(clusters);
     expect(told(routes)).toEqual([[ROUTE, 'r']]);
-    expect(told(ack(routes))).toEqual([
+    expect(told(ack(routes))).toEqual([]);
+    expect(told(session.poll(59_999))).toEqual([]);
+    expect(told(session.poll(60_000))).toEqual([
       [CLUSTER, '-old'],
       [ENDPOINT, '-old'],
     ]);

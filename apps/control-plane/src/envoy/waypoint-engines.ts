@@ -13,6 +13,9 @@ import {
 /** The order in which Envoy has to learn of changes, so that nothing is referred to before it is there. */
 const TYPES = [CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL];
 
+/** Longer than Envoy drains what a listener no longer has. */
+const REMOVE_AFTER_MS = 60_000;
+
 interface Changes {
   readonly upserts: XdsResource[];
   readonly removals: string[];
@@ -74,6 +77,7 @@ export class WaypointEngines {
       engine = new DeltaServer(TYPES, {
         order: 'make-before-break',
         removeLast: new Set([CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL]),
+        removeAfterMs: REMOVE_AFTER_MS,
         companions: new Map([[CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL]]),
       });
       this.#engines.set(waypoint, engine);

@@ -10,6 +10,7 @@ export async function mergedMetrics(registry: Registry, admin: EnvoyAdmin): Prom
   return `${own}\n${withIstioNames(envoy)}`;
 }
 
+/** Envoy writes "-" for what it does not know, Istio "unknown". */
 export function withIstioNames(page: string): string {
-  return page.replace(ISTIO_NAME, '$1$2');
+  return page.replace(ISTIO_NAME, '$1$2').replace(/^istio_.*$/gm, (line) => line.replace(/="-?"/g, '="unknown"'));
 }

@@ -9,10 +9,11 @@ import { filter } from '../messages/extension.js';
 import { CORS_FILTER } from '../routes/cors-filter.js';
 import { FAULT_FILTER } from '../routes/fault-filter.js';
 import { istioTcpTargets } from '../routes/istio-tcp-route.js';
+import { standardMetrics } from '../telemetry/standard-metrics.js';
 import { vipServiceOf } from './attached-view.js';
 import type { ServiceChains } from './main-internal.js';
 import { httpChain, tcpChain, type HttpFilterDraft } from './service-chains.js';
-import { stacksOf, vipName } from './vip-service.js';
+import { stacksOf, vipName, type VipPort } from './vip-service.js';
 
 export interface ChainSettings {
   readonly jwt: JwtSettings;
@@ -27,13 +28,14 @@ export function attachedChains(attached: AttachedService, settings: ChainSetting
     stacksOf(port).map((stack) => {
       const name = vipName(service.hostname, port.number, stack);
       const statPrefix = `inbound_0.0.0.0_${port.number};`;
+      const accessLogs = [standardMetrics({ claim, protocol: stack === 'tcp' ? 'tcp' : protocolLabel(port) })];
       if (stack === 'http')
         return httpChain({
           name,
           statPrefix,
           routeName: name,
           filters: httpFilters(attached, settings),
-          accessLogs: [],
+          accessLogs,
         });
       const { clusterDomain } = settings;
       const routed = istioTcpTargets(virtualServices, { clusterDomain, port: port.number, destinations });
@@ -43,7 +45,7 @@ export function attachedChains(attached: AttachedService, settings: ChainSetting
         name,
         statPrefix,
         filters: tcpAuthorization(authorizationPolicies),
-        accessLogs: [],
+        accessLogs,
         clusters: routed.length > 0 ? routed : [{ name, weight: 1 }],
         ...(idleTimeout === undefined ? {} : { idleTimeoutMs: idleTimeout }),
         ...(maxConnectionDuration === undefined ? {} : { maxConnectionMs: maxConnectionDuration }),
@@ -52,6 +54,8 @@ export function attachedChains(attached: AttachedService, settings: ChainSetting
   );
   return { service, chains };
 }
+
+const protocolLabel = ({ isGrpc }: VipPort): 'http' | 'grpc' => (isGrpc ? 'grpc' : 'http');
 
 /** In the order in which they decide; the last two do nothing until a route has configuration for them. */
 function httpFilters(attached: AttachedService, { jwt }: ChainSettings): readonly HttpFilterDraft[] {

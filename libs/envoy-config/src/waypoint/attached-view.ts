@@ -1,4 +1,5 @@
 import type { AttachedService, ServiceClaim } from '@weft/mesh-model';
+import { AppProtocol } from '@weft/xds/gen/mesh/workload/workload.js';
 import { portProtocolOf, type VipService } from './vip-service.js';
 
 /** The service as its listener and clusters see it. */
@@ -15,6 +16,7 @@ export function vipServiceOf(claim: ServiceClaim, addresses: AttachedService['ad
     ports: claim.ports.map(({ servicePort, appProtocol }) => ({
       number: servicePort,
       protocol: portProtocolOf(appProtocol),
+      isGrpc: appProtocol === AppProtocol.GRPC,
     })),
   };
 }

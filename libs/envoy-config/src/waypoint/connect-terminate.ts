@@ -18,6 +18,7 @@ import { socketAddress } from '../messages/address.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
 import { failedTunnelLog, noRouteLog } from '../telemetry/access-log.js';
+import { formatOfSource, SOURCE_FIELDS, sourceMetadataFilter, stateOfSource } from '../telemetry/source-metadata.js';
 import type { MeshSettings } from './mesh-settings.js';
 
 /** Takes HBONE from ztunnels and gateways and hands each tunnel to `main_internal`, with what it knows of the client. */
@@ -76,7 +77,7 @@ function tunnelManager(): Parameters<typeof HttpConnectionManager.fromPartial>[0
     streamIdleTimeout: duration(0),
     useRemoteAddress: false,
     accessLog: [failedTunnelLog()],
-    httpFilters: [connectAuthority(), filter('envoy.filters.http.router', Router, {})],
+    httpFilters: [sourceMetadataFilter(), connectAuthority(), filter('envoy.filters.http.router', Router, {})],
   };
 }
 
@@ -89,6 +90,7 @@ function connectAuthority() {
       state(STATE_ORIGINAL_SRC, '%DOWNSTREAM_REMOTE_ADDRESS%', null),
       state(STATE_PEER_PRINCIPAL, '%DOWNSTREAM_PEER_URI_SAN%'),
       state(STATE_LOCAL_PRINCIPAL, '%DOWNSTREAM_LOCAL_URI_SAN%'),
+      ...Object.keys(SOURCE_FIELDS).map((field) => state(stateOfSource(field), formatOfSource(field))),
     ],
   });
 }
@@ -108,5 +110,6 @@ function state(key: string, format: string, factory: string | null = 'envoy.stri
       },
     },
     sharedWithUpstream: FilterStateValue_SharedWithUpstream.ONCE,
+    skipIfEmpty: true,
   };
 }

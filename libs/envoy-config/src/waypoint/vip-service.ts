@@ -7,6 +7,8 @@ export type PortProtocol = 'http' | 'http2' | 'tcp' | 'auto';
 export interface VipPort {
   readonly number: number;
   readonly protocol: PortProtocol;
+  /** Declared as such. */
+  readonly isGrpc: boolean;
 }
 
 /** A service whose traffic goes through the waypoint. */

@@ -1,0 +1,91 @@
+import type { ServiceClaim } from '@weft/mesh-model';
+import type { AccessLog } from '@weft/xds/gen/envoy/config/accesslog/v3/accesslog.js';
+import { Config, Config_Histogram_Unit as Unit } from '@weft/xds/gen/envoy/extensions/access_loggers/stats/v3/stats.js';
+import { STATE_PEER_PRINCIPAL } from '../connections/well-known-keys.js';
+import type { Draft } from '../messages/draft.js';
+import { filter } from '../messages/extension.js';
+import { SOURCE_FIELDS, stateOfSource } from './source-metadata.js';
+
+type Tag = { readonly name: string; readonly valueFormat: string };
+
+/** Parts of the metadata of an endpoint; see `vip-endpoints`. */
+const DESTINATION = {
+  destination_workload: 'workload_name',
+  destination_workload_namespace: 'workload_namespace',
+  destination_principal: 'principal',
+  destination_app: 'canonical_service',
+  destination_version: 'canonical_revision',
+  destination_canonical_service: 'canonical_service',
+  destination_canonical_revision: 'canonical_revision',
+  destination_cluster: 'cluster',
+} as const;
+
+export interface MeasuredService {
+  readonly claim: ServiceClaim;
+  readonly protocol: 'http' | 'grpc' | 'tcp';
+}
+
+/**
+ * Istio's metrics of a service, counted by Envoy's own stats logger when a request or connection has ended. Who the client is
+ * comes from its certificate and its tunnel, who served it from the endpoint. What is not known reads "-" here.
+ */
+export function standardMetrics(service: MeasuredService): Draft<typeof AccessLog> {
+  return filter('envoy.access_loggers.stats', Config, {
+    statPrefix: 'istio',
+    ...(service.protocol === 'tcp' ? tcpStats(tagsOf(service)) : httpStats(tagsOf(service))),
+  });
+}
+
+function httpStats(common: readonly Tag[]): Draft<typeof Config> {
+  const tags = [
+    ...common,
+    { name: 'response_code', valueFormat: '%RESPONSE_CODE%' },
+    { name: 'grpc_response_status', valueFormat: '%GRPC_STATUS_NUMBER%' },
+  ];
+  const stat = (name: string) => ({ name, tags: [...tags] });
+  return {
+    counters: [{ stat: stat('requests_total'), valueFixed: 1n }],
+    histograms: [
+      { stat: stat('request_duration_milliseconds'), unit: Unit.Milliseconds, valueFormat: '%DURATION%' },
+      { stat: stat('request_bytes'), unit: Unit.Bytes, valueFormat: '%BYTES_RECEIVED%' },
+      { stat: stat('response_bytes'), unit: Unit.Bytes, valueFormat: '%BYTES_SENT%' },
+    ],
+  };
+}
+
+function tcpStats(tags: readonly Tag[]): Draft<typeof Config> {
+  const stat = (name: string) => ({ name, tags: [...tags] });
+  return {
+    // The logger speaks once, when the connection has ended: what was opened is counted then, too.
+    counters: [
+      { stat: stat('tcp_connections_opened_total'), valueFixed: 1n },
+      { stat: stat('tcp_connections_closed_total'), valueFixed: 1n },
+      { stat: stat('tcp_received_bytes_total'), valueFormat: '%BYTES_RECEIVED%' },
+      { stat: stat('tcp_sent_bytes_total'), valueFormat: '%BYTES_SENT%' },
+    ],
+  };
+}
+
+function tagsOf({ claim, protocol }: MeasuredService): readonly Tag[] {
+  const fixed: readonly (readonly [string, string])[] = [
+    ['reporter', 'waypoint'],
+    ['request_protocol', protocol],
+    ['connection_security_policy', 'mutual_tls'],
+    ['destination_service', claim.hostname],
+    ['destination_service_name', claim.meta.name],
+    ['destination_service_namespace', claim.meta.namespace],
+  ];
+  const source = Object.keys(SOURCE_FIELDS).map(
+    (field) => [`source_${field}`, `%FILTER_STATE(${stateOfSource(field)}:PLAIN)%`] as const,
+  );
+  const destination = Object.entries(DESTINATION).map(
+    ([name, field]) => [name, `%UPSTREAM_METADATA(istio:${field})%`] as const,
+  );
+  return [
+    ...fixed,
+    ['source_principal', `%FILTER_STATE(${STATE_PEER_PRINCIPAL}:PLAIN)%`] as const,
+    ...source,
+    ...destination,
+    ['response_flags', '%RESPONSE_FLAGS%'] as const,
+  ].map(([name, valueFormat]) => ({ name, valueFormat }));
+}
