@@ -7,8 +7,8 @@ import type { Service } from '@weft/runtime';
 const STARTED_MS = 3000;
 
 /**
- * Keeps a proxy small that runs once on every node: young generations stay at the megabyte with which they begin (of all
- * threads; what they hold dies young), and after the start the kernel gets back what only the start used.
+ * Keeps a proxy small that runs once on every node: until it has started, young generations stay at the megabyte with which
+ * they begin, and then the kernel gets back what only the start used.
  */
 export class LeanMemory implements Service {
   readonly name = 'memory';
@@ -19,7 +19,10 @@ export class LeanMemory implements Service {
   }
 
   start(): Promise<void> {
-    this.#cancel = this.clock.after(STARTED_MS, releaseStartMemory);
+    this.#cancel = this.clock.after(STARTED_MS, () => {
+      setFlagsFromString('--semi-space-growth-factor=2');
+      releaseStartMemory();
+    });
     return Promise.resolve();
   }
 

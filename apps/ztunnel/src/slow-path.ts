@@ -57,6 +57,8 @@ export interface SlowPathOptions {
   };
 }
 
+/** Longer than from a verdict to `connectionOpened`, whatever happens in between. */
+const VERDICT_MAY_BE_STALE_MS = 60_000;
 /** How long a connection waits for the control plane to say what its pod is. */
 const LOCAL_WORKLOAD_WAIT_MS = 5000;
 /** More than any chain of service, waypoint, gateway and name has links. */
@@ -64,8 +66,6 @@ const MOST_ROUNDS = 8;
 const UNKNOWN_LOCAL_WORKLOAD =
   'failed to fetch information about local workload: the control plane has not sent it within 5 s';
 const HBONE_PORT = 15008;
-/** Longer than from a verdict to `connectionOpened`, whatever happens in between. */
-const VERDICT_MAY_BE_STALE_MS = 60_000;
 
 /**
  * The main thread's half of the data path: answers workers from the mesh state, withdraws the answers when what they were
@@ -79,6 +79,8 @@ export class SlowPath {
   readonly #warnedPolicies = new Set<string>();
   #trustDomains: ReadonlySet<string> = new Set();
   #policyChangedAtMs = -Infinity;
+  /** Counts the changes that a verdict may depend on. */
+  #policyRevision = 0;
   #pods: PodRegistry | null = null;
   #identities: IdentityFeed | null = null;
 
@@ -130,6 +132,7 @@ export class SlowPath {
     }
     if (changedPods.length > 0 || [...keys].some(isPolicyKey)) {
       this.#policyChangedAtMs = clock.now();
+      this.#policyRevision++;
       this.reevaluate();
     }
     this.podsChanged();
@@ -304,6 +307,7 @@ export class SlowPath {
     const { dial, preserveSource, proxyHeader } = application;
     return {
       kind: 'allow',
+      revision: this.#policyRevision,
       dial: formatSocketAddress(dial),
       preserveSource: preserveSource && settings.preserveSource,
       ...(proxyHeader === null ? {} : { proxyHeader }),
@@ -321,7 +325,8 @@ export class SlowPath {
     accessLog.opened(connection);
     // The verdict may be older than a policy that came while the application was dialled.
     const recent = clock.now() - this.#policyChangedAtMs < VERDICT_MAY_BE_STALE_MS;
-    if (opened.direction === 'inbound' && recent) this.reevaluate(opened.connectionId);
+    const outdated = opened.verdictRevision !== this.#policyRevision;
+    if (opened.direction === 'inbound' && recent && outdated) this.reevaluate(opened.connectionId);
   }
 
   #closed(closed: ConnectionClosed): void {

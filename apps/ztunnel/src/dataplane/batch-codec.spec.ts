@@ -32,7 +32,12 @@ const few = fc.constantFrom<InboundContext>(
 
 const opened = fc
   .tuple(
-    fc.record({ connectionId: count, actualDestination: text, counterSlot: count }),
+    fc
+      .tuple(
+        fc.record({ connectionId: count, actualDestination: text, counterSlot: count }),
+        maybe('verdictRevision', count),
+      )
+      .map(([ids, revision]) => ({ ...ids, ...revision })),
     fc.oneof(
       fc.oneof(few, context).map((inbound) => {
         const { podUid, transport, source, destination, peerIdentity } = inbound;

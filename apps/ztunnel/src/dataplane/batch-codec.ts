@@ -8,7 +8,7 @@ const OPENED_OUTBOUND = 1;
 const CLOSED = 2;
 
 type Packed =
-  | readonly [typeof OPENED_INBOUND, context: number, connectionId: number, counterSlot: number, actual: string]
+  | readonly [typeof OPENED_INBOUND, context: number, id: number, slot: number, actual: string, revision: number]
   | readonly [typeof OPENED_OUTBOUND, route: number, connectionId: number, counterSlot: number, source: string]
   | readonly [
       typeof CLOSED,
@@ -74,12 +74,12 @@ export class BatchWriter {
       index = this.#contexts.size;
       this.#contexts.set(inbound, index);
     }
-    return [OPENED_INBOUND, index, connectionId, counterSlot, actualDestination];
+    return [OPENED_INBOUND, index, connectionId, counterSlot, actualDestination, opened.verdictRevision ?? -1];
   }
 
   #outbound(opened: ConnectionOpened): Packed | null {
     const { targetId, source, connectionId, counterSlot } = opened;
-    if (targetId === undefined || opened.inbound !== undefined) return null;
+    if (targetId === undefined || opened.inbound !== undefined || opened.verdictRevision !== undefined) return null;
     let index = this.#routeOf.get(targetId);
     if (index === undefined || !isSameRoute(this.#routes[index]!, opened)) {
       const { podUid, transport, destination, actualDestination, peerIdentity, peerBaggage } = opened;
@@ -112,6 +112,7 @@ export function readBatch(text: string): readonly FromWorker[] {
         destination,
         actualDestination: packed[4],
         inbound,
+        ...(packed[5] < 0 ? {} : { verdictRevision: packed[5] }),
         peerIdentity,
         counterSlot: packed[3],
       };

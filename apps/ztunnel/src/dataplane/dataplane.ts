@@ -61,7 +61,7 @@ const SETTLE_MS = 200;
  * A worker keeps little (connections, cached answers) and throws much away: more than this for the young would only be
  * touched, not used. Out of the old, the thread ends and is started again.
  */
-const HEAP = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 512 } as const;
+const HEAP = { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 512 } as const;
 /** The kernel's own default for the highest limit (`fs.nr_open`). */
 const MOST_DESCRIPTORS = 1 << 20;
 

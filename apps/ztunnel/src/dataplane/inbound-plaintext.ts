@@ -52,6 +52,7 @@ export class InboundPlaintext implements PodMember, PlainSocketOwner, InboundDia
         destination,
         actualDestination: verdict.dial,
         inbound: this.#context,
+        ...(verdict.revision === undefined ? {} : { verdictRevision: verdict.revision }),
         peerIdentity: null,
       },
       this.accepted.acceptedMs,

@@ -54,6 +54,7 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
         destination: context.destination,
         actualDestination: verdict.dial,
         inbound: context,
+        ...(verdict.revision === undefined ? {} : { verdictRevision: verdict.revision }),
         peerIdentity: context.peerIdentity,
       },
       this.#startedMs,

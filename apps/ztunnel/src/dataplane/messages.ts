@@ -82,6 +82,8 @@ export type InboundVerdict =
       readonly kind: 'allow';
       /** Where the application listens, `ip:port`. */
       readonly dial: string;
+      /** Comes back in `connectionOpened`: tells which state of the policies the verdict was made of. */
+      readonly revision?: number;
       /** Bind the application-side socket to the client's address. */
       readonly preserveSource: boolean;
       /** `baggage` of the 200 response. */
@@ -258,6 +260,8 @@ export interface ConnectionOpened {
   /** Outbound: which target of the plan. */
   readonly targetId?: number;
   readonly inbound?: InboundContext;
+  /** Inbound: `revision` of the verdict. */
+  readonly verdictRevision?: number;
   readonly peerIdentity: string | null;
   /** Double HBONE: `baggage` of the inner response, which is all that is known of the far end. */
   readonly peerBaggage?: string;
