@@ -13,6 +13,7 @@ import { ClusterTrustBundlePublisher } from './cluster-trust-bundle.js';
 import { ConfigMapDistributor, CRL_CONFIG_MAP, ROOT_CONFIG_MAP, ROOT_KEY } from './config-map-distributor.js';
 import type { CaConfig } from './config.js';
 import { CrlPublisher } from './crl-publisher.js';
+import { externalOf } from './external/external-of.js';
 import { GrpcServer } from './grpc-server.js';
 import { NodeAuthorizer } from './node-authorizer.js';
 import { podIdentity } from './pod-identity.js';
@@ -42,7 +43,7 @@ export function createCaApp(
   const pods = kube.informer(PODS, { transform: podIdentity });
   const labelSelector = config.namespaceSelector;
   const namespaces = kube.informer(NAMESPACES, labelSelector === null ? {} : { labelSelector });
-  const nodes = new NodeAuthorizer(pods, config.trustedNodeAccounts, clock);
+  const nodes = new NodeAuthorizer(pods, config, clock);
 
   const event = kube.event.bind(kube);
   const holder = new AuthorityHolder({ log, metrics, event });
@@ -89,7 +90,10 @@ export function createCaApp(
     kind: 'Pod',
     metadata: { namespace: config.namespace, name: config.podName },
   };
-  const signer: SignerChoice = new SignerChoice({ kube, config, holder, clock, log, metrics, rotation, pod });
+  const signer: SignerChoice = new SignerChoice({
+    ...{ kube, config, holder, clock, log, metrics, rotation, pod },
+    external: externalOf(config, { kube, instance: randomUUID(), clock, log }),
+  });
   signer.onChange(() => distributor.distribute());
   signer.onChange(() => trustBundle.publish());
   const published = () => crls.current(config.namespace);
@@ -118,7 +122,7 @@ export function createCaApp(
     knownPods: () => pods.list().length,
   });
   const trustDomains = () => trust.names;
-  const authenticators = authenticatorsOf(config, { reviewer, nodes, holder, register, trustDomains, clock });
+  const authenticators = authenticatorsOf(config, { reviewer, nodes, signer, register, trustDomains, clock });
   const parts = { signer, register, trustDomains, authenticators, gate, nodes };
   const service = new CertificateService({ config, ...parts, clock, log, metrics });
   const bundle = new BundleEndpoint({

@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { KubernetesAuthenticator } from './authentication/kubernetes-authenticator.js';
 import { CaMetrics } from './ca-metrics.js';
 import { CertificateService } from './certificate-service.js';
+import { issueWith } from './issuing.js';
 import { RequestGate } from './request-gate.js';
 import { parseCaConfig, type CaConfig } from './config.js';
 
@@ -38,7 +39,9 @@ async function setUp({ refusal = null as string | null, user = 'system:serviceac
     register: { refusal: () => null },
     trustDomains: () => ['cluster.local', 'old.example'],
     config: config.value,
-    signer: { current: () => loaded, admitTtl: () => Promise.resolve() },
+    signer: {
+      issue: (request) => issueWith({ current: () => loaded, admitTtl: () => Promise.resolve() }, request, clock.now()),
+    },
     authenticators: [
       new KubernetesAuthenticator((token) => {
         if (token === 'away') return Promise.reject(new Error('connection refused'));

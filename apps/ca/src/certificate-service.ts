@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { err, ok, toError, type Clock, type Result } from '@weft/result';
+import { err, ok, type Clock, type Result } from '@weft/result';
 import type { Logger } from '@weft/runtime';
 import { checkCsr, formatSpiffeId, parseSpiffeId, type SpiffeId } from '@weft/spiffe';
 import type { IstioCertificateRequest, IstioCertificateResponse } from '@weft/xds/gen/mesh/ca/ca.js';
@@ -11,7 +11,7 @@ import type { CaConfig } from './config.js';
 import type { NodeAuthorizer } from './node-authorizer.js';
 import type { RequestGate } from './request-gate.js';
 import type { RevocationRegister } from './revocation-register.js';
-import type { Signer } from './signer.js';
+import type { SignerChoice } from './signer-choice.js';
 
 /** A refusal: what the caller is told, and what the audit log holds. */
 export interface Refusal {
@@ -25,7 +25,7 @@ export interface Refusal {
 
 export interface CertificateServiceOptions {
   readonly config: CaConfig;
-  readonly signer: Pick<Signer, 'current' | 'admitTtl'>;
+  readonly signer: Pick<SignerChoice, 'issue'>;
   readonly register: Pick<RevocationRegister, 'refusal'>;
   readonly authenticators: readonly Authenticator[];
   /** All names of the mesh, the one of new certificates first. */
@@ -90,15 +90,20 @@ export class CertificateService {
     caller: Caller,
     peer: string,
   ): Promise<Result<IstioCertificateResponse, Refusal>> {
-    const { signer, clock, config, log, metrics } = this.options;
+    const { signer, config, log, metrics } = this.options;
     const identity = await this.#identity(request, caller);
     if (!identity.ok) return identity;
     const { text: spiffeId, namespace, serviceAccount } = identity.value;
     const revoked = this.options.register.refusal(spiffeId);
     if (revoked !== null)
       return err({ code: status.PERMISSION_DENIED, message: 'the identity is revoked', detail: revoked });
-    const csr = await checkCsr(request.csr, spiffeId);
+    const dnsNames = config.dnsNames.get(`${namespace}/${serviceAccount}`) ?? [];
+    const csr = await checkCsr(request.csr, spiffeId, dnsNames);
     if (!csr.ok) return err({ code: status.INVALID_ARGUMENT, message: csr.error.message, detail: csr.error.message });
+    if (config.externalCa !== 'none' && !csr.value.named) {
+      const message = 'CSR refused: it must name the identity that it is for';
+      return err({ code: status.INVALID_ARGUMENT, message, detail: message });
+    }
     const asked = Number(request.validityDuration) * 1000;
     if (asked < 0)
       return err({
@@ -107,23 +112,12 @@ export class CertificateService {
         detail: `validity_duration ${request.validityDuration.toString()}`,
       });
     const ttlMs = Math.min(asked === 0 ? config.defaultTtlMs : asked, config.maxTtlMs);
-    try {
-      await signer.admitTtl(ttlMs);
-    } catch (thrown) {
-      return unavailable(toError(thrown).message);
-    }
-    const authority = signer.current();
-    if (!authority.ok) return unavailable(authority.error);
-    const ca = authority.value;
-    const leaf = await ca.issue(csr.value.publicKey, {
-      spiffeId,
-      dnsNames: config.dnsNames.get(`${namespace}/${serviceAccount}`) ?? [],
-      ttlMs,
-      now: clock.now(),
-    });
+    const { publicKey } = csr.value;
+    const issued = await signer.issue({ csrPem: request.csr, publicKey, spiffeId, dnsNames, ttlMs });
+    if (!issued.ok) return unavailable(issued.error);
+    const { certChain, serialNumber: serial, notAfter } = issued.value;
     metrics.issued.inc();
-    log.info({ peer, caller, spiffeId, serial: leaf.serialNumber, notAfter: leaf.notAfter }, 'certificate issued');
-    const certChain = [leaf.pem, ...ca.intermediatesPem, ca.material.rootsPem];
+    log.info({ peer, caller, spiffeId, serial, notAfter }, 'certificate issued');
     return ok({ $type: 'istio.v1.auth.IstioCertificateResponse', certChain });
   }
 

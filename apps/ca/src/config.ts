@@ -34,6 +34,18 @@ export interface CaConfig {
   readonly bundlePort: number;
   readonly bundleCertFile: string;
   readonly bundleKeyFile: string;
+  /** Who signs instead of this process. */
+  readonly externalCa: ExternalCaKind;
+  /** `spec.signerName` of CertificateSigningRequests. */
+  readonly externalSigner: string;
+  readonly externalAddress: string;
+  readonly externalServerRootFile: string;
+  readonly externalServerName: string | null;
+  readonly externalTokenFile: string;
+  /** The roots that what is signed elsewhere must lead to. */
+  readonly externalRootFile: string;
+  /** `namespace/serviceAccount` of other CAs that may ask for every identity. */
+  readonly registrationAccounts: ReadonlySet<string>;
   readonly audience: string;
   /** Are tokens of this cluster's service accounts accepted? */
   readonly tokenReview: boolean;
@@ -55,6 +67,8 @@ export interface CaConfig {
 const CERTIFICATE_AUTHENTICATION = ['off', 'pods', 'any'] as const;
 export type CertificateAuthentication = (typeof CERTIFICATE_AUTHENTICATION)[number];
 
+const EXTERNAL_CA = ['none', 'kubernetes', 'grpc'] as const;
+export type ExternalCaKind = (typeof EXTERNAL_CA)[number];
 const BUNDLE_ENDPOINT = ['off', 'https_spiffe', 'https_web'] as const;
 export type BundleEndpointProfile = (typeof BUNDLE_ENDPOINT)[number];
 
@@ -85,6 +99,17 @@ Settings (environment; a duration is 30s, 5m or 24h):
                            RESOURCE_EXHAUSTED and when to come back            (64, 2000)
   CA_NAMESPACE_SELECTOR    labels of the namespaces that get ConfigMaps, such as
                            mesh=on,stage in (a,b)                             (all)
+  EXTERNAL_CA              ${EXTERNAL_CA.join(', ')}: who signs instead of a key here (none)
+  K8S_SIGNER               signerName of CertificateSigningRequests
+  CA_EXTERNAL_ADDRESS      https://host:port of a CA that serves CreateCertificate
+  CA_EXTERNAL_SERVER_ROOT  file with the roots of that server            (CA_EXTERNAL_ROOT)
+  CA_EXTERNAL_SERVER_NAME  name in its certificate                         (the host)
+  CA_EXTERNAL_TOKEN        file with the token shown to it
+                           (/var/run/secrets/tokens/istio-token)
+  CA_EXTERNAL_ROOT         file with the roots of what is signed elsewhere
+                           (/etc/external-ca-cert/root-cert.pem)
+  CA_REGISTRATION_ACCOUNTS namespace/serviceAccount of other CAs that may ask
+                           for every identity, comma separated                (none)
   CA_CLUSTER_TRUST_BUNDLE  publish istio.io:istiod-ca:root-cert where the API
                            server has ClusterTrustBundle                      (true)
   CA_BUNDLE_ENDPOINT       ${BUNDLE_ENDPOINT.join(', ')}: serve the roots as a
@@ -114,11 +139,15 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
   const problems: ConfigProblem[] = [];
   const namespace = read.string('POD_NAMESPACE', 'istio-system');
   const trusted = read.string('CA_TRUSTED_NODE_ACCOUNTS', `${namespace}/ztunnel`).split(',');
-  const defaultDnsNames = `${namespace}/weft-control-plane=istiod.${namespace}.svc+istiod.${namespace}.svc.cluster.local`;
+  const servingDnsNames = [`weft-ca.${namespace}.svc`, `weft-ca.${namespace}.svc.cluster.local`, 'localhost'];
+  const controlPlane = `${namespace}/weft-control-plane=istiod.${namespace}.svc+istiod.${namespace}.svc.cluster.local`;
+  // Another CA of the mesh, whose signer this one is, needs its names, too.
+  const defaultDnsNames = `${controlPlane},${namespace}/weft-ca=${servingDnsNames.join('+')}`;
   const rotationWait = read.durationMs('CA_ROTATION_WAIT', -1);
   const oidcRules = parseOidcRules(read.string('JWT_RULE', ''));
   if (!oidcRules.ok) problems.push({ key: 'JWT_RULE', problem: oidcRules.error });
   const oidcRootFile = read.string('CA_OIDC_ROOT_CERT', '');
+  const externalRootFile = read.string('CA_EXTERNAL_ROOT', '/etc/external-ca-cert/root-cert.pem');
   const config: CaConfig = {
     trustDomain: read.string('TRUST_DOMAIN', 'cluster.local'),
     namespace,
@@ -138,6 +167,14 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
     maxConcurrent: read.integer('CA_MAX_CONCURRENT_REQUESTS', 64, 1, 10_000),
     maxQueued: read.integer('CA_MAX_QUEUED_REQUESTS', 2000, 0, 1_000_000),
     namespaceSelector: read.optional('CA_NAMESPACE_SELECTOR') ?? null,
+    externalCa: read.oneOf('EXTERNAL_CA', EXTERNAL_CA, 'none'),
+    externalSigner: read.string('K8S_SIGNER', ''),
+    externalAddress: read.string('CA_EXTERNAL_ADDRESS', ''),
+    externalServerRootFile: read.string('CA_EXTERNAL_SERVER_ROOT', externalRootFile),
+    externalServerName: read.optional('CA_EXTERNAL_SERVER_NAME') ?? null,
+    externalTokenFile: read.string('CA_EXTERNAL_TOKEN', '/var/run/secrets/tokens/istio-token'),
+    externalRootFile,
+    registrationAccounts: new Set(accountsOf(read.string('CA_REGISTRATION_ACCOUNTS', ''))),
     clusterTrustBundle: read.boolean('CA_CLUSTER_TRUST_BUNDLE', true),
     bundleEndpoint: read.oneOf('CA_BUNDLE_ENDPOINT', BUNDLE_ENDPOINT, 'off'),
     bundlePort: read.integer('CA_BUNDLE_PORT', 8443, 0, 65_535),
@@ -150,7 +187,7 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
     certificateAuthentication: read.oneOf('CA_AUTH_CLIENT_CERTIFICATE', CERTIFICATE_AUTHENTICATION, 'pods'),
     trustedNodeAccounts: new Set(trusted.map((account) => account.trim())),
     dnsNames: parseDnsNames(read.string('CA_DNS_NAMES', defaultDnsNames), problems),
-    servingDnsNames: [`weft-ca.${namespace}.svc`, `weft-ca.${namespace}.svc.cluster.local`, 'localhost'],
+    servingDnsNames,
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };
   for (const account of config.trustedNodeAccounts) {
@@ -163,6 +200,16 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
   }
   if (!config.tokenReview && config.oidcRules.length === 0)
     problems.push({ key: 'CA_AUTH_TOKEN_REVIEW', problem: 'without it nobody gets a first certificate: set JWT_RULE' });
+  for (const account of config.registrationAccounts)
+    if (!isAccount(account))
+      problems.push({
+        key: 'CA_REGISTRATION_ACCOUNTS',
+        problem: `want namespace/serviceAccount, got ${JSON.stringify(account)}`,
+      });
+  if (config.externalCa === 'kubernetes' && config.externalSigner === '')
+    problems.push({ key: 'K8S_SIGNER', problem: 'is required with EXTERNAL_CA=kubernetes: the name of the signer' });
+  if (config.externalCa === 'grpc' && !/^https:\/\/[^/]+:\d{1,5}$/.test(config.externalAddress))
+    problems.push({ key: 'CA_EXTERNAL_ADDRESS', problem: 'want https://host:port with EXTERNAL_CA=grpc' });
   if (config.bundleEndpoint === 'https_web' && (config.bundleCertFile === '' || config.bundleKeyFile === ''))
     problems.push({ key: 'CA_BUNDLE_ENDPOINT', problem: 'https_web needs CA_BUNDLE_CERT and CA_BUNDLE_KEY' });
   if (config.rootRefreshMs < 10) problems.push({ key: 'CA_ROOT_REFRESH', problem: 'want 10ms or more' });
@@ -172,6 +219,11 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
   return problems.length === 0 ? ok(config) : err(problems);
 }
 
+const accountsOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((account) => account.trim())
+    .filter((account) => account !== '');
 const isAccount = (text: string): boolean => /^[a-z0-9.-]+\/[a-z0-9.-]+$/.test(text);
 
 function parseDnsNames(text: string, problems: ConfigProblem[]): ReadonlyMap<string, readonly string[]> {

@@ -6,7 +6,7 @@ import { IstioCertificateRequest, IstioCertificateResponse } from '@weft/xds/gen
 import { status } from '@grpc/grpc-js';
 import type { CertificateService, Refusal } from './certificate-service.js';
 import type { CaConfig } from './config.js';
-import type { Signer } from './signer.js';
+import type { SignerChoice } from './signer-choice.js';
 
 /** A signing request is under 10 kB; nothing larger is read into memory. */
 const LARGEST_REQUEST_BYTES = 64 * 1024;
@@ -15,7 +15,7 @@ const METHOD = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 export interface GrpcServerOptions {
   readonly config: CaConfig;
   readonly service: CertificateService;
-  readonly signer: Signer;
+  readonly signer: Pick<SignerChoice, 'issue' | 'onChange'>;
   /** Told of each own certificate, before it is served. */
   readonly onCertificate: (certificate: ServerCertificate) => void;
   readonly clock: Clock;
@@ -97,23 +97,19 @@ export class GrpcServer implements Service {
   async #renew(): Promise<void> {
     const { signer, clock, config } = this.options;
     const spiffeId = formatSpiffeId(config.trustDomain, config.namespace, 'weft-ca');
-    const { csrPem, privateKeyPem } = await createCsr(spiffeId);
-    const csr = await checkCsr(csrPem, spiffeId);
+    const dnsNames = config.servingDnsNames;
+    const { csrPem, privateKeyPem } = await createCsr(spiffeId, 'ecdsa-p256', dnsNames);
+    const csr = await checkCsr(csrPem, spiffeId, dnsNames);
     if (!csr.ok) throw csr.error;
-    await signer.admitTtl(config.defaultTtlMs);
-    const authority = signer.current();
-    if (!authority.ok) throw new Error(authority.error);
     const now = clock.now();
-    const leaf = await authority.value.issue(csr.value.publicKey, {
-      spiffeId,
-      dnsNames: config.servingDnsNames,
-      ttlMs: config.defaultTtlMs,
-      now,
-    });
-    const certificateChainPem = [leaf.pem, ...authority.value.intermediatesPem].join('');
+    const { publicKey } = csr.value;
+    const issued = await signer.issue({ csrPem, publicKey, spiffeId, dnsNames, ttlMs: config.defaultTtlMs });
+    if (!issued.ok) throw new Error(issued.error);
+    const { certChain, notAfter } = issued.value;
+    const certificateChainPem = certChain.slice(0, -1).join('');
     this.#server.useCertificate({ certificateChainPem, privateKeyPem });
     this.options.onCertificate({ certificateChainPem, privateKeyPem });
-    this.#renewSoon((leaf.notAfter.getTime() - now) / 2);
+    this.#renewSoon((notAfter.getTime() - now) / 2);
   }
 }
 

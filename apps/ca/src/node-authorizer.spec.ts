@@ -54,7 +54,11 @@ describe('a node proxy asks for the identity of a pod', () => {
   beforeEach(() => {
     pods = new FakePods();
     clock = new FakeClock();
-    authorizer = new NodeAuthorizer(pods as unknown as Informer<Pod>, new Set(['istio-system/ztunnel']), clock);
+    authorizer = new NodeAuthorizer(
+      pods as unknown as Informer<Pod>,
+      { trustedNodeAccounts: new Set(['istio-system/ztunnel']), registrationAccounts: new Set(['mesh/ca']) },
+      clock,
+    );
     pods.set('ztunnel-1', 'istio-system/ztunnel', 'node-1');
     pods.set('web', 'shop/web', 'node-1');
     pods.set('db', 'shop/db', 'node-2');
@@ -89,6 +93,11 @@ describe('a node proxy asks for the identity of a pod', () => {
   it('may not, with the token of a pod that was deleted and made again', () => {
     pods.set('ztunnel-1', 'istio-system/ztunnel', 'node-1', 'Running', 'another-uid');
     expect(authorizer.refusal(ztunnel, id('shop/web'))).toContain('not the one the token was made for');
+  });
+  it('may, for any identity, if it is another CA that is named, but not by a certificate', () => {
+    const ca = { namespace: 'mesh', serviceAccount: 'ca' };
+    expect(authorizer.refusal({ ...ca, by: 'oidc' }, id('shop/nobody'))).toBeNull();
+    expect(authorizer.refusal({ ...ca, by: 'certificate' }, id('shop/web'))).toContain('may not ask');
   });
   it('knows which service accounts have a live pod, wherever it runs', () => {
     expect([authorizer.lives('shop', 'db'), authorizer.lives('shop', 'nobody')]).toEqual([true, false]);

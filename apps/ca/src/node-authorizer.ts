@@ -2,6 +2,7 @@ import type { Informer, Pod } from '@weft/kube';
 import type { Clock } from '@weft/result';
 import type { SpiffeId } from '@weft/spiffe';
 import type { Caller } from './authentication/caller.js';
+import type { CaConfig } from './config.js';
 
 /** Why not; `early` if the watch may simply not have brought the pod yet. */
 interface Refusal {
@@ -20,11 +21,11 @@ export class NodeAuthorizer {
   readonly #waiting = new Set<() => void>();
   readonly #accountsByNode = new Map<string, Map<string, number>>();
   /** Live pods of each service account, on any node. */
-  readonly #accounts = new Map<string, number>();
+  readonly #live = new Map<string, number>();
 
   constructor(
     pods: Informer<Pod>,
-    private readonly trustedNodeAccounts: ReadonlySet<string>,
+    private readonly accounts: Pick<CaConfig, 'trustedNodeAccounts' | 'registrationAccounts'>,
     private readonly clock: Clock,
   ) {
     this.#pods = pods;
@@ -43,7 +44,7 @@ export class NodeAuthorizer {
   }
 
   /**
-   * May `caller` have a certificate for another identity? Only a trusted node proxy, known by the live pod its token is
+   * May `caller` have a certificate for another identity? Another CA that answers for its own callers; a trusted node proxy, known by the live pod its token is
    * bound to, and only for a service account that runs on that pod's node. Null means yes; else the reason for the log.
    */
   refusal(caller: Caller, wanted: SpiffeId): string | null {
@@ -52,7 +53,7 @@ export class NodeAuthorizer {
 
   /** Does a pod of this service account live on any node? */
   lives(namespace: string, serviceAccount: string): boolean {
-    return this.#accounts.has(`${namespace}/${serviceAccount}`);
+    return this.#live.has(`${namespace}/${serviceAccount}`);
   }
 
   /** As `refusal`, but gives the watch a moment to bring a pod that has only just been started. */
@@ -77,7 +78,9 @@ export class NodeAuthorizer {
     const account = `${caller.namespace}/${caller.serviceAccount}`;
     const never = (reason: string): Refusal => ({ reason, early: false });
     const early = (reason: string): Refusal => ({ reason, early: true });
-    if (!this.trustedNodeAccounts.has(account)) return never(`${account} may not ask for other identities`);
+    // A certificate is no token: who holds one renews it and asks for nobody else.
+    if (this.accounts.registrationAccounts.has(account) && caller.by !== 'certificate') return null;
+    if (!this.accounts.trustedNodeAccounts.has(account)) return never(`${account} may not ask for other identities`);
     if (caller.pod === undefined) return never(`the token of ${account} is not bound to a pod`);
     const named = `pod ${caller.namespace}/${caller.pod.name}`;
     const pod = this.#pods.get(caller.namespace, caller.pod.name);
@@ -102,7 +105,7 @@ export class NodeAuthorizer {
     const accounts = this.#accountsByNode.get(node) ?? new Map<string, number>();
     this.#accountsByNode.set(node, accounts);
     add(accounts, account, by);
-    add(this.#accounts, account, by);
+    add(this.#live, account, by);
     if (accounts.size === 0) this.#accountsByNode.delete(node);
   }
 }

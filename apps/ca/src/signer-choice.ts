@@ -1,6 +1,8 @@
 import type { KubeClient, KubeObject } from '@weft/kube';
 import { toError, type Result } from '@weft/result';
 import type { AuthorityMaterial, CertificateAuthority } from '@weft/spiffe';
+import type { ExternalSigner } from './external/external-signer.js';
+import { issueWith, type Issued, type IssueRequest } from './issuing.js';
 import { continuityProblem, DISTRUSTED_FILE } from './plugged-in-files.js';
 import {
   folderSource,
@@ -14,12 +16,14 @@ import type { Signer } from './signer.js';
 
 export interface SignerChoiceOptions extends SelfSignedSignerOptions {
   readonly kube: KubeClient;
+  /** Who signs instead of a key that is here; null: nobody. */
+  readonly external: ExternalSigner | null;
   /** What events about the folder are written on. */
   readonly pod: KubeObject;
 }
 
 /**
- * Chooses who signs: what is in the folder, else the plugged-in Secret, else the self-signed root. While the self-signed root
+ * Chooses who signs: an external authority if there is one, else what is in the folder, else the plugged-in Secret, else the self-signed root. While the self-signed root
  * signs, material that is plugged in takes over as soon as that breaks nothing: when workloads know its root already, and it
  * keeps the old one.
  */
@@ -37,7 +41,12 @@ export class SignerChoice implements Signer {
   constructor(private readonly options: SignerChoiceOptions) {}
 
   async start(): Promise<void> {
-    const { log } = this.options;
+    const { log, external } = this.options;
+    if (external !== null) {
+      log.info({ signer: external.name }, 'signing is delegated');
+      await this.#choose(external);
+      return;
+    }
     for (const source of this.#places()) {
       if ((await source.read()) === null) continue;
       log.info({ source: source.name }, 'the signing certificate is plugged in');
@@ -52,6 +61,12 @@ export class SignerChoice implements Signer {
     this.#stopped = true;
     this.#cancel();
     await this.#chosen?.stop(AbortSignal.abort());
+  }
+
+  /** The error is for the log; the caller may try again. */
+  issue(request: IssueRequest): Promise<Result<Issued, string>> {
+    const { external, clock } = this.options;
+    return external === null ? issueWith(this, request, clock.now()) : external.issue(request);
   }
 
   current(): Result<CertificateAuthority, string> {

@@ -6,7 +6,7 @@ import { SpiffeError } from './errors.js';
 import { makeKeyPair, privateKeyPemOf, signatureAlgorithmOf, type KeyType } from './keys.js';
 import { pemOf } from './pem.js';
 import type { PublicKey } from './public-key.js';
-import { isOnlyUriName, subjectAltNameExtension } from './subject-alt-names.js';
+import { isOnlyName, subjectAltNameExtension } from './subject-alt-names.js';
 
 export interface SigningRequest {
   readonly csrPem: string;
@@ -16,10 +16,14 @@ export interface SigningRequest {
 const VERSION_1 = der(DER.integer, Buffer.of(0));
 const EXTENSION_REQUEST = oid('1.2.840.113549.1.9.14');
 
-/** A fresh key and a request for it: empty subject, one critical SAN extension with the SPIFFE ID. */
-export async function createCsr(spiffeId: string, keyType: KeyType = 'ecdsa-p256'): Promise<SigningRequest> {
+/** A fresh key and a request for it: empty subject, one critical SAN extension with the SPIFFE ID, then the DNS names. */
+export async function createCsr(
+  spiffeId: string,
+  keyType: KeyType = 'ecdsa-p256',
+  dnsNames: readonly string[] = [],
+): Promise<SigningRequest> {
   const { publicKey, privateKey } = await makeKeyPair(keyType);
-  const extensions = sequence(subjectAltNameExtension(spiffeId, []));
+  const extensions = sequence(subjectAltNameExtension(spiffeId, dnsNames));
   const info = sequence(
     VERSION_1,
     sequence(),
@@ -32,6 +36,8 @@ export async function createCsr(spiffeId: string, keyType: KeyType = 'ecdsa-p256
 }
 
 export interface CheckedCsr {
+  /** Does it name the identity? Who only copies a request into a certificate needs that. */
+  readonly named: boolean;
   readonly publicKey: PublicKey;
 }
 
@@ -42,10 +48,15 @@ const ONE_PEM_BLOCK =
 
 /**
  * Checks that a request proves possession of a strong enough key and asks for nothing but `spiffeId`: at most one
- * extension, the SAN, with at most that one URI, byte for byte. The subject is ignored, as Istio does.
+ * extension, the SAN, with that one URI, byte for byte, and after it none but some of `dnsNames`. The subject is ignored, as
+ * Istio does.
  */
 // eslint-disable-next-line @typescript-eslint/require-await -- verifying is work that may move to another thread
-export async function checkCsr(csrPem: string, spiffeId: string): Promise<Result<CheckedCsr, SpiffeError>> {
+export async function checkCsr(
+  csrPem: string,
+  spiffeId: string,
+  dnsNames: readonly string[] = [],
+): Promise<Result<CheckedCsr, SpiffeError>> {
   const refuse = (why: string, cause?: unknown) =>
     err(new SpiffeError('CSR_INVALID', `CSR refused: ${why}`, { cause }));
   if (csrPem.length > LONGEST_CSR) return refuse(`larger than ${LONGEST_CSR} bytes`);
@@ -54,12 +65,12 @@ export async function checkCsr(csrPem: string, spiffeId: string): Promise<Result
   const request = readCertificationRequest(Buffer.from(body, 'base64'));
   if (!request.ok) return refuse(request.error);
   const { key, signature, signatureValue, signed, subjectAltName } = request.value;
-  if (subjectAltName !== null && !isOnlyUriName(subjectAltName, spiffeId))
+  if (subjectAltName !== null && !isOnlyName(subjectAltName, spiffeId, dnsNames))
     return refuse(`its subject alternative name must be the URI ${spiffeId} alone`);
   try {
     if (!verify(signature.digest, signed, key.import(), signatureValue))
       return refuse('its signature does not match its key');
-    return ok({ publicKey: key });
+    return ok({ publicKey: key, named: subjectAltName !== null });
   } catch (cause) {
     return refuse('not a PKCS#10 request with a supported key', cause);
   }

@@ -26,11 +26,14 @@ export function uriSansOfCertificate(der: Uint8Array): readonly string[] {
   return extensions ? uriSansOfExtensions(der, extensions) : [];
 }
 
-/** Is this SAN extension value one URI name with exactly the bytes of `uri`, and nothing else? */
-export function isOnlyUriName(value: Uint8Array, uri: string): boolean {
+/** Is this SAN extension value one URI name with exactly the bytes of `uri`, and nothing else but some of `dnsNames`? */
+export function isOnlyName(value: Uint8Array, uri: string, dnsNames: readonly string[]): boolean {
   const list = only(readDerElements(value, 0, value.length), SEQUENCE);
-  const name = list && only(readDerElements(value, list.start, list.end), GENERAL_NAME_URI);
-  return name !== null && Buffer.from(uri, 'utf8').equals(value.subarray(name.start, name.end));
+  const [first, ...others] = (list && readDerElements(value, list.start, list.end)) ?? [];
+  const is = (name: DerElement, text: string): boolean =>
+    Buffer.from(text, 'utf8').equals(value.subarray(name.start, name.end));
+  if (first?.tag !== GENERAL_NAME_URI || !is(first, uri)) return false;
+  return others.every((name) => name.tag === GENERAL_NAME_DNS && dnsNames.some((dns) => is(name, dns)));
 }
 
 /** The extension, critical because the subject is empty (RFC 5280 4.2.1.6). Both kinds of name must be ASCII. */

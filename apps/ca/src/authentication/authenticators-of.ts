@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Clock } from '@weft/result';
-import type { AuthorityHolder } from '../authority-holder.js';
 import type { CaConfig } from '../config.js';
 import type { NodeAuthorizer } from '../node-authorizer.js';
 import type { RevocationRegister } from '../revocation-register.js';
+import type { Signer } from '../signer.js';
 import type { Authenticator } from './authenticator.js';
 import { CertificateAuthenticator } from './certificate-authenticator.js';
 import { httpsFetch } from './https-fetch.js';
@@ -14,7 +14,7 @@ import type { TokenReviewer } from './token-reviewer.js';
 export interface AuthenticatorParts {
   readonly reviewer: TokenReviewer;
   readonly nodes: NodeAuthorizer;
-  readonly holder: AuthorityHolder;
+  readonly signer: Pick<Signer, 'current' | 'rootsPem'>;
   readonly register: RevocationRegister;
   readonly trustDomains: () => readonly string[];
   readonly clock: Clock;
@@ -22,7 +22,7 @@ export interface AuthenticatorParts {
 
 /** Those that the settings switch on, in the order in which they are asked. */
 export function authenticatorsOf(config: CaConfig, parts: AuthenticatorParts): readonly Authenticator[] {
-  const { reviewer, nodes, holder, register, trustDomains, clock } = parts;
+  const { reviewer, nodes, signer, register, trustDomains, clock } = parts;
   const authenticators: Authenticator[] = [];
   if (config.oidcRules.length > 0) {
     // Read for each fetch, so that it can be replaced.
@@ -36,11 +36,12 @@ export function authenticatorsOf(config: CaConfig, parts: AuthenticatorParts): r
     const anybody = config.certificateAuthentication === 'any';
     const certificates = new CertificateAuthenticator({
       trustDomains,
-      authorities: () =>
-        holder.current && {
-          rootsPem: holder.current.material.rootsPem,
-          intermediatesPem: holder.current.intermediatesPem,
-        },
+      authorities: () => {
+        const [authority, rootsPem] = [signer.current(), signer.rootsPem()];
+        return rootsPem === ''
+          ? null
+          : { rootsPem, intermediatesPem: authority.ok ? authority.value.intermediatesPem : [] };
+      },
       revocation: (certificate) => register.certificateRefusal(certificate),
       lives: anybody ? null : (namespace, serviceAccount) => nodes.lives(namespace, serviceAccount),
       now: () => clock.now(),
