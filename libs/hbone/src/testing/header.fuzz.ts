@@ -50,7 +50,7 @@ function checkAccepted(headers: readonly HeaderField[], values: readonly string[
     if (field[0].startsWith(':') || fieldViolation(field) !== null)
       throw new Error(`accepted ${JSON.stringify(field)}`);
   }
-   
+
   for (const value of values)
     if (/[\0-\x08\n-\x1f\x7f]/.test(value)) throw new Error(`accepted ${JSON.stringify(value)}`);
 }
