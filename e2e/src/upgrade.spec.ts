@@ -1,10 +1,11 @@
 import { PODS } from '@weft/kube';
 import { until } from '@weft/testing-fixtures';
 import { SYSTEM_NAMESPACE } from '@weft/testing-mesh-deployment';
-import { AccessLog, type AccessLine } from './cluster/access-log.js';
+import { AccessLog } from './cluster/access-log.js';
 import { Asker } from './cluster/asker.js';
 import type { RunningCommand } from './cluster/running-command.js';
 import { useCluster } from './cluster/use-cluster.js';
+import { whyFailed } from './cluster/why-failed.js';
 import { namespace, pod, service } from './workloads/objects.js';
 import { answers, ANSWER_PORT } from './workloads/own-programs.js';
 import {
@@ -125,7 +126,7 @@ describe('an upgrade of ztunnel under load', () => {
         wrong: 0,
         why: [],
       });
-      expect(counts.asked).toBeGreaterThan((RATE * tookMs) / 1000 / 2);
+      expect(counts.asked).toBeGreaterThan(100);
       expect([...broken]).toEqual([]);
       expect(downloads.map(({ stdout, stderr }) => stdout + stderr)).toEqual(downloads.map(() => WHOLE_PART));
       expect(alive).toBeGreaterThan(0);
@@ -141,12 +142,3 @@ describe('an upgrade of ztunnel under load', () => {
     30_000 + ROLLOUTS * 15_000,
   );
 });
-
-/** What the ztunnels said about connections that failed, by the address of the client's socket. */
-function whyFailed(failures: readonly string[], lines: readonly AccessLine[]): readonly string[] {
-  return failures.map((failure) => {
-    const source = failure.split(' ')[1];
-    const said = lines.filter((line) => line['src.addr'] === source);
-    return [failure, ...said.map((line) => JSON.stringify(line))].join('\n');
-  });
-}

@@ -9,6 +9,7 @@ describe('parseOptions', () => {
         command: 'up',
         name: 'weft',
         nodes: 2,
+        ipFamily: 'ipv4',
         once: true,
         json: false,
         keep: false,
@@ -23,6 +24,7 @@ describe('parseOptions', () => {
     [['up', '--nodes', 'many'], '--nodes many: want a number'],
     [['up', '--nodes', '1'], 'the demo needs two nodes'],
     [['up', '--name', 'A/B'], '--name A/B'],
+    [['up', '--ip-family', '5'], '--ip-family 5: want ipv4, ipv6, dual'],
     [['up', '--onec'], '--onec'],
   ])('%j is refused with the reason', (argv, reason) => {
     expect(parseOptions(argv)).toMatchObject({ ok: false, error: expect.stringContaining(reason) as string });

@@ -2,11 +2,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { err, ok, toError, type Result } from '@weft/result';
+import { IP_FAMILIES, type IpFamily } from '@weft/testing-local-cluster';
 
 export interface CommandOptions {
   readonly command: 'up' | 'down' | 'status' | 'test' | 'bench';
   readonly name: string;
   readonly nodes: number;
+  readonly ipFamily: IpFamily;
   readonly once: boolean;
   readonly json: boolean;
   readonly keep: boolean;
@@ -32,6 +34,7 @@ export function parseOptions(argv: readonly string[]): Result<CommandOptions, st
       options: {
         name: { type: 'string', default: 'weft' },
         nodes: { type: 'string', default: '2' },
+        'ip-family': { type: 'string', default: 'ipv4' },
         once: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
@@ -44,10 +47,23 @@ export function parseOptions(argv: readonly string[]): Result<CommandOptions, st
       return err(`--nodes ${values.nodes}: want a number from 1 to 20`);
     if (!/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/.test(values.name))
       return err(`--name ${values.name}: want up to 22 lower-case letters, digits and dashes`);
+    const ipFamily = IP_FAMILIES.find((known) => known === values['ip-family']);
+    if (ipFamily === undefined) return err(`--ip-family ${values['ip-family']}: want ${IP_FAMILIES.join(', ')}`);
     const demo = !values['no-demo'] && !values['no-mesh'];
     if (command === 'up' && demo && nodes < 2) return err('the demo needs two nodes: use --nodes 2, or --no-demo');
     const { name, once, json, keep } = values;
-    return ok({ command, name, nodes, once, json, keep, demo, mesh: !values['no-mesh'], rest: rest ?? positionals });
+    return ok({
+      command,
+      name,
+      nodes,
+      ipFamily,
+      once,
+      json,
+      keep,
+      demo,
+      mesh: !values['no-mesh'],
+      rest: rest ?? positionals,
+    });
   } catch (thrown) {
     return err(`${toError(thrown).message.split('\n')[0] ?? ''}; see ./weft help`);
   }

@@ -42,20 +42,20 @@ export class AccessLog {
   /** The first line that has the given fields (a RegExp matches, anything else equals); waits for it. */
   async line(wanted: Readonly<Record<string, string | RegExp>>, sinceMs = 0, deadlineMs = 10_000): Promise<AccessLine> {
     const found = (): AccessLine | undefined =>
-      this.lines().find((line) => Date.parse(text(line, 'time')) >= sinceMs && matches(line, wanted));
+      this.lines().find((line) => Date.parse(textOf(line, 'time')) >= sinceMs && matches(line, wanted));
     await until(() => found() !== undefined, `a log line with ${show(wanted)}`, deadlineMs).catch((thrown: unknown) => {
-      const recent = this.lines().filter((line) => Date.parse(text(line, 'time')) >= sinceMs);
+      const recent = this.lines().filter((line) => Date.parse(textOf(line, 'time')) >= sinceMs);
       throw new Error(`${String(thrown)}; there are ${recent.map((line) => JSON.stringify(line)).join('\n')}`);
     });
     return found()!;
   }
 }
 
-const text = (line: AccessLine, key: string): string => (typeof line[key] === 'string' ? line[key] : '');
+export const textOf = (line: AccessLine, key: string): string => (typeof line[key] === 'string' ? line[key] : '');
 
 function matches(line: AccessLine, wanted: Readonly<Record<string, string | RegExp>>): boolean {
   return Object.entries(wanted).every(([key, value]) =>
-    typeof value === 'string' ? line[key] === value : value.test(text(line, key)),
+    typeof value === 'string' ? line[key] === value : value.test(textOf(line, key)),
   );
 }
 

@@ -9,6 +9,13 @@ export interface AskerCounts {
   readonly wrong: number;
   readonly failed: number;
   readonly slowestMs: number;
+  /** Spans without an answer of a target, in the clock of the machine; -1: it lasted to the end. */
+  readonly outages: readonly {
+    readonly target: string;
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly failed: number;
+  }[];
   /** What the wrong and failed ones saw, the first 200. */
   readonly failures: readonly string[];
 }

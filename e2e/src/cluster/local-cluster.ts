@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { KubeClient, PODS, type KubeObject, type Pod } from '@weft/kube';
 import { until } from '@weft/testing-fixtures';
-import { spawnCluster, type ClusterHandle, type NodeProcess } from '@weft/testing-local-cluster';
+import { spawnCluster, type ClusterHandle, type IpFamily, type NodeProcess } from '@weft/testing-local-cluster';
 import { installMesh, SYSTEM_NAMESPACE } from '@weft/testing-mesh-deployment';
 import type { Cluster, CommandOptions, CommandOutput, MeshComponent, PodRef } from './cluster.js';
 import { LinkCapture } from './link-capture.js';
@@ -19,6 +19,8 @@ export interface LocalClusterOptions {
   readonly name: string;
   readonly nodes?: number;
   readonly mesh?: boolean;
+  /** Default `ipv4`. */
+  readonly ipFamily?: IpFamily;
   /** Default: as the mesh has it. */
   readonly dnsCapture?: boolean;
 }
@@ -28,6 +30,7 @@ export async function startLocalCluster({
   name,
   nodes = 2,
   mesh = true,
+  ipFamily = 'ipv4',
   dnsCapture = true,
 }: LocalClusterOptions): Promise<LocalTestCluster> {
   const stateDir = await mkdtemp(join(tmpdir(), 'weft-e2e-'));
@@ -38,6 +41,7 @@ export async function startLocalCluster({
     entry: join(WORKSPACE, 'dist/apps/weft/cluster.cjs'),
     sharedPaths: [WORKSPACE],
     nodes: names.map((node, i) => ({ name: node, region: 'local', zone: `zone-${i + 1}` })),
+    ipFamily,
     lifetime: 'bound',
   });
   const cluster = new LocalTestCluster(handle, names);

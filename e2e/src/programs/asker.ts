@@ -8,7 +8,7 @@ const { values } = parseArgs({
     target: { type: 'string', multiple: true, default: [] },
     rate: { type: 'string', default: '200' },
     /** A request without an answer after this is a failure. */
-    'timeout-ms': { type: 'string', default: '10000' },
+    'timeout-ms': { type: 'string', default: '30000' },
     /** Stops by itself then; else at SIGTERM or when standard input ends. */
     seconds: { type: 'string', default: '3600' },
   },
@@ -25,15 +25,41 @@ const targets: readonly Target[] = values.target.map((text) => {
   return { host, port: Number(port), expected };
 });
 const counts = { asked: 0, answered: 0, wrong: 0, failed: 0, slowestMs: 0 };
+interface Outage {
+  readonly target: string;
+  /** When the first failed request was made, and the first one after it that was answered. */
+  readonly fromMs: number;
+  toMs: number;
+  failed: number;
+}
+const outages: Outage[] = [];
+const lasting = new Map<Target, Outage>();
+
+/** Requests are told in the order in which they end; an outage lasts until one is answered that was made after it began. */
+function follow(target: Target, madeMs: number, good: boolean): void {
+  const outage = lasting.get(target);
+  if (good) {
+    if (outage === undefined || madeMs <= outage.fromMs) return;
+    outage.toMs = madeMs;
+    lasting.delete(target);
+  } else if (outage === undefined) {
+    const begun = { target: `${target.host}:${target.port}`, fromMs: madeMs, toMs: -1, failed: 1 };
+    lasting.set(target, begun);
+    outages.push(begun);
+  } else outage.failed++;
+}
 const failures: string[] = [];
 const timeoutMs = Number(values['timeout-ms']);
 const tickMs = 5;
+const MAX_PENDING = 100;
 const perTick = (Number(values.rate) * tickMs) / 1000;
 let pending = 0;
 let owed = 0;
 let ending = false;
 
-function ask({ host, port, expected }: Target): void {
+function ask(target: Target): void {
+  const { host, port, expected } = target;
+  const madeMs = Date.now();
   const startMs = performance.now();
   const askedAt = new Date().toISOString();
   counts.asked++;
@@ -50,6 +76,7 @@ function ask({ host, port, expected }: Target): void {
     pending--;
     const tookMs = performance.now() - startMs;
     counts.slowestMs = Math.max(counts.slowestMs, Math.round(tookMs));
+    follow(target, madeMs, problem === null);
     if (problem === null && text.startsWith(expected)) counts.answered++;
     else {
       if (problem === null) counts.wrong++;
@@ -72,7 +99,7 @@ function ask({ host, port, expected }: Target): void {
 
 function report(): void {
   if (!ending || pending > 0) return;
-  process.stdout.write(`${JSON.stringify({ ...counts, failures })}\n`, () => process.exit(0));
+  process.stdout.write(`${JSON.stringify({ ...counts, failures, outages })}\n`, () => process.exit(0));
 }
 
 function end(): void {
@@ -91,7 +118,8 @@ const ticker = setInterval(() => {
   lastMs = nowMs;
   for (; owed >= 1; owed--) {
     const target = targets[turn++ % targets.length];
-    if (target !== undefined) ask(target);
+    // A machine that cannot keep up makes fewer requests, instead of a queue that grows until everything times out.
+    if (target !== undefined && pending < MAX_PENDING) ask(target);
   }
 }, tickMs);
 process.on('SIGTERM', end);

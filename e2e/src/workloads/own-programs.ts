@@ -13,11 +13,11 @@ function program(name: string, args: readonly string[]): readonly string[] {
   return [process.execPath, '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', file, ...args];
 }
 
-/** What SIGTERM does to a server: it answers what it accepted and then ends, or it is gone at once. */
-export type OnTerm = 'finish' | 'exit';
+/** What SIGTERM does to a server; see `programs/answer-server.ts`. */
+export type OnTerm = 'drain' | 'finish' | 'exit';
 
 /** Answers one line with its name on each connection. */
-export function answers(name: string, onTerm: OnTerm = 'finish'): Container {
+export function answers(name: string, onTerm: OnTerm = 'drain'): Container {
   return {
     name: 'answers',
     image: 'answers',

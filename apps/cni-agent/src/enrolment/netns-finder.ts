@@ -43,6 +43,23 @@ export class NetnsFinder {
     return null;
   }
 
+  /** True if the path is the network namespace of the descriptor. */
+  isSame(path: string, netnsFd: number): boolean {
+    for (const candidate of new Set([join(this.hostPrefix, path), path])) {
+      try {
+        const fd = openNetns(candidate);
+        try {
+          if (sameNetns(netnsIdentity(fd), netnsIdentity(netnsFd))) return true;
+        } finally {
+          closeDescriptor(fd);
+        }
+      } catch {
+        // it went away, or it is no namespace
+      }
+    }
+    return false;
+  }
+
   #isOwn(fd: number): boolean {
     const own = openNetns(this.ownNetnsPath);
     try {

@@ -80,6 +80,7 @@ function setUp() {
     finder: {
       find: () => (failing.has('find') ? null : openSync('/proc/self/ns/net', 'r')),
       openIfHolds: () => (failing.has('find') ? null : openSync('/proc/self/ns/net', 'r')),
+      isSame: (path) => path === '/run/netns/web',
     },
     zds: () => ({ add: ({ uid }) => step(`ztunnel in ${uid}`), remove: (uid) => step(`ztunnel out ${uid}`) }),
     clock,
@@ -132,6 +133,30 @@ describe('a running pod', () => {
     pods.delete('web');
     await happened(['ztunnel out u1']);
     expect(steps).toEqual(['probe out 10.244.1.5', 'ztunnel out u1']);
+    await enroller.stop();
+  });
+
+  it('whose network is taken away leaves ztunnel while it still has it, once, and joins no more', async () => {
+    const { steps, enroller, namespaces, pods, happened } = setUp();
+    namespaces.set(namespace('ambient'));
+    pods.set(pod());
+    await enroller.start();
+    await happened(['annotate enabled']);
+    steps.length = 0;
+    await enroller.leave('shop', 'web', '/run/netns/of-its-former-sandbox');
+    expect(steps).toEqual([]);
+    await enroller.leave('shop', 'web', '/run/netns/web');
+    expect(steps).toEqual(['probe out 10.244.1.5', 'ztunnel out u1']);
+    expect([...enroller.entries()]).toEqual([]);
+    await enroller.leave('shop', 'web', '/run/netns/web');
+    pods.set(pod({ annotations: { changed: 'yes' } }));
+    pods.delete('web');
+    pods.set(pod({ uid: 'u2' }));
+    await happened(['ztunnel in u2']);
+    expect(steps.filter((step) => step.startsWith('ztunnel') || step.startsWith('event'))).toEqual([
+      'ztunnel out u1',
+      'ztunnel in u2',
+    ]);
     await enroller.stop();
   });
 

@@ -27,6 +27,8 @@ interface EnrolledPod {
   captured: boolean;
   /** The annotation that the control plane reads is written. */
   announced: boolean;
+  /** Its network is being taken away: nothing is done for it any more. */
+  left: boolean;
 }
 
 export interface PodEnrollerOptions {
@@ -36,7 +38,7 @@ export interface PodEnrollerOptions {
   readonly namespaces: Informer<Namespace>;
   readonly redirection: Pick<PodRedirection, 'install' | 'passNew' | 'remove' | 'holds'>;
   readonly probes: Pick<ProbeBypass, 'add' | 'remove'>;
-  readonly finder: Pick<NetnsFinder, 'find' | 'openIfHolds'>;
+  readonly finder: Pick<NetnsFinder, 'find' | 'openIfHolds' | 'isSame'>;
   readonly zds: () => Pick<ZdsServer, 'add' | 'remove'>;
   readonly clock: Clock;
   readonly metrics: EnrolmentMetrics;
@@ -115,7 +117,7 @@ export class PodEnroller implements Service, ZdsSnapshot {
   }
 
   *entries(): Generator<{ readonly pod: ZdsPod; readonly netnsFd: number }> {
-    for (const { zds, netnsFd } of this.#enrolled.values()) yield { pod: zds, netnsFd };
+    for (const { zds, netnsFd, left } of this.#enrolled.values()) if (!left) yield { pod: zds, netnsFd };
   }
 
   onSnapshotAnswer(uid: string, error: Error | null): void {
@@ -156,6 +158,22 @@ export class PodEnroller implements Service, ZdsSnapshot {
     });
   }
 
+  /**
+   * Before the network of a pod is taken away: ztunnel closes what it has in it while that can still be told to peers. Only if
+   * the namespace is the one that is enrolled; a pod may have got a new one meanwhile.
+   */
+  async leave(namespace: string, name: string, netnsPath: string): Promise<void> {
+    const of = ({ zds, netnsFd, left }: EnrolledPod): boolean =>
+      !left && zds.namespace === namespace && zds.name === name && this.options.finder.isSame(netnsPath, netnsFd);
+    const entry = [...this.#enrolled.values()].find(of);
+    if (entry === undefined) return;
+    await this.#locks.run(entry.zds.uid, async () => {
+      if (this.#enrolled.get(entry.zds.uid) !== entry) return;
+      entry.left = true;
+      await this.#withdraw(entry);
+    });
+  }
+
   async #reconcile(uid: string): Promise<undefined> {
     await this.#locks.run(uid, async () => {
       const pod = this.#latest.get(uid);
@@ -179,6 +197,7 @@ export class PodEnroller implements Service, ZdsSnapshot {
   async #enrol(pod: Pod, known: EnrolledPod | undefined): Promise<void> {
     const ips = podIps(pod);
     let entry = known;
+    if (entry?.left === true) return;
     if (entry === undefined) {
       if (ips.length === 0) return; // the plugin, or the update that brings the address, enrols it
       const fd = this.options.finder.find(pod.metadata?.uid ?? '', ips);
@@ -214,7 +233,7 @@ export class PodEnroller implements Service, ZdsSnapshot {
   }
 
   async #release(entry: EnrolledPod, pod: Pod | undefined): Promise<void> {
-    const { clock, config, log, probes, redirection, zds } = this.options;
+    const { clock, config, log, redirection } = this.options;
     const running = pod !== undefined && !isTerminal(pod);
     const wait = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve));
     if (running && entry.announced) {
@@ -227,12 +246,17 @@ export class PodEnroller implements Service, ZdsSnapshot {
       entry.captured = false;
       await wait(DRAIN_MS);
     }
-    for (const ip of entry.ips) await probes.remove(addressOf(ip), entry.zds.uid);
-    await zds().remove(entry.zds.uid);
-    entry.served = false;
+    if (!entry.left) await this.#withdraw(entry);
     if (running) await redirection.remove(entry.netnsFd, config.families);
     this.#forget(entry);
     log.info({ pod: keyOf(entry.zds.namespace, entry.zds.name) }, 'pod released');
+  }
+
+  async #withdraw(entry: EnrolledPod): Promise<void> {
+    const { probes, zds } = this.options;
+    for (const ip of entry.ips) await probes.remove(addressOf(ip), entry.zds.uid);
+    await zds().remove(entry.zds.uid);
+    entry.served = false;
   }
 
   #remember(pod: Pod, netnsFd: number, ips: readonly string[]): EnrolledPod {
@@ -245,6 +269,7 @@ export class PodEnroller implements Service, ZdsSnapshot {
       served: false,
       captured: false,
       announced: false,
+      left: false,
     };
     this.#enrolled.set(uid, entry);
     this.options.metrics.enrolled.set(this.#enrolled.size);

@@ -14,6 +14,7 @@ const CONFIG = {
 
 function setUp({ mode = 'ambient', failWith = '' } = {}) {
   const enrolled: CmdAddRequest[] = [];
+  const left: CmdAddRequest[] = [];
   const ports: PluginPorts = {
     readPod: () =>
       Promise.resolve({
@@ -22,6 +23,10 @@ function setUp({ mode = 'ambient', failWith = '' } = {}) {
       }),
     enrol: (_config, request) => {
       enrolled.push(request);
+      return failWith === '' ? Promise.resolve() : Promise.reject(new Error(failWith));
+    },
+    leave: (_config, request) => {
+      left.push(request);
       return failWith === '' ? Promise.resolve() : Promise.reject(new Error(failWith));
     },
   };
@@ -35,8 +40,25 @@ function setUp({ mode = 'ambient', failWith = '' } = {}) {
       JSON.stringify(overrides.config ?? CONFIG),
       ports,
     );
-  return { enrolled, run };
+  return { enrolled, left, run };
 }
+
+describe('DEL', () => {
+  it('tells the agent while the pod still has its network, whatever the labels say now', async () => {
+    const { left, run } = setUp({ mode: 'none' });
+    expect(await run({ command: 'DEL' })).toEqual({ status: 0, stdout: '' });
+    expect(left).toEqual([{ netns: '/run/netns/x', podName: 'web', podNamespace: 'shop', ips: [] }]);
+  });
+  it('never fails: a pod ends also without the agent', async () => {
+    expect(await setUp({ failWith: 'no agent' }).run({ command: 'DEL' })).toEqual({ status: 0, stdout: '' });
+  });
+  it('leaves what is no pod of the mesh alone', async () => {
+    const { left, run } = setUp();
+    await run({ command: 'DEL', args: '' });
+    await run({ command: 'DEL', args: 'K8S_POD_NAMESPACE=kube-system;K8S_POD_NAME=x' });
+    expect(left).toEqual([]);
+  });
+});
 
 describe('ADD', () => {
   it('has a selected pod enrolled before it answers with the result of the plugins before it', async () => {
@@ -89,7 +111,7 @@ it('no input makes the plugin throw', async () => {
       expect([0, 1]).toContain((await run({ args, command })).status),
     ),
   );
-  const ports = { readPod: () => Promise.reject(new Error('x')), enrol: () => Promise.resolve() };
+  const ports = { readPod: () => Promise.reject(new Error('x')), enrol: () => Promise.resolve(), leave: () => Promise.resolve() };
   await fc.assert(
     fc.asyncProperty(fc.oneof(fc.string(), fc.json()), async (stdin) =>
       expect([0, 1]).toContain((await runCniCommand({ CNI_COMMAND: 'ADD' }, stdin, ports)).status),

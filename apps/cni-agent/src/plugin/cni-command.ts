@@ -24,6 +24,8 @@ export interface PluginPorts {
   ): Promise<{ readonly pod: Pod; readonly namespace: Namespace }>;
   /** Rejects with the agent's text if the pod may not start. */
   enrol(config: PluginConfig, request: CmdAddRequest): Promise<void>;
+  /** The pod's network is about to go, and everything in the pod has ended. Resolves when ztunnel has closed what it had in it. */
+  leave(config: PluginConfig, request: CmdAddRequest): Promise<void>;
 }
 
 export interface CniOutcome {
@@ -42,7 +44,8 @@ export async function runCniCommand(env: Env, stdin: string, ports: PluginPorts)
   switch (command) {
     case 'ADD':
       return add(env, config, ports);
-    case 'DEL': // the agent sees the pod go and cleans up
+    case 'DEL':
+      return del(env, config, ports);
     case 'CHECK':
     case 'GC':
     case 'STATUS':
@@ -88,6 +91,24 @@ async function add(env: Env, config: PluginConfig, ports: PluginPorts): Promise<
       ),
     );
   }
+}
+
+/**
+ * Lets ztunnel say goodbye while the pod still has its network: peers learn at once that its tunnels are over. Never fails, as a
+ * DEL must not: what the agent misses here it does when it sees the pod go.
+ *
+ * Differs from Istio, whose plugin does nothing here: peers notice after up to 30 s that a tunnel has no other end.
+ */
+async function del(env: Env, config: PluginConfig, ports: PluginPorts): Promise<CniOutcome> {
+  const done: CniOutcome = { status: 0, stdout: '' };
+  const args = parseCniArgs(env['CNI_ARGS'] ?? '');
+  const podName = args.get('K8S_POD_NAME') ?? '';
+  const podNamespace = args.get('K8S_POD_NAMESPACE') ?? '';
+  const netns = env['CNI_NETNS'] ?? '';
+  if (podName === '' || podNamespace === '' || netns === '') return done;
+  if (config.excludedNamespaces.includes(podNamespace)) return done;
+  await ports.leave(config, { netns, podName, podNamespace, ips: [] }).catch(() => undefined);
+  return done;
 }
 
 function success(result: unknown): CniOutcome {

@@ -10,6 +10,8 @@ import { PLUGIN_SOCKET } from './plugin-socket.js';
 import { PLUGIN_KUBECONFIG, readPluginKubeconfig } from './plugin-kubeconfig.js';
 
 const TIMEOUT_MS = 10_000;
+/** A pod that ends waits for no more than this. */
+const LEAVE_TIMEOUT_MS = 2_000;
 
 /** The real ones: plain HTTPS to the API server, HTTP over the agent's socket. Kept free of large libraries: it runs once for every pod. */
 export const pluginPorts: PluginPorts = {
@@ -32,19 +34,21 @@ export const pluginPorts: PluginPorts = {
     return { pod: pod as Pod, namespace: owner as Namespace };
   },
 
-  async enrol(config: PluginConfig, add: CmdAddRequest) {
-    const payload = formatCmdAddRequest(add);
-    const options = {
-      socketPath: join(config.runDir, PLUGIN_SOCKET),
-      path: '/cmdadd',
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      timeout: TIMEOUT_MS,
-    };
-    const { status, body } = await exchange((done) => httpRequest(options, done), payload);
-    if (status !== 200) throw new Error(body);
-  },
+  enrol: (config, request) => tellAgent(config, '/cmdadd', request, TIMEOUT_MS),
+  leave: (config, request) => tellAgent(config, '/cmddel', request, LEAVE_TIMEOUT_MS),
 };
+
+async function tellAgent(config: PluginConfig, path: string, request: CmdAddRequest, timeout: number): Promise<void> {
+  const options = {
+    socketPath: join(config.runDir, PLUGIN_SOCKET),
+    path,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    timeout,
+  };
+  const { status, body } = await exchange((done) => httpRequest(options, done), formatCmdAddRequest(request));
+  if (status !== 200) throw new Error(body);
+}
 
 type Open = (done: (response: IncomingMessage) => void) => ClientRequest;
 
@@ -57,7 +61,7 @@ function exchange(open: Open, payload?: string): Promise<{ status: number; body:
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
       response.on('error', reject);
     });
-    client.on('timeout', () => client.destroy(new Error(`no answer in ${TIMEOUT_MS} ms`)));
+    client.on('timeout', () => client.destroy(new Error('no answer in time')));
     client.on('error', reject);
     client.end(payload);
   });

@@ -16,7 +16,7 @@ const POD_WAIT_MS = 2000;
 export interface PluginServerOptions {
   readonly runDir: string;
   readonly pods: Informer<Pod>;
-  readonly enroller: Pick<PodEnroller, 'enrolNew'>;
+  readonly enroller: Pick<PodEnroller, 'enrolNew' | 'leave'>;
   readonly clock: Clock;
   readonly metrics: EnrolmentMetrics;
   readonly log: Logger;
@@ -32,6 +32,11 @@ export class PluginServer implements Service {
       const parsed = parseCmdAddRequest(request.body);
       const { code, text } = parsed.ok ? await this.#add(parsed.value) : { code: 400, text: parsed.error };
       options.metrics.pluginRequests.inc({ response_code: String(code) });
+      return reply.code(code).type('text/plain').send(text);
+    });
+    this.#server.post('/cmddel', async (request, reply) => {
+      const parsed = parseCmdAddRequest(request.body);
+      const { code, text } = parsed.ok ? await this.#leave(parsed.value) : { code: 400, text: parsed.error };
       return reply.code(code).type('text/plain').send(text);
     });
     this.#server.post('/log', (request, reply) => {
@@ -68,6 +73,20 @@ export class PluginServer implements Service {
       const { message } = toError(thrown);
       log.warn({ pod: shown, err: toError(thrown) }, 'a new pod could not be enrolled and does not start');
       return { code: 500, text: `pod ${shown} cannot be enrolled: ${message}` };
+    }
+  }
+
+  async #leave({ podNamespace, podName, netns }: CmdAddRequest): Promise<{ code: number; text: string }> {
+    try {
+      await this.options.enroller.leave(podNamespace, podName, netns);
+      return { code: 200, text: '' };
+    } catch (thrown) {
+      const { message } = toError(thrown);
+      this.options.log.warn(
+        { pod: `${podNamespace}/${podName}`, err: toError(thrown) },
+        'ztunnel still has a pod that ends',
+      );
+      return { code: 500, text: message };
     }
   }
 

@@ -38,7 +38,7 @@ export async function up(options: CommandOptions, root: string): Promise<void> {
 }
 
 async function startCluster(
-  { name, nodes }: CommandOptions,
+  { name, nodes, ipFamily }: CommandOptions,
   root: string,
   terminal: Terminal,
 ): Promise<{ handle: ClusterHandle; fresh: boolean }> {
@@ -54,6 +54,7 @@ async function startCluster(
     entry: join(root, 'dist/apps/weft/cluster.cjs'),
     sharedPaths: [root],
     nodes: Array.from({ length: nodes }, (_, i) => ({ name: `node-${i + 1}`, region: 'local', zone: `zone-${i + 1}` })),
+    ipFamily,
     persistFile: persistFileOf(name),
     onProgress: (step) => terminal.step(step),
   });

@@ -83,9 +83,25 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       await echo(socket);
       const other = await suite.rig.authority.issue(SERVER_ID);
       suite.rig.dataPlane.send({ type: 'setIdentity', identity: other });
-      suite.rig.dataPlane.send({ type: 'evictTunnels', dials: ['10.213.0.3:15008'] });
+      // Another expectation wants another tunnel.
+      suite.rig.plan = (destination) => suite.rig.hbonePlan(destination, { expected: [SERVER_ID, CLIENT_ID] });
+      suite.rig.dataPlane.send({ type: 'invalidate' });
       expect(await echo(suite.connect())).toBe('ping');
       expect(await echo(socket, 'still')).toBe('still');
+    });
+
+    it('tunnels to a workload that is gone end at once, and the next connection dials again', async () => {
+      await suite.start();
+      await suite.serveEcho();
+      const socket = suite.connect();
+      await echo(socket);
+      suite.rig.dataPlane.send({ type: 'evictTunnels', dials: ['10.213.0.3:15008'] });
+      expect(await endOf(socket)).not.toBe('');
+      await suite.rig.dataPlane.settle();
+      expect(suite.rig.of('connectionClosed').map(({ error }) => error)).toContainEqual(
+        expect.stringContaining('the workload at 10.213.0.3:15008 is gone'),
+      );
+      expect(await echo(suite.connect())).toBe('ping');
     });
 
     it('a connection waits for an identity that is not loaded yet', async () => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { drawTarget } from './draw-target.js';
+import { drawTarget, targetKey } from './draw-target.js';
 import type { HboneTarget, OutboundPlan, PlainTarget } from './messages.js';
 
 const hbone = (targetId: number, weight: number): HboneTarget => ({
@@ -36,8 +36,8 @@ describe('drawTarget', () => {
 
   it('leaves out the one that failed, and gives null when it was the only one', () => {
     const [a, b] = [hbone(1, 1), hbone(2, 1)];
-    expect(drawTarget(plan([a, b]), { kind: 'hbone', target: a }, 0)?.target).toBe(b);
-    expect(drawTarget(plan([a]), { kind: 'hbone', target: a }, 0)).toBeNull();
+    expect(drawTarget(plan([a, b]), new Set([targetKey({ kind: 'hbone', target: a })]), 0)?.target).toBe(b);
+    expect(drawTarget(plan([a]), new Set([targetKey({ kind: 'hbone', target: a })]), 0)).toBeNull();
   });
 
   it('draws evenly when no target has weight, and never one without weight beside one that has', () => {

@@ -14,17 +14,28 @@ interface Wheel {
 const wheels = new WeakMap<OutboundPlan, Wheel>();
 
 /**
- * Draws one target by weight. `not` is left out (it failed a moment ago) unless nothing else would remain, then null.
- * `random` is in [0, 1). Targets without any weight at all are drawn evenly.
+ * Draws one target by weight, none of those whose `targetKey` is in `not` (they failed); null when nothing is left. `random`
+ * is in [0, 1). Targets without any weight at all are drawn evenly.
  */
-export function drawTarget(plan: OutboundPlan, not: Drawn | null, random: number): Drawn | null {
-  if (not !== null) return draw(wheelOf(targetsOf(plan).filter(({ target }) => target !== not.target)), random);
+export function drawTarget(plan: OutboundPlan, not: ReadonlySet<string> | null, random: number): Drawn | null {
+  if (not !== null && not.size > 0)
+    return draw(wheelOf(targetsOf(plan).filter((drawn) => !not.has(targetKey(drawn)))), random);
   let wheel = wheels.get(plan);
   if (wheel === undefined) {
     wheel = wheelOf(targetsOf(plan));
     wheels.set(plan, wheel);
   }
   return draw(wheel, random);
+}
+
+/** The same for a target in the next version of a plan. */
+export function targetKey({ kind, target }: Drawn): string {
+  return kind === 'hbone' ? `${target.dial} ${target.authority}` : target.dial;
+}
+
+export function targetCount(plan: OutboundPlan): number {
+  if (plan.kind === 'reject') return 0;
+  return plan.targets.length + (plan.kind === 'hbone' ? (plan.plainTargets?.length ?? 0) : 0);
 }
 
 function wheelOf(all: readonly Drawn[]): Wheel {

@@ -187,7 +187,7 @@ export type ToWorker =
       readonly reason: string;
       readonly flag: FailureFlag;
     }
-  /** Drop pooled tunnels to these `ip:port` that have no stream, and use none of them for new streams. */
+  /** The workloads at these `ip:port` are gone, or others than before: their tunnels end now, with all streams. */
   | { readonly type: 'evictTunnels'; readonly dials: readonly string[] }
   /** `DataPlane.settle` only: say everything that waits to be said, then `reported`. */
   | { readonly type: 'report'; readonly reportId: number }

@@ -16,17 +16,24 @@ import { traceParent } from './trace-parent.js';
 import type { Accepted, DialOutcome } from './transport.js';
 import type { StreamSeeker } from './tunnel-pool.js';
 import type { TunnelError, TunnelStreamUser } from './tunnel.js';
-import { drawTarget, type Drawn } from './draw-target.js';
+import { drawTarget, targetCount, targetKey, type Drawn } from './draw-target.js';
 
 type HbonePlan = Extract<OutboundPlan, { kind: 'hbone' }>;
 
 /** One for all connections, of which there are many. */
 const NOTHING = (): void => undefined;
 
+const MAX_TRIES = 8;
+/** After this no third target is tried: the client had better know. */
+const RETRIES_END_MS = 8_000;
+/** Silence of a target after which another one is tried, if there is one. */
+const PATIENCE_MS = 2_000;
+
 /**
  * A captured connection of the pod's own: from the accept until bytes flow, or until it is known that they never will.
  * No byte of the client is read before the far side has answered 200 (or, in plaintext, is connected); that is why
- * another target can be tried once when the first one fails.
+ * others can be tried when one fails: each of the plan's targets at most once, from the plan of that moment, since the one
+ * that failed may be gone from it by now.
  */
 export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelStreamUser, StreamSeeker {
   readonly #client: PlainSocket;
@@ -38,7 +45,10 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
   #rejectedId: number | undefined;
   /** One per connection, on every request that it makes. */
   #traceParent: string | null = null;
-  #triesLeft = 2;
+  /** What was tried in vain; null until then. */
+  #failed: Set<string> | null = null;
+  #failure: TunnelFailure | null = null;
+  #tries = 0;
   /** Takes back what is waited for: the plan, a stream, a dial. */
   #withdraw: () => void = NOTHING;
   #afterRelay: () => void = NOTHING;
@@ -99,15 +109,15 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       return;
     }
     this.#plan = plan;
-    this.#try(null);
+    this.#try();
   }
 
-  /** Goes for a target, if possible not the one that failed before. */
-  #try(failed: Drawn | null): void {
-    this.#triesLeft--;
-    const target = drawTarget(this.#plan!, failed, Math.random());
+  /** Goes for a target that was not tried yet. */
+  #try(): void {
+    this.#tries++;
+    const target = drawTarget(this.#plan!, this.#failed, Math.random());
     if (target === null) {
-      this.#fail({ reason: `no target for ${this.#destination}`, flag: 'none' });
+      this.#fail(this.#failure ?? { reason: `no target for ${this.#destination}`, flag: 'none' });
       return;
     }
     this.#target = target;
@@ -120,10 +130,36 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     this.services.loop.cancel(this.#deadline);
     this.#deadline = null;
     this.#stream = null;
-    const tried = this.#target;
-    const other = sameAgain || drawTarget(this.#plan!, tried, 0) !== null;
-    if (this.#triesLeft > 0 && other) this.#try(sameAgain ? null : tried);
-    else this.#fail(failure);
+    this.#failure = failure;
+    if (!sameAgain) (this.#failed ??= new Set()).add(targetKey(this.#target!));
+    const late = this.#tries > 1 && this.services.loop.nowMs - this.#acceptedMs > RETRIES_END_MS;
+    if (late || this.#tries >= MAX_TRIES) this.#fail(failure);
+    else this.#askPlan();
+  }
+
+  /** How long the present target may be silent: a pod that is just gone answers nothing, while another one would. */
+  get #patienceMs(): number {
+    const others = this.#tries < MAX_TRIES && targetCount(this.#plan!) > (this.#failed?.size ?? 0) + 1;
+    return others ? PATIENCE_MS : Infinity;
+  }
+
+  /** While it is waited for a tunnel or a connect, whose own deadlines are longer. */
+  #beImpatient(): void {
+    const patienceMs = this.#patienceMs;
+    if (patienceMs !== Infinity) this.#giveUpAfter(patienceMs, `no connection to ${this.#target?.target.dial ?? ''}`);
+  }
+
+  #giveUpAfter(timeoutMs: number, what: string): void {
+    this.services.loop.cancel(this.#deadline);
+    this.#deadline = this.services.loop.deadline(timeoutMs, () => {
+      this.#deadline = null;
+      this.#withdraw();
+      this.#withdraw = NOTHING;
+      const waiting = this.#stream;
+      this.#stream = null;
+      waiting?.tunnel.tunnel?.http.reset(waiting.stream, Http2Code.CANCEL);
+      this.#failedTarget({ reason: `${what} after ${timeoutMs} ms`, flag: 'CONNECT' }, false);
+    });
   }
 
   // ---- HBONE
@@ -131,7 +167,9 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
   #tryHbone(target: HboneTarget): void {
     const { sourceIdentity } = this.#plan as HbonePlan;
     const withdraw = this.services.pool.request(sourceIdentity, target, this);
-    if (withdraw !== null) this.#withdraw = withdraw;
+    if (withdraw === null) return;
+    this.#withdraw = withdraw;
+    this.#beImpatient();
   }
 
   get authority(): string {
@@ -157,11 +195,8 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     }
     this.#stream = { stream, tunnel, reused };
     stream.user = this;
-    const { responseTimeoutMs } = this.services.limits;
-    this.#deadline = this.services.loop.deadline(responseTimeoutMs, () => {
-      const reason = `no answer to CONNECT ${this.authority} after ${responseTimeoutMs} ms`;
-      this.#fail({ reason, flag: 'CONNECT' });
-    });
+    const timeoutMs = Math.min(this.services.limits.responseTimeoutMs, this.#patienceMs);
+    this.#giveUpAfter(timeoutMs, `no answer to CONNECT ${this.authority}`);
   }
 
   onNoStream(failure: TunnelFailure): void {
@@ -290,6 +325,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       this.#fail({ reason: 'attempted recursive call to ourselves', flag: 'none' });
       return;
     }
+    this.#beImpatient();
     this.#withdraw = this.#pod.dial(address, null, (outcome) => this.#plainDialled(target, outcome));
   }
 
@@ -304,6 +340,8 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       this.#failedTarget({ reason: `connect to ${target.dial}: ${why}`, flag: 'CONNECT' }, false);
       return;
     }
+    this.services.loop.cancel(this.#deadline);
+    this.#deadline = null;
     const upstream = this.services.transport.plain(outcome.fd, this);
     const record = this.#open('plaintext', null);
     if (record === null) {

@@ -69,7 +69,7 @@ export class TunnelPool implements PodMember {
   }
 
   evict(dials: ReadonlySet<string>): void {
-    for (const entry of [...this.#entries.values()]) if (dials.has(entry.dial)) entry.retireAll();
+    for (const entry of [...this.#entries.values()]) if (dials.has(entry.dial)) entry.lose();
   }
 
   endWithPod(why: string): void {
@@ -111,8 +111,9 @@ class PoolEntry {
     };
   }
 
-  retireAll(): void {
-    for (const tunnel of [...this.#tunnels]) if (tunnel.announced) tunnel.retire();
+  /** Whoever was there is gone: everything ends now, and who still waits for an answer is told and looks elsewhere. */
+  lose(): void {
+    for (const tunnel of [...this.#tunnels]) tunnel.abort(`the workload at ${this.dial} is gone`);
   }
 
   evictIdle(idleMs: number): void {

@@ -1,4 +1,10 @@
-export { ClusterOptionsError, type ClusterOptions, type NodeOptions } from './cluster/cluster-options.js';
+export {
+  ClusterOptionsError,
+  IP_FAMILIES,
+  type ClusterOptions,
+  type IpFamily,
+  type NodeOptions,
+} from './cluster/cluster-options.js';
 export { ClusterStartError } from './cluster/cluster-start-error.js';
 export { LocalCluster, type LocalClusterOptions } from './cluster/local-cluster.js';
 export { runClusterProcess, type ClusterProcessArguments } from './cluster/run-cluster-process.js';

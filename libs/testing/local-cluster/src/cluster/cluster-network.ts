@@ -2,11 +2,12 @@ import { ENDPOINT_SLICES, SERVICES, type EndpointSlice, type KubeClient, type Ku
 import { startAll, type Logger, type Service } from '@weft/runtime';
 import { ClusterDns, ServiceProxy, ServiceView } from '@weft/testing-cluster-network';
 import type { ClusterNode } from '../node/cluster-node.js';
-import { NETWORK } from './cluster-options.js';
+import type { NetworkPlan } from './cluster-options.js';
 
 export interface ClusterNetworkOptions {
   readonly kube: KubeClient;
   readonly nodes: readonly ClusterNode[];
+  readonly network: NetworkPlan;
   readonly log: Logger;
 }
 
@@ -18,31 +19,39 @@ const SYSTEM_NAMESPACE = 'kube-system';
  * Service addresses on each node, and the cluster's DNS behind one of them. The DNS runs beside the API server, not in a pod, so
  * its Service has no selector. Returns what stops them.
  */
-export async function startClusterNetwork({ kube, nodes, log }: ClusterNetworkOptions): Promise<() => Promise<void>> {
+export async function startClusterNetwork({
+  kube,
+  nodes,
+  network,
+  log,
+}: ClusterNetworkOptions): Promise<() => Promise<void>> {
   const view = new ServiceView(kube);
   const dns = new ClusterDns({
     kube,
-    clusterDomain: NETWORK.clusterDomain,
-    listen: [{ host: NETWORK.rootAddress, port: 53 }],
+    clusterDomain: network.clusterDomain,
+    listen: network.families.map(({ rootAddress }) => ({ host: rootAddress, port: 53 })),
     log,
     view,
   });
-  const proxies = nodes.map(
-    (node): Service =>
-      new ServiceProxy({
-        kube,
-        node: node.name,
-        run: (argv, stdin) => node.run(argv, { stdin }),
-        log,
-        podCidr: NETWORK.podCidr,
-        view,
-      }),
+  const proxies = nodes.flatMap((node) =>
+    network.families.map(
+      ({ family, podCidr }): Service =>
+        new ServiceProxy({
+          kube,
+          node: node.name,
+          run: (argv, stdin) => node.run(argv, { stdin }),
+          log,
+          family,
+          podCidr,
+          view,
+        }),
+    ),
   );
-  const [stop] = await Promise.all([startAll([view, dns, ...proxies], STOP_MS), publishDns(kube)]);
+  const [stop] = await Promise.all([startAll([view, dns, ...proxies], STOP_MS), publishDns(kube, network)]);
   return stop;
 }
 
-async function publishDns(kube: KubeClient): Promise<void> {
+async function publishDns(kube: KubeClient, { primary }: NetworkPlan): Promise<void> {
   const ports = [
     { name: 'dns', protocol: 'UDP', port: 53 },
     { name: 'dns-tcp', protocol: 'TCP', port: 53 },
@@ -50,7 +59,7 @@ async function publishDns(kube: KubeClient): Promise<void> {
   const labels = { 'k8s-app': DNS_NAME, 'kubernetes.io/name': 'CoreDNS' };
   const service: KubeService = {
     metadata: { name: DNS_NAME, namespace: SYSTEM_NAMESPACE, labels },
-    spec: { clusterIP: NETWORK.dnsAddress, ports: ports.map((port) => ({ ...port, targetPort: 53 })) },
+    spec: { clusterIP: primary.dnsAddress, ports: ports.map((port) => ({ ...port, targetPort: 53 })) },
   };
   await kube.createOrGet(SERVICES, service);
   const slice: EndpointSlice = {
@@ -59,8 +68,8 @@ async function publishDns(kube: KubeClient): Promise<void> {
       namespace: SYSTEM_NAMESPACE,
       labels: { 'kubernetes.io/service-name': DNS_NAME, 'endpointslice.kubernetes.io/managed-by': 'local-cluster' },
     },
-    addressType: 'IPv4',
-    endpoints: [{ addresses: [NETWORK.rootAddress], conditions: { ready: true, serving: true, terminating: false } }],
+    addressType: primary.family === 4 ? 'IPv4' : 'IPv6',
+    endpoints: [{ addresses: [primary.rootAddress], conditions: { ready: true, serving: true, terminating: false } }],
     ports,
   };
   await kube.createOrGet(ENDPOINT_SLICES, slice);

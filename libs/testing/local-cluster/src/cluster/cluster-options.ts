@@ -24,12 +24,20 @@ export interface ClusterOptions {
   readonly persistFile?: string | undefined;
   /** Bytes per container log file, of which two are kept. Default 10 MiB. */
   readonly logFileBytes?: number | undefined;
+  /** Default `ipv4`. */
+  readonly ipFamily?: IpFamily | undefined;
   /** Default `info`. */
   readonly logLevel?: string | undefined;
 }
 
-/** The fixed addresses of a local cluster. IPv4 now; the types know both families. */
-export interface NetworkPlan {
+export type Family = 4 | 6;
+/** Which addresses nodes, pods and Services have; of `dual`, IPv4 is the first one. */
+export type IpFamily = 'ipv4' | 'ipv6' | 'dual';
+export const IP_FAMILIES: readonly IpFamily[] = ['ipv4', 'ipv6', 'dual'];
+
+/** The fixed addresses of one family. */
+export interface FamilyPlan {
+  readonly family: Family;
   readonly rootAddress: string;
   readonly rootPrefix: number;
   /** Holds the pod ranges of all nodes. */
@@ -37,20 +45,42 @@ export interface NetworkPlan {
   readonly serviceCidr: string;
   readonly kubernetesAddress: string;
   readonly dnsAddress: string;
+}
+
+const FAMILY_PLANS: Readonly<Record<Family, FamilyPlan>> = {
+  4: {
+    family: 4,
+    rootAddress: '172.30.0.1',
+    rootPrefix: 24,
+    podCidr: '10.244.0.0/16',
+    serviceCidr: '10.96.0.0/16',
+    kubernetesAddress: '10.96.0.1',
+    dnsAddress: '10.96.0.10',
+  },
+  6: {
+    family: 6,
+    rootAddress: 'fd00:30::1',
+    rootPrefix: 64,
+    podCidr: 'fd00:10:244::/48',
+    serviceCidr: 'fd00:10:96::/112',
+    kubernetesAddress: 'fd00:10:96::1',
+    dnsAddress: 'fd00:10:96::a',
+  },
+};
+
+/** The fixed addresses of a local cluster. The families: one or two, the first is that of Services that do not choose. */
+export interface NetworkPlan {
+  readonly families: readonly FamilyPlan[];
+  readonly primary: FamilyPlan;
   readonly clusterDomain: string;
   readonly apiPort: number;
 }
 
-export const NETWORK: NetworkPlan = {
-  rootAddress: '172.30.0.1',
-  rootPrefix: 24,
-  podCidr: '10.244.0.0/16',
-  serviceCidr: '10.96.0.0/16',
-  kubernetesAddress: '10.96.0.1',
-  dnsAddress: '10.96.0.10',
-  clusterDomain: 'cluster.local',
-  apiPort: 6443,
-};
+export function planNetwork(ipFamily: IpFamily = 'ipv4'): NetworkPlan {
+  const families =
+    ipFamily === 'dual' ? [FAMILY_PLANS[4], FAMILY_PLANS[6]] : [FAMILY_PLANS[ipFamily === 'ipv6' ? 6 : 4]];
+  return { families, primary: families[0]!, clusterDomain: 'cluster.local', apiPort: 6443 };
+}
 
 export const MAX_NODES = 200;
 
@@ -59,22 +89,43 @@ export class ClusterOptionsError extends MeshError {
   readonly code = 'CLUSTER_BAD_OPTIONS';
 }
 
-export interface NodePlan extends NodeOptions {
-  /** 1, 2, ... */
-  readonly index: number;
+/** What a node has of one family. */
+export interface NodeFamily {
+  readonly family: Family;
   readonly address: string;
   readonly podCidr: string;
   /** The address that pods have as their gateway. */
   readonly podGateway: string;
 }
 
+export interface NodePlan extends NodeOptions, NodeFamily {
+  /** 1, 2, ... */
+  readonly index: number;
+  /** Of each family of the cluster; the first one is also the node's own fields. */
+  readonly families: readonly NodeFamily[];
+}
+
 /** Addresses of each node, in the order of the options. */
-export function planNodes(nodes: readonly NodeOptions[]): readonly NodePlan[] {
+export function planNodes(nodes: readonly NodeOptions[], network = planNetwork()): readonly NodePlan[] {
   return nodes.map((node, position) => {
     const index = position + 1;
-    const podCidr = `10.244.${index}.0/24`;
-    return { ...node, index, address: `172.30.0.${10 + index}`, podCidr, podGateway: `10.244.${index}.1` };
+    const families = network.families.map(({ family }) => nodeFamily(family, index));
+    return { ...node, index, families, ...families[0]! };
   });
+}
+
+function nodeFamily(family: Family, index: number): NodeFamily {
+  if (family === 4) {
+    const pods = `10.244.${index}`;
+    return { family, address: `172.30.0.${10 + index}`, podCidr: `${pods}.0/24`, podGateway: `${pods}.1` };
+  }
+  const pods = `fd00:10:244:${index.toString(16)}`;
+  return {
+    family,
+    address: `fd00:30::${(0x10 + index).toString(16)}`,
+    podCidr: `${pods}::/64`,
+    podGateway: `${pods}::1`,
+  };
 }
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;

@@ -1,5 +1,5 @@
 import { mustRun } from '../process/run-command.js';
-import { NETWORK, type NodePlan } from './cluster-options.js';
+import { planNetwork, type NetworkPlan, type NodeFamily, type NodePlan } from './cluster-options.js';
 
 /** The bridge between the nodes, in the network namespace where the API server lives. */
 export const FABRIC_BRIDGE = 'weft0';
@@ -10,6 +10,7 @@ const ROUTER_SETTINGS = [
   'ipv4/conf/default/rp_filter=0',
   'ipv6/conf/all/forwarding=1',
   'ipv6/conf/default/accept_dad=0',
+  'ipv6/conf/all/accept_dad=0',
 ];
 
 /**
@@ -17,7 +18,10 @@ const ROUTER_SETTINGS = [
  * the pods of every other node. No address is translated between pods.
  */
 export class Fabric {
-  constructor(private readonly nodes: readonly NodePlan[]) {}
+  constructor(
+    private readonly nodes: readonly NodePlan[],
+    private readonly network: NetworkPlan = planNetwork(),
+  ) {}
 
   /** Expects a fresh network namespace, and a private /run of which it makes /run/netns. */
   async build(): Promise<void> {
@@ -33,15 +37,17 @@ export class Fabric {
     const lines = [
       'link set lo up',
       `link add ${FABRIC_BRIDGE} type bridge`,
-      `addr add ${NETWORK.rootAddress}/${NETWORK.rootPrefix} dev ${FABRIC_BRIDGE}`,
+      ...this.network.families.map(
+        (it) => `addr add ${it.rootAddress}/${it.rootPrefix} dev ${FABRIC_BRIDGE}${nodad(it)}`,
+      ),
       `link set ${FABRIC_BRIDGE} up`,
     ];
-    for (const { name, index, podCidr, address } of this.nodes) {
+    for (const { name, index, families } of this.nodes) {
       lines.push(
         `netns add ${name}`,
         `link add node${index} type veth peer name eth0 netns ${name}`,
         `link set node${index} master ${FABRIC_BRIDGE} up`,
-        `route add ${podCidr} via ${address}`,
+        ...families.map(({ podCidr, address }) => `route add ${podCidr} via ${address}`),
       );
     }
     return lines.join('\n') + '\n';
@@ -51,12 +57,20 @@ export class Fabric {
   nodeBatch(node: NodePlan): string {
     const lines = [
       'link set lo up',
-      `addr add ${node.address}/${NETWORK.rootPrefix} dev eth0`,
+      ...node.families.map((own) => `addr add ${own.address}/${this.#of(own).rootPrefix} dev eth0${nodad(own)}`),
       'link set eth0 up',
-      `route add default via ${NETWORK.rootAddress}`,
+      ...node.families.map((own) => `route add default via ${this.#of(own).rootAddress}`),
+      // A pod that is gone: its node says so at once, instead of sending the packet around until it dies of age.
+      ...node.families.map(({ podCidr }) => `route add unreachable ${podCidr} metric 4096`),
     ];
-    for (const other of this.nodes) if (other !== node) lines.push(`route add ${other.podCidr} via ${other.address}`);
+    for (const other of this.nodes)
+      if (other !== node)
+        lines.push(...other.families.map(({ podCidr, address }) => `route add ${podCidr} via ${address}`));
     return lines.join('\n') + '\n';
+  }
+
+  #of({ family }: NodeFamily) {
+    return this.network.families.find((it) => it.family === family)!;
   }
 
   async #connect(node: NodePlan): Promise<void> {
@@ -70,3 +84,6 @@ export class Fabric {
     await mustRun([...enter, 'sh', '-c', script, 'sh', ...ROUTER_SETTINGS]);
   }
 }
+
+/** Nobody else has these addresses: they can be used at once. */
+const nodad = ({ family }: { readonly family: 4 | 6 }): string => (family === 6 ? ' nodad' : '');

@@ -26,7 +26,13 @@ import { PipePool } from '../process/pipe-pool.js';
 import { mustRun } from '../process/run-command.js';
 import { Spawner } from '../process/spawner.js';
 import { startClusterNetwork } from './cluster-network.js';
-import { checkClusterOptions, NETWORK, planNodes, type ClusterOptions } from './cluster-options.js';
+import {
+  checkClusterOptions,
+  planNetwork,
+  planNodes,
+  type ClusterOptions,
+  type NetworkPlan,
+} from './cluster-options.js';
 import { ClusterStartError } from './cluster-start-error.js';
 import { Fabric } from './fabric.js';
 import { Progress } from './progress.js';
@@ -55,12 +61,14 @@ export class LocalCluster implements Service, ControlledCluster {
   readonly #control: ControlServer;
   readonly #kubelets: Kubelet[] = [];
   readonly #spawner = new Spawner();
+  readonly #network: NetworkPlan;
   #nodes: readonly ClusterNode[] = [];
   #stop: (() => Promise<void>) | null = null;
 
   /** Throws ClusterOptionsError. */
   constructor(private readonly options: LocalClusterOptions) {
     checkClusterOptions(options);
+    this.#network = planNetwork(options.ipFamily);
     this.name = `local cluster ${options.name}`;
     this.#control = new ControlServer(join(options.stateDir, CONTROL_SOCKET), this, options.log);
   }
@@ -115,8 +123,8 @@ export class LocalCluster implements Service, ControlledCluster {
     const rootFileSystem = await probeRootFileSystem(join(RUNTIME_DIRECTORY, 'probe'), options.sharedPaths);
     const plugins = await findCniPlugins();
     step('connecting nodes');
-    const plans = planNodes(options.nodes);
-    await new Fabric(plans).build();
+    const plans = planNodes(options.nodes, this.#network);
+    await new Fabric(plans, this.#network).build();
     this.#nodes = plans.map(
       (plan) => new ClusterNode(plan, join(RUNTIME_DIRECTORY, 'nodes'), rootFileSystem, this.#spawner),
     );
@@ -135,7 +143,7 @@ export class LocalCluster implements Service, ControlledCluster {
     };
     await Promise.all(built);
     const kube = (component: string): KubeClient =>
-      KubeClient.fromKubeconfig(api.adminKubeconfig(`https://${NETWORK.rootAddress}:${NETWORK.apiPort}`), {
+      KubeClient.fromKubeconfig(api.adminKubeconfig(this.#insideUrl), {
         component,
         log: options.log,
       });
@@ -148,7 +156,12 @@ export class LocalCluster implements Service, ControlledCluster {
     });
     const [stopControllers, stopNetwork, stopKubelets] = await Promise.all([
       startAll([controllers], STOP_MS),
-      startClusterNetwork({ kube: kube('cluster-network'), nodes: this.#nodes, log: options.log }),
+      startClusterNetwork({
+        kube: kube('cluster-network'),
+        nodes: this.#nodes,
+        network: this.#network,
+        log: options.log,
+      }),
       this.#startKubelets(kube('kubelet')),
     ]);
     stops.push(stopControllers, stopNetwork, stopKubelets);
@@ -158,12 +171,12 @@ export class LocalCluster implements Service, ControlledCluster {
     const { hostListener, persistFile, log, name } = this.options;
     return new ApiServer({
       listeners: [
-        { host: NETWORK.rootAddress, port: NETWORK.apiPort },
+        ...this.#network.families.map(({ rootAddress }) => ({ host: rootAddress, port: this.#network.apiPort })),
         ...(hostListener === undefined ? [] : [{ fd: hostListener.fd }]),
       ],
-      serviceCidr: NETWORK.serviceCidr,
-      clusterDomain: NETWORK.clusterDomain,
-      advertise: { host: NETWORK.rootAddress, port: NETWORK.apiPort },
+      serviceCidr: this.#network.families.map(({ serviceCidr }) => serviceCidr).join(','),
+      clusterDomain: this.#network.clusterDomain,
+      advertise: { host: this.#network.primary.rootAddress, port: this.#network.apiPort },
       clusterName: name,
       kubelet,
       log: log.child({ part: 'kube-apiserver' }),
@@ -219,21 +232,23 @@ export class LocalCluster implements Service, ControlledCluster {
       sandboxLimit: new Limiter(8),
       startLimit: new Limiter(4),
       logFileBytes: options.logFileBytes ?? DEFAULT_LOG_BYTES,
-      clusterDomain: NETWORK.clusterDomain,
-      dnsAddress: NETWORK.dnsAddress,
-      kubernetes: { host: NETWORK.kubernetesAddress, port: 443 },
+      clusterDomain: this.#network.clusterDomain,
+      dnsAddress: this.#network.primary.dnsAddress,
+      kubernetes: { host: this.#network.primary.kubernetesAddress, port: 443 },
       hostResolvConf: await readFile('/etc/resolv.conf', 'utf8').catch(() => ''),
       nodeCpus: cpus().length,
       nodeMemoryBytes: totalmem(),
     };
   }
 
+  get #insideUrl(): string {
+    const { primary, apiPort } = this.#network;
+    return `https://${primary.family === 6 ? `[${primary.rootAddress}]` : primary.rootAddress}:${apiPort}`;
+  }
+
   async #writeKubeconfig(api: ApiServer): Promise<void> {
     const { hostListener, stateDir } = this.options;
-    const url =
-      hostListener === undefined
-        ? `https://${NETWORK.rootAddress}:${NETWORK.apiPort}`
-        : `https://127.0.0.1:${hostListener.port}`;
+    const url = hostListener === undefined ? this.#insideUrl : `https://127.0.0.1:${hostListener.port}`;
     await writeFile(join(stateDir, KUBECONFIG_FILE), api.adminKubeconfig(url), { mode: 0o600 });
   }
 }

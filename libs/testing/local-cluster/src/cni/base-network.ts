@@ -34,8 +34,8 @@ export function baseNetworkConfig(node: NodePlan): object {
         ipam: {
           type: 'host-local',
           dataDir: '/run/cni/networks',
-          ranges: [[{ subnet: node.podCidr, gateway: node.podGateway }]],
-          routes: [{ dst: '0.0.0.0/0' }],
+          ranges: node.families.map(({ podCidr, podGateway }) => [{ subnet: podCidr, gateway: podGateway }]),
+          routes: node.families.map(({ family }) => ({ dst: family === 4 ? '0.0.0.0/0' : '::/0' })),
         },
       },
     ],

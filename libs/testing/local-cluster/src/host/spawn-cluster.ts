@@ -93,6 +93,7 @@ function launch(options: SpawnOptions, root: boolean, listener: Server, hostPort
     sharedPaths,
     persistFile,
     logFileBytes,
+    ipFamily,
     logLevel,
   } = options;
   const bound = lifetime === 'bound';
@@ -103,6 +104,7 @@ function launch(options: SpawnOptions, root: boolean, listener: Server, hostPort
     sharedPaths,
     persistFile,
     logFileBytes,
+    ipFamily,
     logLevel,
     hostPort,
     bound,

@@ -48,7 +48,10 @@ export class AtomicDirectory {
   }
 
   async #linkNames(names: ReadonlySet<string>): Promise<void> {
-    const present = (await readdir(this.path)).filter((name) => !name.startsWith('..'));
+    // Directories are mount points of other volumes; a process may have them open, and they are not ours.
+    const present = (await readdir(this.path, { withFileTypes: true }))
+      .filter((entry) => !entry.name.startsWith('..') && !entry.isDirectory())
+      .map(({ name }) => name);
     for (const name of present) if (!names.has(name)) await rm(join(this.path, name), { force: true });
     for (const name of names) if (!present.includes(name)) await symlink(join(DATA, name), join(this.path, name));
   }

@@ -109,10 +109,10 @@ export function nodeObject(plan: NodePlan, now: string): Node {
         ...plan.labels,
       },
     },
-    spec: { podCIDR: plan.podCidr, podCIDRs: [plan.podCidr] },
+    spec: { podCIDR: plan.podCidr, podCIDRs: plan.families.map(({ podCidr }) => podCidr) },
     status: {
       addresses: [
-        { type: 'InternalIP', address: plan.address },
+        ...plan.families.map(({ address }) => ({ type: 'InternalIP', address })),
         { type: 'Hostname', address: plan.name },
       ],
       capacity: resources,

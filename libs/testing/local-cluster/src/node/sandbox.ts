@@ -11,8 +11,15 @@ export interface PodName {
 /** Kernel settings of a pod's network, by name (`net.ipv4.ip_forward`). */
 export type Sysctls = Readonly<Record<string, string>>;
 
-/** What container runtimes set: any user may bind any port and send pings. */
-const DEFAULT_SYSCTLS: Sysctls = { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 0' };
+/**
+ * What container runtimes set: any user may bind any port and send pings. Nobody else has a pod's address: it need not be asked
+ * for a second or two whether somebody does.
+ */
+const DEFAULT_SYSCTLS: Sysctls = {
+  'net.ipv4.ip_unprivileged_port_start': '0',
+  'net.ipv4.ping_group_range': '0 0',
+  'net.ipv6.conf.default.accept_dad': '0',
+};
 
 /** Arguments: the name of the namespace, then `setting=value` pairs. */
 const CREATE_SCRIPT = `

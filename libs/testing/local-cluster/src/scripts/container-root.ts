@@ -48,6 +48,9 @@ while IFS=$TAB read -r source target mode propagation type; do
   fi
   problem=$(mount --rbind "$source" "root$target" 2>&1) || fail "cannot mount $source at $target: $problem"
   if [ "$propagation" = private ]; then mount --make-rprivate "root$target"; fi
+done < mounts
+# Last, so that a mount point inside another volume could be made.
+while IFS=$TAB read -r source target mode propagation type; do
   if [ "$mode" = ro ]; then
     problem=$(mount -o remount,bind,ro "root$target" 2>&1) || fail "cannot make $target read-only: $problem"
   fi
