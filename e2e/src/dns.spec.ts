@@ -65,6 +65,47 @@ spec:
     expect((await ask('client', 'dig +short AAAA catalogue.example')).trim()).toBe('');
   });
 
+  it.each(['DNS', 'DNS_ROUND_ROBIN'])(
+    'an entry with resolution %s leads to where its endpoint name leads',
+    async (resolution) => {
+      const name = `by-${resolution.toLowerCase().replaceAll('_', '-')}`;
+      await cluster().apply(`
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name}, namespace: shop }
+spec:
+  hosts: [${name}.example]
+  addresses: [${resolution === 'DNS' ? '240.240.1.9' : '240.240.1.10'}]
+  ports: [{ number: 80, name: http, protocol: HTTP, targetPort: ${HTTP_PORT} }]
+  resolution: ${resolution}
+  endpoints: [{ address: each.shop.svc.cluster.local }]
+`);
+      const answer = await ask(
+        'client',
+        `for i in $(seq 50); do curl -s --max-time 5 http://${name}.example/ && break; sleep 0.1; done`,
+      );
+      expect(answer).toMatch(/^web-[12] saw/);
+    },
+  );
+
+  it('an entry with resolution NONE passes to the address that the client meant', async () => {
+    await cluster().apply(`
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: none, namespace: shop }
+spec:
+  hosts: [none.example]
+  addresses: [${address['web-2']}]
+  ports: [{ number: ${HTTP_PORT}, name: http, protocol: HTTP }]
+  resolution: NONE
+`);
+    const answer = await ask(
+      'client',
+      `for i in $(seq 50); do curl -s --max-time 5 http://none.example:${HTTP_PORT}/ && break; sleep 0.1; done`,
+    );
+    expect(answer).toContain('web-2 saw');
+  });
+
   it('a pod outside the mesh does not know it', async () => {
     expect(await ask('plain', 'dig catalogue.example')).not.toContain('240.240.1.7');
   });
