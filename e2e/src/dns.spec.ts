@@ -1,4 +1,5 @@
 import { useCluster } from './cluster/use-cluster.js';
+import { Ztunnels } from './cluster/ztunnels.js';
 import { namespace, pod, service } from './workloads/objects.js';
 import { HTTP_PORT, nginx, shell } from './workloads/programs.js';
 import { podAddresses } from './cluster/pod-addresses.js';
@@ -142,11 +143,8 @@ spec:
   });
 
   it('ztunnel counts what it was asked and what it passed on', async () => {
-    const list = await cluster().kubectlOk([
-      ...['get', 'pods', '-n', 'istio-system', '-l', 'app=ztunnel'],
-      ...['-o', 'jsonpath={range .items[?(@.spec.nodeName=="node-1")]}{.status.podIP}{end}'],
-    ]);
-    const metrics = await ask('plain', `curl -s --max-time 10 http://${list.trim()}:15020/metrics`);
+    const ztunnel = (await new Ztunnels(cluster()).pods()).get('node-1')?.address ?? '';
+    const metrics = await ask('plain', `curl -s --max-time 10 http://${ztunnel}:15020/metrics`);
     expect(metrics).toMatch(/istio_dns_requests_total\{.*request_protocol="tcp".*\} \d+/);
     expect(metrics).toMatch(/istio_dns_upstream_requests_total\{.*request_query_type="SRV".*\} \d+/);
   });

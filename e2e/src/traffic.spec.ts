@@ -73,6 +73,17 @@ describe('traffic of enrolled pods', () => {
     expect(records).toBeGreaterThan(transactions);
   });
 
+  it('a pod of the mesh reads the metrics of ztunnel over mutual TLS', async () => {
+    const ip = (await new Ztunnels(cluster()).pods()).get('node-2')?.address ?? '';
+    expect(await run(`curl -s --max-time 10 http://${ip}:15020/metrics`)).toContain('istio_build');
+    await until(async () => {
+      const text = await run(`curl -s --max-time 10 http://${ip}:15020/metrics`);
+      return /opened_total\{reporter="destination".*destination_workload_namespace="istio-system".*mutual_tls/.test(
+        text,
+      );
+    }, 'the connection itself is counted as mutual TLS');
+  });
+
   it('PostgreSQL sees the address of the client pod', async () => {
     expect(await run("psql -At -h db.shop -U postgres -c 'select inet_client_addr()'")).toBe(`${address['client']}\n`);
     const log = await cluster().logs({ namespace: 'shop', pod: 'db' });

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { closeDescriptor, duplicateDescriptor, netnsIdentity, SeqPacketConnection } from '@weft/linux';
+import { closeDescriptor, duplicateDescriptor, netnsIdentity, openNetns, SeqPacketConnection } from '@weft/linux';
 import type { Clock } from '@weft/result';
 import { AdminServer, Readiness, type Service } from '@weft/runtime';
 import { SecretManager, type CertificateSigner } from '@weft/spiffe';
@@ -105,7 +105,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     settings: config,
   });
   const processMetrics = new ProcessMetrics(registry, config.version, {
-    active: () => [...pods.all()].filter((pod) => pod.state === 'up').length,
+    active: () => [...pods.all()].filter((pod) => pod.state === 'up' && !pod.own).length,
     pending: () => pods.pending().length,
   });
 
@@ -221,6 +221,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     onDrain: () => zds.drain(),
     onOpen: () => {
       open = true;
+      if (config.ownPod !== null) pods.addOwn(config.ownPod, openNetns('/proc/self/ns/net'));
       stateChanged();
       if (config.xds === null) synced();
       else if (engine.synced) zds.start();

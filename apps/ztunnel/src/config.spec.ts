@@ -115,6 +115,19 @@ describe('parseConfig', () => {
   });
 });
 
+it('its own pod is served only when all of it is said', () => {
+  const own = (env: Record<string, string>) => {
+    const parsed = parseConfig(env, 2);
+    return parsed.ok ? parsed.value.ownPod : null;
+  };
+  expect(own({ POD_NAME: 'z', POD_NAMESPACE: 'istio-system' })).toBeNull();
+  expect(own({ POD_NAME: 'z', POD_NAMESPACE: 'istio-system', SERVICE_ACCOUNT: 'ztunnel' })).toEqual({
+    name: 'z',
+    namespace: 'istio-system',
+    serviceAccount: 'ztunnel',
+  });
+});
+
 it('on demand needs DNS capture off: only who knows all services can answer for their names', () => {
   const parse = (env: Record<string, string>) => parseConfig(env, 2);
   expect(parse({ XDS_ON_DEMAND: 'true' })).toMatchObject({ ok: false, error: [{ key: 'XDS_ON_DEMAND' }] });

@@ -4,6 +4,7 @@ import type { MeshEndpointOptions } from '@weft/xds-grpc';
 import { ENGINE_WISHES, type EngineWish } from './dataplane/choose-engine.js';
 import type { KeepAlive } from '@weft/linux';
 import { DEFAULT_LIMITS, type Http2Sizes } from './dataplane/limits.js';
+import type { PodInfo } from './zds/zds-session.js';
 import { parseLogFilter, type LogFilter } from './telemetry/log-filter.js';
 import { workerThreads } from './worker-threads.js';
 
@@ -16,6 +17,8 @@ export interface ZtunnelConfig {
   readonly clusterDomain: string;
   readonly trustDomain: string;
   readonly pod: { readonly name: string; readonly namespace: string; readonly ip: string };
+  /** Whose HBONE this process serves itself; null: nobody's. */
+  readonly ownPod: PodInfo | null;
   readonly version: string;
   readonly nodeMetadata: Readonly<Record<string, unknown>>;
   /** Null: disabled. */
@@ -99,6 +102,7 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
       namespace: reader.string('POD_NAMESPACE', 'istio-system'),
       ip: reader.string('INSTANCE_IP', '1.1.1.1'),
     },
+    ownPod: ownPodOf(reader),
     version: reader.string('ISTIO_META_ISTIO_VERSION', '0.1.0'),
     nodeMetadata: take(nodeMetadata(env), {}),
     xds: endpoint('XDS', 'istiod'),
@@ -159,6 +163,15 @@ function endpointOf(
     ),
   );
   return { address, root, token, clusterId, headers, ...(serverName === undefined ? {} : { serverName }) };
+}
+
+/** Only when everything is said: a wrong guess would serve under a wrong name. */
+function ownPodOf(reader: EnvReader): PodInfo | null {
+  const [name, namespace, serviceAccount] = ['POD_NAME', 'POD_NAMESPACE', 'SERVICE_ACCOUNT'].map((key) =>
+    reader.optional(key),
+  );
+  if (name === undefined || namespace === undefined || serviceAccount === undefined) return null;
+  return { name, namespace, serviceAccount };
 }
 
 /** Istio's rule: the user timeout is what the keepalive probes would take. */

@@ -309,7 +309,7 @@ export class SlowPath {
       kind: 'allow',
       revision: this.#policyRevision,
       dial: formatSocketAddress(dial),
-      preserveSource: preserveSource && settings.preserveSource,
+      preserveSource: preserveSource && settings.preserveSource && this.#pods?.get(context.podUid)?.own !== true,
       ...(proxyHeader === null ? {} : { proxyHeader }),
       ...baggage,
     };

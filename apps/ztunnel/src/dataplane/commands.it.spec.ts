@@ -1,3 +1,4 @@
+import { duplicateDescriptor } from '@weft/linux';
 import { until } from '@weft/testing-fixtures';
 import { CLIENT_ID, SERVER_ID } from '../testing/data-plane-rig.js';
 import { DataPlaneSuite, echo, endOf } from '../testing/data-plane-suite.js';
@@ -112,6 +113,26 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       expect(await suite.rig.waitFor('identityNeeded')).toMatchObject({ spiffeId: CLIENT_ID });
       suite.rig.dataPlane.send({ type: 'setIdentity', identity: suite.rig.identities.client });
       expect(await answer).toBe('ping');
+    });
+
+    it('a pod of which only tunnels are served has no other listener', async () => {
+      await suite.start();
+      await suite.serveEcho();
+      suite.rig.dataPlane.send({ type: 'removePod', podUid: 'server' });
+      const listening = (): string => suite.rig.server.run('ss', ['-Hltn']);
+      await until(() => !listening().includes(':15008'), 'the listeners are closed');
+      suite.rig.dataPlane.send({
+        type: 'addPod',
+        podUid: 'own',
+        netnsFd: duplicateDescriptor(suite.rig.server.fd),
+        podIps: [],
+        sourceIdentity: SERVER_ID,
+        listeners: 'hbone',
+      });
+      await suite.rig.waitFor('podAdded', ({ podUid }) => podUid === 'own');
+      expect(listening()).toContain(':15008');
+      expect(listening()).not.toMatch(/:1500[16]/);
+      expect(await echo(suite.connect())).toBe('ping');
     });
 
     it('a worker is profiled while it works, and goes on', async () => {

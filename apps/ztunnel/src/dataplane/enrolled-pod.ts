@@ -12,17 +12,19 @@ export class EnrolledPod {
   constructor(readonly services: PodServices) {}
 
   /** Throws SystemCallError when a listener cannot be made; then none is left open. */
-  listen(): void {
+  listen(which: 'all' | 'hbone' = 'all'): void {
     const { ports } = this.services.limits;
     try {
-      this.#listen(ports.outbound, (accepted) => new OutboundConnection(this.services, accepted));
-      this.#listen(ports.inboundPlaintext, (accepted) => new InboundPlaintext(this.services, accepted));
+      if (which === 'all') {
+        this.#listen(ports.outbound, (accepted) => new OutboundConnection(this.services, accepted));
+        this.#listen(ports.inboundPlaintext, (accepted) => new InboundPlaintext(this.services, accepted));
+      }
       this.#listen(ports.inboundHbone, (accepted) => this.#acceptTunnel(accepted));
     } catch (cause) {
       this.stopListening();
       throw cause;
     }
-    this.services.pod.tuneNamespace();
+    if (which === 'all') this.services.pod.tuneNamespace();
   }
 
   stopListening(): void {

@@ -150,6 +150,8 @@ export type ToWorker =
       readonly netnsFd: number;
       /** Informational; may be empty, because a pod is often added before the control plane knows its addresses. */
       readonly podIps: readonly string[];
+      /** Default: all three. `hbone`: tunnels only; nothing is captured there, as in ztunnel's own pod. */
+      readonly listeners?: 'hbone';
       /** Served on the pod's 15008; what a tunnel of the pod shows is in its `OutboundPlan`. */
       readonly sourceIdentity: string;
     }

@@ -169,7 +169,7 @@ export class DataPlaneWorker {
     }
   }
 
-  #addPod({ podUid, netnsFd, sourceIdentity }: Extract<ToWorker, { type: 'addPod' }>): void {
+  #addPod({ podUid, netnsFd, sourceIdentity, listeners }: Extract<ToWorker, { type: 'addPod' }>): void {
     const before = this.#pods.get(podUid);
     if (before !== undefined) {
       if (sameNetns(netnsIdentity(before.services.pod.netnsFd), netnsIdentity(netnsFd))) {
@@ -182,7 +182,7 @@ export class DataPlaneWorker {
     }
     const enrolled = this.#enrolled(podUid, netnsFd, sourceIdentity);
     try {
-      if (!this.#draining) enrolled.listen();
+      if (!this.#draining) enrolled.listen(listeners);
     } catch (cause) {
       enrolled.remove('pod not added');
       this.#post({ type: 'podFailed', podUid, error: toError(cause).message });

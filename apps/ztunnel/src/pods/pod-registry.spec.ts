@@ -44,6 +44,27 @@ describe('PodRegistry', () => {
     expect(it.dataPlane.of('removePod').map(({ podUid }) => podUid)).toEqual(['u1', 'u2']);
   });
 
+  it('serves tunnels only to its own pod, which the agent cannot take away, and for which nobody waits', async () => {
+    const it = new SlowPathRig();
+    it.push((state) => state.upsertWorkload(workload('z', '10.0.0.9')));
+    it.pods.addOwn({ name: 'z', namespace: 'shop', serviceAccount: 'z' }, 10);
+    expect(it.dataPlane.of('addPod')).toEqual([
+      expect.objectContaining({ podUid: 'ztunnel', listeners: 'hbone', podIps: ['10.0.0.9'] }),
+    ]);
+    it.pods.retain(new Set());
+    expect(it.dataPlane.of('removePod')).toEqual([]);
+    it.say({ type: 'podFailed', podUid: 'ztunnel', error: 'EADDRINUSE' });
+    expect(it.pods.pending()).toEqual([]);
+    it.askVerdict('ztunnel', '10.0.0.2:15020', 'spiffe://cluster.local/ns/shop/sa/prometheus');
+    expect(it.dataPlane.of('inboundVerdict')[0]?.verdict).toMatchObject({
+      kind: 'allow',
+      dial: '10.0.0.2:15020',
+      preserveSource: false,
+    });
+    await it.clock.advance(5000);
+    expect(it.dataPlane.of('addPod')).toHaveLength(2);
+  });
+
   it('answers the same pod and namespace again without a second start', async () => {
     const { pods, dataPlane } = new SlowPathRig();
     await pods.add('u1', info, 10);

@@ -40,6 +40,8 @@ export interface Pod {
   readonly workload: Workload | null;
   readonly identity: string;
   readonly state: 'starting' | 'up' | 'pending';
+  /** ztunnel's own: nothing is captured there, and the agent does not know it. */
+  readonly own: boolean;
 }
 
 interface Entry {
@@ -53,8 +55,11 @@ interface Entry {
   state: Pod['state'];
   waiters: ((error: string | null) => void)[];
   cancelTimer: (() => void) | null;
+  readonly own: boolean;
 }
 
+/** Its uid is not known to itself. */
+const OWN_POD = 'ztunnel';
 /** The agent waits 5 s for an answer. */
 const START_DEADLINE_MS = 4000;
 const RETRY_MS = 5000;
@@ -78,9 +83,9 @@ export class PodRegistry implements PodHandler {
     return this.#pods.values();
   }
 
-  /** Uids of pods without listeners. */
+  /** Uids of pods without listeners that somebody waits for. */
   pending(): readonly string[] {
-    return [...this.#pods.values()].filter(({ state }) => state === 'pending').map(({ uid }) => uid);
+    return [...this.#pods.values()].filter(({ state, own }) => state === 'pending' && !own).map(({ uid }) => uid);
   }
 
   /** From now on new pods are refused; removals still work. */
@@ -95,7 +100,16 @@ export class PodRegistry implements PodHandler {
     this.refresh();
   }
 
+  /** Serves tunnels to this process's own pod, so that what it offers (metrics) can be had over mutual TLS. */
+  addOwn(info: PodInfo, netnsFd: number): void {
+    void this.#add(OWN_POD, info, netnsFd, true);
+  }
+
   add(uid: string, info: PodInfo, netnsFd: number): Promise<string | null> {
+    return this.#add(uid, info, netnsFd, false);
+  }
+
+  #add(uid: string, info: PodInfo, netnsFd: number, own: boolean): Promise<string | null> {
     const { descriptors } = this.options;
     if (this.#draining) {
       descriptors.close(netnsFd);
@@ -125,6 +139,7 @@ export class PodRegistry implements PodHandler {
       state: 'pending',
       waiters: [],
       cancelTimer: null,
+      own,
     };
     this.#pods.set(uid, entry);
     this.#identify(entry);
@@ -146,7 +161,7 @@ export class PodRegistry implements PodHandler {
   }
 
   retain(uids: ReadonlySet<string>): void {
-    for (const uid of [...this.#pods.keys()]) if (!uids.has(uid)) this.remove(uid);
+    for (const { uid, own } of [...this.#pods.values()]) if (!own && !uids.has(uid)) this.remove(uid);
   }
 
   podAdded({ podUid }: Extract<FromWorker, { type: 'podAdded' }>): void {
@@ -168,7 +183,7 @@ export class PodRegistry implements PodHandler {
   refresh(): readonly string[] {
     const changed: string[] = [];
     for (const entry of [...this.#pods.values()]) {
-      if (this.#orphaned && this.#vanished(entry)) {
+      if (this.#orphaned && !entry.own && this.#vanished(entry)) {
         this.remove(entry.uid);
         continue;
       }
@@ -205,7 +220,7 @@ export class PodRegistry implements PodHandler {
     entry.cancelTimer?.();
     entry.state = 'starting';
     try {
-      dns?.addPod(entry.uid, entry.netnsFd);
+      if (!entry.own) dns?.addPod(entry.uid, entry.netnsFd);
     } catch (cause) {
       this.#failed(entry, `DNS: ${toError(cause).message}`);
       return;
@@ -216,7 +231,14 @@ export class PodRegistry implements PodHandler {
       this.#failed(entry, 'the data plane did not answer within 4 s'),
     );
     const netnsFd = descriptors.duplicate(entry.netnsFd);
-    dataPlane.send({ type: 'addPod', podUid: entry.uid, netnsFd, podIps, sourceIdentity: entry.identity });
+    dataPlane.send({
+      type: 'addPod',
+      podUid: entry.uid,
+      netnsFd,
+      podIps,
+      sourceIdentity: entry.identity,
+      ...(entry.own ? { listeners: 'hbone' } : {}),
+    });
   }
 
   #failed(entry: Entry, error: string): void {
