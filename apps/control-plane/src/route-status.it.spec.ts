@@ -203,4 +203,43 @@ describe('status of routes on a Kubernetes API server', () => {
     await kube.patch<Route>(VIRTUAL_SERVICES, 'shop', 'web', { spec: spec('v1') }, { kind: 'merge' });
     await until(async () => (await conditions()).length === 0, 'it is taken back');
   });
+
+  it('tells a Service what became of its waypoint', async () => {
+    const kube = await makeMesh();
+    type Bound = KubeObject & { status?: { conditions?: readonly Condition[] } };
+    const bound = async () => {
+      const service = (await kube.get(SERVICES, 'shop', 'web')) as Bound | null;
+      const found = service?.status?.conditions?.find(({ type }) => type === 'istio.io/WaypointBound');
+      return found === undefined ? 'nothing' : `${found.reason ?? ''}: ${found.message ?? ''}`;
+    };
+    const label = (value: string | null) =>
+      kube.patch(
+        SERVICES,
+        'shop',
+        'web',
+        { metadata: { labels: { 'istio.io/use-waypoint': value } } },
+        { kind: 'merge' },
+      );
+    await label('waypoint');
+    await until(
+      async () => (await bound()) === 'WaypointIsNotReady: waypoint shop/waypoint does not exist',
+      'it is missing',
+    );
+    await kube.create<KubeObject & { spec: object }>(GATEWAYS, {
+      metadata: { name: 'waypoint', namespace: 'shop' },
+      spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }] },
+    });
+    await until(
+      async () => (await bound()) === 'WaypointIsNotReady: waypoint shop/waypoint has no address yet',
+      'no address',
+    );
+    const addresses = [{ type: 'Hostname', value: 'waypoint.shop.svc.cluster.local' }];
+    await kube.patch(GATEWAYS, 'shop', 'waypoint', { status: { addresses } }, { kind: 'merge', subresource: 'status' });
+    await until(
+      async () => (await bound()) === 'WaypointAccepted: traffic goes through waypoint shop/waypoint',
+      'it is bound',
+    );
+    await label(null);
+    await until(async () => (await bound()) === 'nothing', 'it is taken back');
+  });
 });

@@ -3,6 +3,7 @@ import { statusKey, type MeshModel, type ResourceStatus, type StatusKind } from 
 import type { Clock } from '@weft/result';
 import type { Service } from '@weft/runtime';
 import { RouteStatusWriter } from './route-status-writer.js';
+import { WaypointStatusWriter } from './waypoint-status-writer.js';
 import { STATUS_TYPES, type MeshCondition, type MeshObject } from './kube-resources.js';
 
 export interface StatusControllerOptions {
@@ -23,7 +24,7 @@ export class StatusController implements Service {
   readonly name = 'status writer';
   readonly #elector: LeaderElector;
   readonly #writers: ReadonlyMap<StatusKind, StatusWriter<MeshObject>>;
-  readonly #routes: RouteStatusWriter;
+  readonly #more: readonly (RouteStatusWriter | WaypointStatusWriter)[];
 
   constructor(private readonly options: StatusControllerOptions) {
     const { kube, namespace, identity, log } = options;
@@ -33,7 +34,7 @@ export class StatusController implements Service {
         new StatusWriter<MeshObject>({ kube, type, fieldManager: FIELD_MANAGER, log }),
       ]),
     );
-    this.#routes = new RouteStatusWriter(options);
+    this.#more = [new RouteStatusWriter(options), new WaypointStatusWriter(options)];
     this.#elector = new LeaderElector({
       kube,
       namespace,
@@ -46,14 +47,14 @@ export class StatusController implements Service {
 
   async start(): Promise<void> {
     for (const writer of this.#writers.values()) await writer.start();
-    await this.#routes.start();
+    for (const writer of this.#more) await writer.start();
     await this.#elector.start();
   }
 
   async stop(hard: AbortSignal): Promise<void> {
     await this.#elector.stop();
     for (const writer of this.#writers.values()) await writer.stop(hard);
-    await this.#routes.stop(hard);
+    for (const writer of this.#more) await writer.stop(hard);
   }
 
   #lead(signal: AbortSignal): void {
@@ -65,10 +66,9 @@ export class StatusController implements Service {
         else this.#write(event.newValue);
       }
     });
-    const endRoutes = this.#routes.lead();
+    const endings = [end, ...this.#more.map((writer) => writer.lead())];
     signal.addEventListener('abort', () => {
-      end();
-      endRoutes();
+      for (const finish of endings) finish();
       onLeading(false);
     });
   }

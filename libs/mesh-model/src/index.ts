@@ -30,3 +30,4 @@ export {
   type RouteParentStatus,
   type RouteStatus,
 } from './routes/route-status.js';
+export { WAYPOINT_BOUND, type WaypointStatus } from './waypoints/waypoint-status.js';

@@ -16,6 +16,7 @@ import { policyTargets } from './waypoints/policy-targets.js';
 import { routeSources } from './waypoints/route-sources.js';
 import { waypointBindings } from './waypoints/waypoint-bindings.js';
 import type { WaypointGateway } from './waypoints/waypoint-gateway.js';
+import { waypointStatuses, type WaypointStatus } from './waypoints/waypoint-status.js';
 import { addressResources, authorizationResources } from './xds-resources.js';
 
 /**
@@ -31,6 +32,7 @@ export class MeshModel {
   readonly authorizations: Collection<Authorization>;
   readonly statuses: Collection<ResourceStatus>;
   readonly routeStatuses: Collection<RouteStatus>;
+  readonly waypointStatuses: Collection<WaypointStatus>;
   /** Gateways of class `istio-waypoint`, by `<namespace>/<name>`. */
   readonly waypoints: Collection<WaypointGateway>;
   /** What goes through waypoints, by `<waypoint>|<namespace>/<hostname>`. */
@@ -67,6 +69,7 @@ export class MeshModel {
     });
     this.statuses = statusCollection(graph, services, policies, workloads, sources);
     this.routeStatuses = routeStatuses(graph, sources);
+    this.waypointStatuses = waypointStatuses(graph, sources, bindings);
     this.addressResources = addressResources(graph, workloads.workloads, services.services);
     this.authorizationResources = authorizationResources(graph, policies.authorizations);
   }

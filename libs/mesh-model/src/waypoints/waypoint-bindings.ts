@@ -1,5 +1,6 @@
 import type { Collection, FetchContext, Graph } from '@weft/collections';
-import { LABEL_USE_WAYPOINT, LABEL_USE_WAYPOINT_NAMESPACE, selectorMatches } from '@weft/mesh-api';
+import { allowsNamespace } from '@weft/gateway-api';
+import { LABEL_USE_WAYPOINT, LABEL_USE_WAYPOINT_NAMESPACE } from '@weft/mesh-api';
 import type { MeshSources } from '../mesh-sources.js';
 import type { SurroundingsCollections } from '../surroundings-collections.js';
 import { waypointGatewayOf, type WaypointGateway, type WaypointTraffic } from './waypoint-gateway.js';
@@ -49,7 +50,8 @@ export function waypointBindings(
           'WaypointIsNotReady',
           `waypoint ${asked} ${waypoint === undefined ? 'does not exist' : 'has no address yet'}`,
         );
-      if (!allows(waypoint, user.namespace, surroundings.labelsOf(fetch, user.namespace)))
+      const home = { namespace: user.namespace, labels: surroundings.labelsOf(fetch, user.namespace) };
+      if (!allowsNamespace(waypoint.allowed, waypoint.namespace, home))
         return refused(
           'AttachmentDenied',
           `waypoint ${asked} takes no traffic of namespace ${user.namespace}; see allowedRoutes of its listener`,
@@ -72,25 +74,6 @@ function askedOf({ namespace, labels }: WaypointUser, namespaceLabels: Labels): 
   if (name === undefined || name === '' || name === 'none') return null;
   const elsewhere = source[LABEL_USE_WAYPOINT_NAMESPACE];
   return `${elsewhere === undefined || elsewhere === '' ? namespace : elsewhere}/${name}`;
-}
-
-function allows({ namespace, allowed }: WaypointGateway, user: string, userLabels: Labels): boolean {
-  if (allowed.from === 'All') return true;
-  if (allowed.from !== 'Selector') return namespace === user;
-  const { matchLabels = {}, matchExpressions = [] } = allowed.selector ?? {};
-  return selectorMatches(matchLabels, userLabels) && matchExpressions.every((one) => holds(one, userLabels));
-}
-
-/** A condition that cannot be read allows nobody. */
-function holds(
-  { key, operator, values }: { readonly key: string; readonly operator: string; readonly values: readonly string[] },
-  labels: Labels,
-): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-  if (operator === 'Exists') return value !== undefined;
-  if (operator === 'DoesNotExist') return value === undefined;
-  if (operator === 'In') return value !== undefined && values.includes(value);
-  return operator === 'NotIn' && (value === undefined || !values.includes(value));
 }
 
 const refused = (reason: WaypointRefusal, message: string): WaypointBinding => ({ kind: 'refused', reason, message });

@@ -1,0 +1,127 @@
+import {
+  DEPLOYMENTS,
+  keyOf,
+  NAMESPACES,
+  PODS,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+  type Condition,
+  type KubeObject,
+  type ResourceType,
+} from '@weft/kube';
+import { GATEWAYS } from '@weft/mesh-api';
+import { until } from '@weft/testing-fixtures';
+import { useCluster } from './cluster/use-cluster.js';
+
+/** What the issue allows for a change to be followed and for drift to be repaired. */
+const RECONCILE_MS = 5000;
+/** A pod with its Envoy, on a machine that does other work too. */
+const READY_MS = 60_000;
+
+type Gateway = KubeObject & {
+  status?: { conditions?: readonly Condition[]; addresses?: readonly { readonly value: string }[] };
+};
+
+describe('Gateways run their proxies', () => {
+  const cluster = useCluster({ name: 'gateways', nodes: 1 });
+  let namespace: string;
+  let number = 0;
+
+  const gateway = (more: object = {}): KubeObject =>
+    ({
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'Gateway',
+      metadata: { name: 'waypoint', namespace },
+      spec: {
+        gatewayClassName: 'istio-waypoint',
+        listeners: [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }],
+        ...more,
+      },
+    }) as KubeObject;
+  const get = <T extends KubeObject>(type: ResourceType<T>): Promise<T | null> =>
+    cluster().kube.get(type, namespace, 'waypoint');
+  const read = () => cluster().kube.get<Gateway>(GATEWAYS, namespace, 'waypoint');
+  const programmed = async (): Promise<Condition | undefined> =>
+    (await read())?.status?.conditions?.find(({ type }) => type === 'Programmed');
+  const works = () => until(async () => (await programmed())?.status === 'True', 'the Gateway is programmed', READY_MS);
+
+  beforeEach(async () => {
+    namespace = `g${++number}`;
+    await cluster().kube.create(NAMESPACES, { metadata: { name: namespace } });
+    await cluster().apply([gateway()]);
+    await works();
+  });
+
+  it('a Gateway gets a waypoint whose Envoy has its configuration, and says where it is', async () => {
+    expect((await read())?.status?.addresses).toMatchObject([{ value: `waypoint.${namespace}.svc.cluster.local` }]);
+    const pods = await cluster().kube.list(PODS, { namespace });
+    expect(pods).toHaveLength(1);
+    const ready = await cluster().kubectlOk(['-n', namespace, 'get', 'gtw', 'waypoint']);
+    expect(ready).toMatch(/istio-waypoint +waypoint\.\S+ +True/);
+    const classes = await cluster().kubectlOk([
+      'get',
+      'gatewayclass',
+      'istio-waypoint',
+      '-o',
+      'jsonpath={.status.conditions[0].status}',
+    ]);
+    expect(classes).toBe('True');
+  }, 90_000);
+
+  it('follows a change of the Gateway, and repairs what is changed or deleted by hand', async () => {
+    await cluster().apply([gateway({ infrastructure: { labels: { team: 'a' } } })]);
+    await until(
+      async () => (await get(DEPLOYMENTS))?.metadata?.labels?.['team'] === 'a',
+      'the label is there',
+      RECONCILE_MS,
+    );
+    await cluster().kubectlOk(['-n', namespace, 'set', 'image', 'deployment/waypoint', 'istio-proxy=other']);
+    const image = async () => (await get(DEPLOYMENTS))?.spec?.template.spec?.containers[0]?.image;
+    await until(async () => (await image()) === 'weft/proxy-agent', 'the image is back', RECONCILE_MS);
+    const before = (await get(SERVICES))!.metadata!.uid;
+    await cluster().kubectlOk(['-n', namespace, 'delete', 'service', 'waypoint']);
+    await until(
+      async () => ![undefined, before].includes((await get(SERVICES))?.metadata?.uid),
+      'the Service is made again',
+      RECONCILE_MS,
+    );
+    await works();
+  }, 120_000);
+
+  it('leaves the number of replicas to whoever scales', async () => {
+    await cluster().kubectlOk(['-n', namespace, 'scale', 'deployment/waypoint', '--replicas=2']);
+    await until(async () => (await get(DEPLOYMENTS))?.status?.readyReplicas === 2, 'two replicas are ready', READY_MS);
+    await cluster().kubectlOk(['-n', namespace, 'scale', 'deployment/waypoint', '--replicas=0']);
+    await until(
+      async () => (await programmed())?.reason === 'Pending',
+      'the Gateway says that no pod is ready',
+      READY_MS,
+    );
+    expect((await get(DEPLOYMENTS))?.spec?.replicas).toBe(0);
+  }, 180_000);
+
+  it('a Gateway that is deleted takes everything along, while its pods come and go too', async () => {
+    await cluster().kubectlOk(['-n', namespace, 'scale', 'deployment/waypoint', '--replicas=3']);
+    await cluster().kubectlOk(['-n', namespace, 'delete', 'gtw', 'waypoint']);
+    for (const type of [DEPLOYMENTS, SERVICES, SERVICE_ACCOUNTS] as const)
+      await until(async () => (await get<KubeObject>(type)) === null, `${type.kind} is gone`, READY_MS);
+    await until(
+      async () => (await cluster().kube.list(PODS, { namespace })).length === 0,
+      'the pods are gone',
+      READY_MS,
+    );
+  }, 180_000);
+
+  it('goes on after the manager was ended', async () => {
+    const system = 'istio-system';
+    const [pod] = await cluster().kube.list(PODS, { namespace: system, labelSelector: 'app=weft-waypoint-manager' });
+    await cluster().kube.delete(PODS, system, pod!.metadata!.name!);
+    await cluster().kubectlOk(['-n', namespace, 'delete', 'deployment', 'waypoint']);
+    await until(
+      async () => (await get(DEPLOYMENTS)) !== null,
+      `${keyOf(namespace, 'waypoint')} is made again`,
+      READY_MS,
+    );
+    await works();
+  }, 180_000);
+});
