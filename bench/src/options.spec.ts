@@ -20,6 +20,7 @@ it.each([
   [['l4', '--peer', 'Mine=a,b'], '--peer Mine=a,b: want'],
   [['l4', '--only', 'weft,haproxy'], '--only weft,haproxy: there are direct, weft'],
   [['--fast'], '--fast'],
+  [['soak', '--minutes', 'ten'], '--minutes ten: want a whole number'],
 ])('%j is refused with the reason', (argv, reason) => {
   expect(parseOptions(argv)).toMatchObject({ ok: false, error: expect.stringContaining(reason) as string });
 });

@@ -2,8 +2,11 @@ import { parseArgs } from 'node:util';
 import { err, ok, toError, type Result } from '@weft/result';
 import { L4_LOADS } from './l4/loads.js';
 
-const SUITES = ['l4', 'cluster', 'ca'] as const;
+const SUITES = ['l4', 'cluster', 'ca', 'soak'] as const;
 export type Suite = (typeof SUITES)[number];
+/** Without a name; a soak is asked for by its own. */
+const DEFAULT_SUITES: readonly Suite[] = ['l4', 'cluster', 'ca'];
+const SOAK_MINUTES = 10;
 
 /** A pair of proxies given on the command line. */
 export interface CommandPair {
@@ -24,9 +27,11 @@ export interface BenchOptions {
   readonly pairs: readonly CommandPair[];
   /** Where CPU profiles of the ztunnels go; null: none are taken. */
   readonly profile: string | null;
+  /** How long a soak takes. */
+  readonly minutes: number;
 }
 
-export const USAGE = `weft bench [l4] [cluster] [ca] [--quick] [--json]
+export const USAGE = `weft bench [l4] [cluster] [ca] [soak] [--quick] [--json]
 
   l4        pairs of proxies between two network namespaces: direct, weft, haproxy, nginx, envoy
               --load NAME   only this load (may be repeated): ${L4_LOADS.map(({ name }) => name).join(', ')}
@@ -35,10 +40,12 @@ export const USAGE = `weft bench [l4] [cluster] [ca] [--quick] [--json]
               --profile DIR CPU profiles of weft's processes, for Chrome's developer tools
   cluster   pods of a two-node cluster with and without the mesh
   ca        certificates a second of CPU beside raw signatures, a restart of all pods, memory
+  soak      half-open, reset and burst clients for minutes: memory over time, and what stays open
+              --minutes N   default ${SOAK_MINUTES}; --only PEER for another one than weft
   --quick   short rounds: l4 takes 50 s on a quiet machine
   --json    one object a row
 
-Without a name, all are run.
+Without a name, all but soak are run.
 `;
 
 /** The peers of suite l4 that need no command; `--peer` adds more. */
@@ -58,6 +65,7 @@ export function parseOptions(argv: readonly string[]): Result<BenchOptions, stri
         only: { type: 'string', multiple: true, default: [] },
         peer: { type: 'string', multiple: true, default: [] },
         profile: { type: 'string' },
+        minutes: { type: 'string', default: String(SOAK_MINUTES) },
       },
     });
     const { quick, json, help, only } = values;
@@ -75,8 +83,11 @@ export function parseOptions(argv: readonly string[]): Result<BenchOptions, stri
     const noPeer = only.find((name) => !peers.includes(name));
     if (noPeer !== undefined)
       return err(`--only ${noPeer}: there are ${peers.join(', ')}; one name each, it may be repeated`);
-    const suites = positionals.length > 0 ? (positionals as Suite[]) : SUITES;
-    return ok({ suites, quick, json, help, loads: values.load, only, pairs, profile: values.profile ?? null });
+    const suites = positionals.length > 0 ? (positionals as Suite[]) : DEFAULT_SUITES;
+    const minutes = Number(values.minutes);
+    if (!Number.isInteger(minutes) || minutes < 1) return err(`--minutes ${values.minutes}: want a whole number`);
+    const profile = values.profile ?? null;
+    return ok({ suites, quick, json, help, loads: values.load, only, pairs, profile, minutes });
   } catch (thrown) {
     return err(`${toError(thrown).message.split('\n')[0] ?? ''}; see ./weft bench --help`);
   }

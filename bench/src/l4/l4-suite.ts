@@ -8,14 +8,7 @@ import { BenchSite } from './bench-site.js';
 import { figuresOf, memoryFigures } from './figures.js';
 import { formatL4Table, formatOutcomes } from './l4-table.js';
 import { FULL, L4_LOADS, orderOf, QUICK, warmUpOrders, type L4Load, type L4Sizes } from './loads.js';
-import type { BenchAuthority } from './peers/bench-authority.js';
-import { commandPair } from './peers/command-pair.js';
-import { direct } from './peers/direct.js';
-import { envoy } from './peers/envoy.js';
-import { haproxy } from './peers/haproxy.js';
-import { nginx } from './peers/nginx.js';
-import type { Peer } from './peers/peer.js';
-import { weft } from './peers/weft.js';
+import { peersOf } from './peers/all-peers.js';
 import { jsonOf, rowOf, withAddedLatency, type L4Row, type Round } from './row.js';
 import { outcomes } from './targets.js';
 
@@ -66,11 +59,6 @@ export async function l4Suite(options: L4SuiteOptions): Promise<number> {
   } finally {
     await site.close();
   }
-}
-
-function peersOf({ only, pairs }: L4SuiteOptions, authority: BenchAuthority): readonly Peer[] {
-  const all = [direct, weft(authority), haproxy, nginx, envoy, ...pairs.map(commandPair)];
-  return all.filter(({ name }) => only.length === 0 || only.includes(name));
 }
 
 function machine(site: BenchSite, rows: readonly L4Row[]): string {

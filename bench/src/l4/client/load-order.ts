@@ -32,7 +32,10 @@ export type LoadOrder =
     }
   /** Connections that exchanged 64 bytes and stay open until `release`. */
   | { readonly kind: 'hold'; readonly connections: number; readonly deadlineMs: number }
-  | { readonly kind: 'release' };
+  /** `reset`: instead of saying goodbye. */
+  | { readonly kind: 'release'; readonly reset?: boolean }
+  /** Clients that say nothing, that end at once, and that ask but never read: a third each, for `holdMs`, then reset. */
+  | { readonly kind: 'half-open'; readonly connections: number; readonly holdMs: number };
 
 export interface LoadRequest {
   readonly order: LoadOrder;

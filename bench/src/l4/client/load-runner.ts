@@ -4,6 +4,7 @@ import { closeDescriptor, inNetns, openNetns } from '@weft/linux';
 import { MeshError } from '@weft/result';
 import { cpuSeconds } from '../cpu-meter.js';
 import type { LoadOrder, LoadRequest, LoadSample } from './load-order.js';
+import { HALF_OPEN_MANNERS, HalfOpenSocket } from './half-open-socket.js';
 import { BulkWork, ConnectsWork, ExchangeWork, PacedWork, type LoadWork } from './load-work.js';
 import type { ServerCounters } from './server-counters.js';
 import { SocketLoop } from './socket-loop.js';
@@ -59,8 +60,10 @@ export class LoadRunner {
         const same = Array.from({ length: order.connections }, () => addresses[0]!);
         return this.#count({ ...order, concurrency: HOLD_CONCURRENCY, bytes: 64 }, same, this.#held, true, meter);
       }
+      case 'half-open':
+        return this.#halfOpen(order, addresses[0]!);
       case 'release':
-        this.#held.closeAll(false);
+        this.#held.closeAll(order.reset === true);
         this.#drain();
         return { ...EMPTY };
     }
@@ -101,6 +104,17 @@ export class LoadRunner {
       this.#drain();
       loop.dispose();
     }
+  }
+
+  #halfOpen({ connections, holdMs }: Extract<LoadOrder, { kind: 'half-open' }>, address: SocketAddress): LoadSample {
+    const loop = new SocketLoop();
+    for (let i = 0; i < connections; i++) new HalfOpenSocket(loop, address, HALF_OPEN_MANNERS[i % 3]!);
+    const endMs = performance.now() + holdMs;
+    while (performance.now() < endMs) loop.turn(Math.max(0, Math.ceil(endMs - performance.now())));
+    loop.closeAll(true);
+    this.#drain();
+    loop.dispose();
+    return { ...EMPTY, operations: connections, errors: loop.errors, firstError: loop.firstErrors[0] ?? null };
   }
 
   /** One connection to each address. */
