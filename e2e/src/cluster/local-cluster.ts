@@ -23,6 +23,8 @@ export interface LocalClusterOptions {
   readonly ipFamily?: IpFamily;
   /** Default: as the mesh has it. */
   readonly dnsCapture?: boolean;
+  /** The last word on each object of the mesh before it is applied. */
+  readonly change?: (object: KubeObject) => KubeObject;
 }
 
 /** A cluster of this machine's network namespaces that ends with the test process, whatever happens to it. */
@@ -32,6 +34,7 @@ export async function startLocalCluster({
   mesh = true,
   ipFamily = 'ipv4',
   dnsCapture = true,
+  change,
 }: LocalClusterOptions): Promise<LocalTestCluster> {
   const stateDir = await mkdtemp(join(tmpdir(), 'weft-e2e-'));
   const names = Array.from({ length: nodes }, (_, i) => `node-${i + 1}`);
@@ -46,7 +49,7 @@ export async function startLocalCluster({
   });
   const cluster = new LocalTestCluster(handle, names);
   try {
-    if (mesh) await installMesh(cluster.kube, { root: WORKSPACE, timeoutMs: READY_MS, dnsCapture });
+    if (mesh) await installMesh(cluster.kube, { root: WORKSPACE, timeoutMs: READY_MS, dnsCapture, ...(change && { change }) });
     return cluster;
   } catch (thrown) {
     await cluster[Symbol.asyncDispose]();

@@ -6,7 +6,13 @@ import type { Cluster } from './cluster.js';
 interface ConfigDump {
   readonly policies: readonly { readonly namespace: string; readonly name: string }[];
   readonly workloads: readonly { readonly name: string; readonly namespace: string; readonly protocol: string }[];
-  readonly certificates: readonly { readonly identity: string; readonly state: string }[];
+  readonly certificates: readonly {
+    readonly identity: string;
+    readonly state: string;
+    /** `pem` is base64 of PEM. */
+    readonly certChain: readonly { readonly pem: string }[];
+    readonly rootCerts: readonly { readonly pem: string }[];
+  }[];
 }
 
 /** What the ztunnels of a cluster say about themselves: admin pages and metrics. */
