@@ -11,6 +11,7 @@ const libs = [
   ['libs/hbone', 'core', 'data'],
   ['libs/proxy-protocol', 'core', 'shared'],
   ['libs/spiffe', 'core', 'shared'],
+  ['libs/tls-profile', 'core', 'shared'],
   ['libs/collections', 'core', 'shared'],
   ['libs/xds', 'api', 'shared'],
   ['libs/mesh-api', 'api', 'shared'],

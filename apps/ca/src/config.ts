@@ -1,6 +1,7 @@
 import { err, ok, type Result } from '@weft/result';
-import { EnvReader, LOG_LEVELS, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
+import { EnvReader, LOG_LEVELS, readTlsProfile, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
 import { AUTHORITY_KEY_TYPES, type AuthorityKeyType } from '@weft/spiffe';
+import type { TlsProfile } from '@weft/tls-profile';
 import { parseOidcRules, type OidcRule } from './authentication/oidc-rule.js';
 
 export interface CaConfig {
@@ -61,6 +62,7 @@ export interface CaConfig {
   readonly dnsNames: ReadonlyMap<string, readonly string[]>;
   /** DNS names of this server's own certificate. */
   readonly servingDnsNames: readonly string[];
+  readonly tlsProfile: TlsProfile;
   readonly logLevel: LogLevel;
 }
 
@@ -130,6 +132,7 @@ Settings (environment; a duration is 30s, 5m or 24h):
   CA_DNS_NAMES             namespace/serviceAccount=dns1+dns2, comma separated:
                            names certified besides the SPIFFE ID
   POD_NAME                 names this replica in the Lease and in events
+  COMPLIANCE_POLICY        pqc, fips-140-2 or fips-140-3: what TLS may use
   LOG_LEVEL                ${LOG_LEVELS.join(', ')}  (info)
 `;
 
@@ -188,6 +191,7 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
     trustedNodeAccounts: new Set(trusted.map((account) => account.trim())),
     dnsNames: parseDnsNames(read.string('CA_DNS_NAMES', defaultDnsNames), problems),
     servingDnsNames,
+    tlsProfile: readTlsProfile(read),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };
   for (const account of config.trustedNodeAccounts) {

@@ -1,5 +1,5 @@
 import { KubeClient } from '@weft/kube';
-import { createLogger, exitOnConfigProblems, runProcess, systemClock } from '@weft/runtime';
+import { createLogger, exitOnConfigProblems, runProcess, systemClock, useTlsProfile } from '@weft/runtime';
 import { createCaApp } from './app.js';
 import { HELP, parseCaConfig } from './config.js';
 
@@ -10,6 +10,7 @@ async function main(): Promise<void> {
   }
   const config = parseCaConfig(process.env);
   if (!config.ok) exitOnConfigProblems('ca', config.error);
+  useTlsProfile(config.value.tlsProfile);
   const log = createLogger('ca', config.value.logLevel);
   const kube = KubeClient.fromDefault({ component: 'weft-ca', log });
   const { services } = createCaApp(config.value, { kube, clock: systemClock, log });

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import type { MeshModelConfig } from '@weft/mesh-model';
 import { err, ok, type Result } from '@weft/result';
-import { EnvReader, LOG_LEVELS, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
+import { EnvReader, LOG_LEVELS, readTlsProfile, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
+import type { TlsProfile } from '@weft/tls-profile';
 
 export interface ControlPlaneConfig {
   readonly mesh: MeshModelConfig;
@@ -26,6 +27,7 @@ export interface ControlPlaneConfig {
   readonly debounceMaxMs: number;
   readonly statusEnabled: boolean;
   readonly drainMs: number;
+  readonly tlsProfile: TlsProfile;
   readonly logLevel: LogLevel;
 }
 
@@ -96,6 +98,7 @@ Process:
   SERVICE_ACCOUNT     own service account                                (weft-control-plane)
   STATUS_ENABLED      write status conditions of mesh resources          (true)
   DRAIN_TIMEOUT       how long stopping may take                         (10s)
+  COMPLIANCE_POLICY   pqc, fips-140-2 or fips-140-3: what TLS may use
   LOG_LEVEL           ${LOG_LEVELS.join(', ')}  (info)
   KUBECONFIG          the Kubernetes API; in a pod, its service account
 `;
@@ -156,6 +159,7 @@ export function parseControlPlaneConfig(
     debounceMaxMs: Math.max(quiet, read.durationMs('PILOT_DEBOUNCE_MAX', 500)),
     statusEnabled: read.boolean('STATUS_ENABLED', true),
     drainMs: read.durationMs('DRAIN_TIMEOUT', 10_000),
+    tlsProfile: readTlsProfile(read),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };
   for (const key of ['XDS_HOST', 'ADMIN_HOST'] as const) {

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { KubeClient } from '@weft/kube';
-import { createLogger, exitOnConfigProblems, runProcess, systemClock } from '@weft/runtime';
+import { createLogger, exitOnConfigProblems, runProcess, systemClock, useTlsProfile } from '@weft/runtime';
 import { createControlPlane } from './app.js';
 import { HELP, parseControlPlaneConfig, withFlags } from './config.js';
 
@@ -15,6 +15,7 @@ async function main(): Promise<void> {
   if (problems.length > 0 || !parsed.ok)
     exitOnConfigProblems('control-plane', [...problems, ...(parsed.ok ? [] : parsed.error)]);
   const config = parsed.value;
+  useTlsProfile(config.tlsProfile);
   const log = createLogger('control-plane', config.logLevel);
   const kube = KubeClient.fromDefault({ component: 'weft-control-plane', log });
   const { services } = createControlPlane(config, { kube, clock: systemClock, log });

@@ -1,5 +1,6 @@
 import { err, ok, type Result } from '@weft/result';
-import { EnvReader, type ConfigProblem, type Env } from '@weft/runtime';
+import { EnvReader, readTlsProfile, type ConfigProblem, type Env } from '@weft/runtime';
+import type { TlsProfile } from '@weft/tls-profile';
 import type { MeshEndpointOptions } from '@weft/xds-grpc';
 import { ENGINE_WISHES, type EngineWish } from './dataplane/choose-engine.js';
 import type { KeepAlive } from '@weft/linux';
@@ -27,6 +28,7 @@ export interface ZtunnelConfig {
   /** A file or its content, instead of or beside xDS. */
   readonly localXds: { readonly path: string } | { readonly inline: string } | null;
   readonly secretTtlSeconds: number;
+  readonly tlsProfile: TlsProfile;
   /** Null: no CRL is looked for. */
   readonly crlPath: string | null;
   /** MeshConfig as a mounted file; its trust domains are taken up while this runs. */
@@ -70,7 +72,7 @@ const NO_NAMES_ON_DEMAND: ConfigProblem = {
   key: 'XDS_ON_DEMAND',
   problem: 'needs ISTIO_META_DNS_CAPTURE=false: only who knows all services can answer for their names',
 };
-const UNSUPPORTED_WHEN_SET = ['COMPLIANCE_POLICY', 'PROXY_CONFIG', 'PROXY_WORKLOAD_INFO'] as const;
+const UNSUPPORTED_WHEN_SET = ['PROXY_CONFIG', 'PROXY_WORKLOAD_INFO'] as const;
 
 /** Reads the environment; all problems at once. `cores` is what the machine has. */
 export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, readonly ConfigProblem[]> {
@@ -109,6 +111,7 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
     ca: endpoint('CA', 'weft-ca'),
     localXds: path !== undefined ? { path } : inline !== undefined ? { inline } : null,
     secretTtlSeconds: Math.round(reader.durationMs('SECRET_TTL', 24 * 3_600_000) / 1000),
+    tlsProfile: readTlsProfile(reader),
     crlPath: reader.optional('CRL_PATH') ?? null,
     meshConfigPath: reader.string('MESH_CONFIG', DEFAULT_MESH_CONFIG),
     zdsPath: reader.string('INPOD_UDS', DEFAULT_ZDS),

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { exitOnConfigProblems, runProcess, systemClock } from '@weft/runtime';
+import { exitOnConfigProblems, runProcess, systemClock, useTlsProfile } from '@weft/runtime';
 import { createZtunnel } from './app.js';
 import { parseConfig } from './config.js';
 import { chooseEngine } from './dataplane/choose-engine.js';
@@ -33,6 +33,7 @@ async function main(): Promise<void> {
   }
   if (flag !== undefined && engineFlag === undefined)
     return exitOnConfigProblems('ztunnel', [{ key: flag, problem: 'is not a flag; see --help' }]);
+  useTlsProfile(config.tlsProfile);
   const lean = new LeanMemory(systemClock);
   const logs = new LogScopes({ format: config.logFormat, filter: config.logFilter });
   const log = logs.scope('ztunnel');
@@ -55,6 +56,7 @@ async function main(): Promise<void> {
           keepAlive: config.keepAlive,
           userTimeoutMs: config.userTimeoutMs,
           http2: config.http2,
+          tlsProfile: config.tlsProfile.name,
           idleTunnelMs: config.poolIdleMs,
           answerTimeoutMs: ANSWER_TIMEOUT_MS,
         },

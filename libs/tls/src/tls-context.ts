@@ -1,9 +1,10 @@
 import { Memory, NativeLibrary } from '@weft/linux';
 import { err, ok, type Result } from '@weft/result';
+import { TLS_PROFILES, type TlsProfile, type TlsProfileName } from '@weft/tls-profile';
 import { openSsl, takeErrorText } from './openssl.js';
 import { forEachCertificate, withPrivateKey } from './pem-objects.js';
 import { TlsError } from './tls-error.js';
-import { TLS_ALPN, TLS_GROUPS, TLS_SUITES } from './tls-parameters.js';
+import { TLS_ALPN } from './tls-parameters.js';
 
 export interface TlsIdentity {
   /** Leaf first, then intermediates. */
@@ -49,10 +50,10 @@ export class TlsContext {
   }
 
   /** Fails with TLS_BAD_IDENTITY, and says which of the three parts is wrong. */
-  static create(identity: TlsIdentity): Result<TlsContext, TlsError> {
+  static create(identity: TlsIdentity, profile: TlsProfile = TLS_PROFILES.default): Result<TlsContext, TlsError> {
     const handle = openSsl().SSL_CTX_new(openSsl().TLS_method());
     if (handle === 0) return err(new TlsError('TLS_BAD_IDENTITY', `no TLS context: ${takeErrorText()}`));
-    const problem = configure(handle) ?? load(handle, identity);
+    const problem = configure(handle, profile) ?? load(handle, identity);
     const details = takeErrorText();
     if (problem === null) return ok(new TlsContext(handle));
     openSsl().SSL_CTX_free(handle);
@@ -72,8 +73,9 @@ export class TlsContext {
   }
 }
 
-function configure(context: number): string | null {
+function configure(context: number, profile: TlsProfile): string | null {
   const ssl = openSsl();
+  const { suites, groups } = textsOf(profile);
   const ctrl = (command: number, value: number): number => ssl.SSL_CTX_ctrl(context, command, value, 0);
   if (ctrl(CTRL_MIN_VERSION, TLS1_3) !== 1 || ctrl(CTRL_MAX_VERSION, TLS1_3) !== 1) return 'TLS 1.3 is not there';
   ctrl(CTRL_MODE, MODE_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS);
@@ -86,8 +88,8 @@ function configure(context: number): string | null {
   );
   ssl.SSL_CTX_set_num_tickets(context, 0);
   ssl.SSL_CTX_set_verify(context, VERIFY_PEER_MANDATORY, 0);
-  if (ssl.SSL_CTX_set_ciphersuites(context, constants().suites) !== 1) return 'cipher suites refused';
-  if (ssl.SSL_CTX_ctrl(context, CTRL_GROUPS_LIST, 0, constants().groups) !== 1) return 'key exchange groups refused';
+  if (ssl.SSL_CTX_set_ciphersuites(context, suites) !== 1) return 'cipher suites refused';
+  if (ssl.SSL_CTX_ctrl(context, CTRL_GROUPS_LIST, 0, groups) !== 1) return 'key exchange groups refused';
   // Alone among its kind it returns 0 for success.
   if (ssl.SSL_CTX_set_alpn_protos(context, constants().h2, ALPN_H2.length) !== 0) return 'ALPN refused';
   ssl.SSL_CTX_set_alpn_select_cb(context, constants().selectH2, 0);
@@ -119,10 +121,20 @@ function load(context: number, identity: TlsIdentity): string | null {
   return roots === 0 ? 'the trust bundle holds no PEM certificate' : problems.length > 0 ? problems.join(', ') : null;
 }
 
+const profileTexts = new Map<TlsProfileName, Memory>();
+
+/** Addresses of what a profile says in OpenSSL's words. */
+function textsOf({ name, tls13Suites, groups }: TlsProfile): { readonly suites: number; readonly groups: number } {
+  const memory = profileTexts.get(name) ?? Memory.allocate(4096);
+  profileTexts.set(name, memory);
+  return {
+    suites: memory.addressAt(0, memory.bytes.write(`${tls13Suites.join(':')}\0`, 0, 'latin1')),
+    groups: memory.addressAt(1024, memory.bytes.write(`${groups}\0`, 1024, 'latin1')),
+  };
+}
+
 /** Texts and the callback that OpenSSL keeps pointers to; they live as long as the thread. */
 interface Constants {
-  readonly suites: number;
-  readonly groups: number;
   readonly h2: number;
   readonly selectH2: number;
 }
@@ -136,10 +148,8 @@ function constants(): Constants {
 function makeConstants(): Constants & { readonly keep: readonly Memory[] } {
   // One large block: small buffers come from a shared pool.
   const memory = Memory.allocate(4096);
-  const suites = memory.addressAt(0, memory.bytes.write(TLS_SUITES, 0, 'latin1') + 1);
-  const groups = memory.addressAt(1024, memory.bytes.write(TLS_GROUPS, 1024, 'latin1') + 1);
-  ALPN_H2.copy(memory.bytes, 2048);
-  const h2 = memory.addressAt(2048, ALPN_H2.length);
+  ALPN_H2.copy(memory.bytes);
+  const h2 = memory.addressAt(0, ALPN_H2.length);
   const selectH2 = NativeLibrary.callback(
     'int WeftSelectAlpn(int64_t ssl, int64_t out, int64_t outLength, int64_t in, uint32_t inLength, int64_t arg)',
     (_ssl, out, outLength, offered, offeredLength) => {
@@ -147,5 +157,5 @@ function makeConstants(): Constants & { readonly keep: readonly Memory[] } {
       return chosen === ALPN_NEGOTIATED ? ALPN_OK : ALPN_FATAL;
     },
   );
-  return { suites, groups, h2, selectH2, keep: [memory] };
+  return { h2, selectH2, keep: [memory] };
 }

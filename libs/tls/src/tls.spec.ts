@@ -6,6 +6,7 @@ import { closeDescriptor, Epoll, EPOLLIN, EPOLLOUT, Memory, socketOptions, tcpSo
 import { parseSocketAddress } from '@weft/ip';
 import { uriSansOfCertificate } from '@weft/spiffe';
 import { TestAuthority, type TestIdentity } from '@weft/testing-certificates';
+import { TLS_PROFILES, type TlsProfileName } from '@weft/tls-profile';
 import {
   TLS_CLOSED,
   TLS_DONE,
@@ -38,8 +39,8 @@ function closeSocket(fd: number): void {
   if (sockets.delete(fd)) closeDescriptor(fd);
 }
 
-function contextOf(identity: TlsIdentity): TlsContext {
-  const made = TlsContext.create(identity);
+function contextOf(identity: TlsIdentity, profile?: TlsProfileName): TlsContext {
+  const made = TlsContext.create(identity, profile && TLS_PROFILES[profile]);
   if (!made.ok) throw made.error;
   disposers.push(() => made.value.free());
   return made.value;
@@ -70,9 +71,9 @@ interface Pair {
   readonly contexts: readonly TlsContext[];
 }
 
-function connect(clientIdentity: TlsIdentity, serverIdentity: TlsIdentity): Pair {
+function connect(clientIdentity: TlsIdentity, serverIdentity: TlsIdentity, profiles: Profiles = []): Pair {
   const fds = socketPair();
-  const contexts = [contextOf(clientIdentity), contextOf(serverIdentity)] as const;
+  const contexts = [contextOf(clientIdentity, profiles[0]), contextOf(serverIdentity, profiles[1])] as const;
   const client = new TlsConnection(contexts[0], fds[0], 'client');
   const server = new TlsConnection(contexts[1], fds[1], 'server');
   disposers.push(
@@ -81,6 +82,9 @@ function connect(clientIdentity: TlsIdentity, serverIdentity: TlsIdentity): Pair
   );
   return { client, server, fds, contexts };
 }
+
+/** Of the client and of the server. */
+type Profiles = readonly [] | readonly [TlsProfileName, TlsProfileName];
 
 /** Drives both sides until neither wants more; returns the last result of each. */
 function shakeHands({ client, server }: Pair): readonly [number, number] {
@@ -113,6 +117,31 @@ describe('mutual TLS', () => {
     expect(uriSansOfCertificate(pair.client.peerCertificate()!)).toEqual([BOB]);
     expect(uriSansOfCertificate(pair.server.peerCertificate()!)).toEqual([ALICE]);
     expect(new X509Certificate(pair.server.peerCertificate()!).raw.equals(pair.server.peerCertificate()!)).toBe(true);
+  });
+
+  it.each<[TlsProfileName, TlsProfileName, string | null]>([
+    ['default', 'default', 'X25519MLKEM768'],
+    ['pqc', 'default', 'X25519MLKEM768'],
+    ['default', 'pqc', 'X25519MLKEM768'],
+    ['pqc', 'pqc', 'X25519MLKEM768'],
+    ['fips', 'default', 'secp256r1'],
+    ['default', 'fips', 'secp256r1'],
+    ['fips', 'fips', 'secp256r1'],
+    ['pqc', 'fips', null],
+    ['fips', 'pqc', null],
+  ])('a client of profile %s and a server of %s agree on %s', (client, server, group) => {
+    const pair = connect(alice, bob, [client, server]);
+    const done = shakeHands(pair);
+    if (group === null) expect(done).not.toContain(TLS_DONE);
+    else expect([done, pair.server.keyExchangeGroup()]).toEqual([[TLS_DONE, TLS_DONE], group]);
+  });
+
+  it('shows the verified chain up to the root, which revocation goes by', () => {
+    const pair = connect(alice, bob);
+    expect(pair.server.peerChain()).toEqual([]);
+    shakeHands(pair);
+    const root = new X509Certificate(authority.rootsPem).raw;
+    expect(pair.server.peerChain()).toEqual([pair.server.peerCertificate(), root]);
   });
 
   it('moves bytes both ways, in records larger than one and after WANT_WRITE', () => {

@@ -1,6 +1,7 @@
 import type { Result } from '@weft/result';
 import { tcpSocket } from '@weft/linux';
 import { TlsContext } from '@weft/tls';
+import type { TlsProfile } from '@weft/tls-profile';
 import { Dial } from './dial.js';
 import { EpollSecureSocket } from './epoll-secure-socket.js';
 import type { EventLoop } from './event-loop.js';
@@ -35,7 +36,7 @@ export class EpollTransport implements Transport {
     return new EpollSecureSocket(this.loop, fd, context, role);
   }
 
-  secureContext(identity: Identity): Result<SecureContext, Error> {
-    return TlsContext.create(identity);
+  secureContext(identity: Identity, profile: TlsProfile): Result<SecureContext, Error> {
+    return TlsContext.create(identity, profile);
   }
 }

@@ -1,3 +1,4 @@
+import { TLS_PROFILES, type TlsProfileName } from '@weft/tls-profile';
 import type { Deadline, Loop } from './loop.js';
 import type { FromWorker, Identity } from './messages.js';
 import type { SecureContext } from './secure-socket.js';
@@ -11,13 +12,13 @@ export class Identities {
   constructor(
     private readonly loop: Loop,
     private readonly transport: Transport,
-    private readonly timeoutMs: number,
+    private readonly settings: { readonly identityTimeoutMs: number; readonly tlsProfile: TlsProfileName },
     private readonly post: (message: FromWorker) => void,
   ) {}
 
   /** New or rotated. An identity that TLS refuses is reported, and the one before it stays. */
   set(identity: Identity): void {
-    const made = this.transport.secureContext(identity);
+    const made = this.transport.secureContext(identity, TLS_PROFILES[this.settings.tlsProfile]);
     if (!made.ok) {
       this.post({ type: 'log', level: 'error', message: `identity ${identity.spiffeId}: ${made.error.message}` });
       return;
@@ -70,7 +71,7 @@ export class Identities {
       stop();
       done(this.#contexts.get(spiffeId) ?? null);
     };
-    deadline = this.loop.deadline(this.timeoutMs, resume);
+    deadline = this.loop.deadline(this.settings.identityTimeoutMs, resume);
     waiting.add(resume);
     return stop;
   }

@@ -1,5 +1,6 @@
 import { CLIENT_SETTINGS } from '@weft/hbone';
 import type { KeepAlive } from '@weft/linux';
+import type { TlsProfileName } from '@weft/tls-profile';
 
 /** What tunnels offer their peers, and how many streams of ours share one. */
 export interface Http2Sizes {
@@ -31,6 +32,8 @@ export interface DataPlaneLimits {
   /** From the CONNECT to its response. */
   readonly responseTimeoutMs: number;
   readonly http2: Http2Sizes;
+  /** What TLS between workloads may negotiate. */
+  readonly tlsProfile: TlsProfileName;
   /** A pooled tunnel without streams is closed after this. */
   readonly idleTunnelMs: number;
   /** Connections open at one time in one worker; more are refused. Also the number of counter slots. */
@@ -55,6 +58,7 @@ export const DEFAULT_LIMITS: DataPlaneLimits = {
     frameBytes: CLIENT_SETTINGS.maxFrameBytes,
     streamsPerTunnel: CLIENT_SETTINGS.maxConcurrentStreams,
   },
+  tlsProfile: 'default',
   idleTunnelMs: 300_000,
   maxConnections: 65_536,
   cacheEntries: 10_000,

@@ -1,5 +1,6 @@
 import type { SocketAddress } from '@weft/ip';
 import type { Result } from '@weft/result';
+import type { TlsProfile } from '@weft/tls-profile';
 import type { Identity } from './messages.js';
 import type { PlainSocket, PlainSocketOwner } from './plain-socket.js';
 import type { SecureContext, SecureSocket } from './secure-socket.js';
@@ -43,5 +44,5 @@ export interface Transport {
   plain(fd: number, owner: PlainSocketOwner): PlainSocket;
   secure(fd: number, context: SecureContext, role: 'client' | 'server'): SecureSocket;
   /** Says which part of the identity is wrong. */
-  secureContext(identity: Identity): Result<SecureContext, Error>;
+  secureContext(identity: Identity, profile: TlsProfile): Result<SecureContext, Error>;
 }

@@ -56,7 +56,7 @@ export class DataPlaneWorker {
     this.#outbox = new Outbox(this.#loop, (batch) => settings.port.postMessage(batch));
     const post = (message: FromWorker): void => this.#outbox.add(message);
     const counters = new Float64Array(settings.counters);
-    this.#identities = new Identities(this.#loop, this.#engine.transport, settings.limits.identityTimeoutMs, post);
+    this.#identities = new Identities(this.#loop, this.#engine.transport, settings.limits, post);
     this.#trust = new PeerTrust(this.#loop, post);
     this.#requests = new Requests(settings.connectionIds.first);
     this.#log = new ConnectionLog(this.#loop, counters, settings.connectionIds, post);

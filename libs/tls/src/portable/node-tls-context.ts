@@ -2,9 +2,10 @@ import { constants, X509Certificate } from 'node:crypto';
 import type net from 'node:net';
 import tls from 'node:tls';
 import { err, ok, toError, type Result } from '@weft/result';
+import { TLS_PROFILES, type TlsProfile } from '@weft/tls-profile';
 import type { TlsIdentity } from '../tls-context.js';
 import { TlsError } from '../tls-error.js';
-import { TLS_ALPN, TLS_GROUPS, TLS_SUITES } from '../tls-parameters.js';
+import { TLS_ALPN } from '../tls-parameters.js';
 import { explainNodeTls } from './explain-node-tls.js';
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -32,15 +33,16 @@ export class NodeTlsContext {
 
   private constructor(
     private readonly identity: TlsIdentity,
+    private readonly profile: TlsProfile,
     private readonly secureContext: tls.SecureContext,
   ) {}
 
   /** Fails with TLS_BAD_IDENTITY, and says which of the three parts is wrong. */
-  static create(identity: TlsIdentity): Result<NodeTlsContext, TlsError> {
+  static create(identity: TlsIdentity, profile: TlsProfile = TLS_PROFILES.default): Result<NodeTlsContext, TlsError> {
     const problem = problemOf(identity);
     if (problem !== null) return err(new TlsError('TLS_BAD_IDENTITY', problem));
     try {
-      return ok(new NodeTlsContext(identity, tls.createSecureContext(optionsOf(identity))));
+      return ok(new NodeTlsContext(identity, profile, tls.createSecureContext(optionsOf(identity, profile))));
     } catch (thrown) {
       const text = toError(thrown).message;
       return err(new TlsError('TLS_BAD_IDENTITY', `the private key does not fit the certificate: ${text}`));
@@ -88,7 +90,7 @@ export class NodeTlsContext {
   }
 
   #accept(raw: net.Socket, handler: HandshakeHandler): void {
-    const acceptor = this.#acceptors.pop() ?? new Acceptor(this.identity);
+    const acceptor = this.#acceptors.pop() ?? new Acceptor(this.identity, this.profile);
     const over = (): void => {
       if (!this.#freed && this.#acceptors.length < KEPT_ACCEPTORS) this.#acceptors.push(acceptor);
     };
@@ -109,9 +111,9 @@ class Acceptor {
   readonly #server: tls.Server;
   #handler: HandshakeHandler | null = null;
 
-  constructor(identity: TlsIdentity) {
+  constructor(identity: TlsIdentity, profile: TlsProfile) {
     this.#server = tls.createServer({
-      ...optionsOf(identity),
+      ...optionsOf(identity, profile),
       requestCert: true,
       rejectUnauthorized: true,
       ALPNProtocols: [TLS_ALPN],
@@ -141,15 +143,18 @@ class Acceptor {
   }
 }
 
-function optionsOf({ certificateChainPem, privateKeyPem, rootsPem }: TlsIdentity): tls.SecureContextOptions {
+function optionsOf(
+  { certificateChainPem, privateKeyPem, rootsPem }: TlsIdentity,
+  { tls13Suites, groups }: TlsProfile,
+): tls.SecureContextOptions {
   return {
     cert: certificateChainPem,
     key: privateKeyPem,
     ca: rootsPem,
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
-    ciphers: TLS_SUITES,
-    ecdhCurve: TLS_GROUPS,
+    ciphers: tls13Suites.join(':'),
+    ecdhCurve: groups,
     // No resumption: each connection shows its certificate.
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
   };

@@ -2,6 +2,7 @@ import net from 'node:net';
 import { errnoName, tcpSocket } from '@weft/linux';
 import type { Result } from '@weft/result';
 import { NodeTlsContext } from '@weft/tls';
+import type { TlsProfile } from '@weft/tls-profile';
 import type { Deadline, Task } from '../loop.js';
 import type { Identity } from '../messages.js';
 import type { PlainSocket, PlainSocketOwner } from '../plain-socket.js';
@@ -43,8 +44,8 @@ export class NodeTransport implements Transport {
     return new NodeSecureSocket(this.loop, this.loop.take(fd), context, role);
   }
 
-  secureContext(identity: Identity): Result<SecureContext, Error> {
-    return NodeTlsContext.create(identity);
+  secureContext(identity: Identity, profile: TlsProfile): Result<SecureContext, Error> {
+    return NodeTlsContext.create(identity, profile);
   }
 
   #accepted(socket: net.Socket, handler: ListenHandler): void {
