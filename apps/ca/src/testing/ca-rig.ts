@@ -1,6 +1,7 @@
 import { ChannelCredentials, Metadata } from '@grpc/grpc-js';
 import { CONFIG_MAPS, KubeClient, NAMESPACES, PODS, SERVICE_ACCOUNTS, type Pod } from '@weft/kube';
-import { createLogger, startAll, systemClock } from '@weft/runtime';
+import type { Clock } from '@weft/result';
+import { createLogger, startAll, systemClock, type Logger } from '@weft/runtime';
 import { createCsr } from '@weft/spiffe';
 import { ApiServer } from '@weft/testing-kube-apiserver';
 import { IstioCertificateServiceClient, type IstioCertificateResponse } from '@weft/xds/gen/mesh/ca/ca.js';
@@ -14,6 +15,14 @@ export interface RunningCa extends CaApp {
   stop(): Promise<void>;
 }
 
+export interface PodPlace {
+  readonly namespace: string;
+  readonly account: string;
+  readonly node: string;
+  readonly name: string;
+  readonly hostNetwork?: boolean;
+}
+
 export interface AskOptions {
   readonly impersonate?: boolean;
   readonly csr?: string;
@@ -22,6 +31,8 @@ export interface AskOptions {
 
 /** The CA as a whole on an API server in this process. `close` stops everything that was started. */
 export class CaRig {
+  /** Of the replicas that are started from now on. */
+  log: Logger = log;
   readonly #disposers: (() => Promise<void> | void)[] = [];
 
   private constructor(
@@ -30,11 +41,13 @@ export class CaRig {
     readonly apiServer: ApiServer,
   ) {}
 
-  static async start(): Promise<CaRig> {
+  /** `now`: the clock of the API server. */
+  static async start(now: () => Date = () => new Date()): Promise<CaRig> {
     const server = new ApiServer({
       listeners: [{ host: '127.0.0.1', port: 0 }],
       serviceCidr: '10.96.0.0/16',
       clusterDomain: 'cluster.local',
+      now,
       log,
     });
     await server.start();
@@ -53,10 +66,10 @@ export class CaRig {
   }
 
   /** A replica of the CA; `env` over the defaults. */
-  async startCa(env: Readonly<Record<string, string>> = {}): Promise<RunningCa> {
+  async startCa(env: Readonly<Record<string, string>> = {}, clock: Clock = systemClock): Promise<RunningCa> {
     const config = parseCaConfig({ GRPC_HOST: '127.0.0.1', GRPC_PORT: '0', ADMIN_PORT: '0', ...env });
     if (!config.ok) throw new Error(`the configuration is wrong: ${JSON.stringify(config.error)}`);
-    const app = createCaApp(config.value, { kube: this.kube, clock: systemClock, log });
+    const app = createCaApp(config.value, { kube: this.kube, clock, log: this.log });
     const stopAll = await startAll(app.services, 5000);
     let stopping: Promise<void> | null = null;
     const stop = (): Promise<void> => (stopping ??= stopAll());
@@ -70,12 +83,12 @@ export class CaRig {
   }
 
   /** A pod of a service account on a node, and the token that the kubelet would project into it. */
-  async startPod(where: { namespace: string; account: string; node: string; name: string }): Promise<string> {
-    const { namespace, account, node, name } = where;
+  async startPod(where: PodPlace): Promise<string> {
+    const { namespace, account, node, name, hostNetwork = false } = where;
     await this.kube.createOrGet(SERVICE_ACCOUNTS, { metadata: { namespace, name: account } });
     const pod: Pod = {
       metadata: { namespace, name },
-      spec: { serviceAccountName: account, nodeName: node, containers: [{ name: 'c', image: 'i' }] },
+      spec: { serviceAccountName: account, nodeName: node, hostNetwork, containers: [{ name: 'c', image: 'i' }] },
     };
     const { metadata } = await this.kube.create(PODS, pod);
     const boundPod = { name, uid: metadata?.uid ?? '' };

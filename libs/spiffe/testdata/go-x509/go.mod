@@ -1,0 +1,3 @@
+module weft.test/go-x509
+
+go 1.24
