@@ -18,7 +18,7 @@ it.each([
   [['l4', '--load', 'bulk'], '--load bulk: there are bulk-1, bulk-64'],
   [['l4', '--peer', 'mine'], '--peer mine: want name=source-command,destination-command'],
   [['l4', '--peer', 'Mine=a,b'], '--peer Mine=a,b: want'],
-  [['l4', '--only', 'weft,haproxy'], '--only weft,haproxy: there are direct, weft'],
+  [['l4', '--only', 'weft,haproxy'], '--only weft,haproxy: there are direct, weft, weft-portable'],
   [['--fast'], '--fast'],
   [['soak', '--minutes', 'ten'], '--minutes ten: want a whole number'],
 ])('%j is refused with the reason', (argv, reason) => {

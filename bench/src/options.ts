@@ -33,7 +33,8 @@ export interface BenchOptions {
 
 export const USAGE = `weft bench [l4] [cluster] [ca] [soak] [--quick] [--json]
 
-  l4        pairs of proxies between two network namespaces: direct, weft, haproxy, nginx, envoy
+  l4        pairs of proxies between two network namespaces: direct, weft (weft-portable), haproxy, nginx,
+            envoy
               --load NAME   only this load (may be repeated): ${L4_LOADS.map(({ name }) => name).join(', ')}
               --only PEER   only this peer (may be repeated)
               --peer name=source-command,destination-command   one more pair; see bench/README.md
@@ -49,7 +50,7 @@ Without a name, all but soak are run.
 `;
 
 /** The peers of suite l4 that need no command; `--peer` adds more. */
-const BUILT_IN_PEERS = ['direct', 'weft', 'haproxy', 'nginx', 'envoy'];
+const BUILT_IN_PEERS = ['direct', 'weft', 'weft-portable', 'haproxy', 'nginx', 'envoy'];
 
 /** Pure. An error is one sentence for the terminal. */
 export function parseOptions(argv: readonly string[]): Result<BenchOptions, string> {

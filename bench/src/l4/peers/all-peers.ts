@@ -8,11 +8,12 @@ import { nginx } from './nginx.js';
 import type { Peer } from './peer.js';
 import { weft } from './weft.js';
 
-/** The peers that the command line asks for. */
+/** The peers that the command line asks for. The portable engine is left out of a quick run that does not name it. */
 export function peersOf(
-  { only, pairs }: Pick<BenchOptions, 'only' | 'pairs'>,
+  { only, pairs, quick }: Pick<BenchOptions, 'only' | 'pairs' | 'quick'>,
   authority: BenchAuthority,
 ): readonly Peer[] {
-  const all = [direct, weft(authority), haproxy, nginx, envoy, ...pairs.map(commandPair)];
-  return all.filter(({ name }) => only.length === 0 || only.includes(name));
+  const portable = weft(authority, 'portable');
+  const all = [direct, weft(authority), portable, haproxy, nginx, envoy, ...pairs.map(commandPair)];
+  return all.filter((peer) => (only.length === 0 ? !quick || peer !== portable : only.includes(peer.name)));
 }

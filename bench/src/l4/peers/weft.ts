@@ -10,14 +10,17 @@ import type { Peer, PeerSite } from './peer.js';
 
 const REDIRECTION = { families: [4], dnsCapture: false, bypassInbound: false, virtualInterfaces: [] } as const;
 
+/** As `WEFT_ENGINE` says it. */
+type Engine = 'ffi' | 'portable';
+
 /**
  * Two ztunnels as they ship, each with one pod: redirection by the CNI agent's rules, policies, metrics and access log on.
  * The client connects to the server's own address; every other address of the server is a workload address with a tunnel of
  * its own, which is how a handshake is made for each connection.
  */
-export function weft(authority: BenchAuthority): Peer {
+export function weft(authority: BenchAuthority, engine: Engine = 'ffi'): Peer {
   return {
-    name: 'weft',
+    name: engine === 'ffi' ? 'weft' : `weft-${engine}`,
     version: (root) => {
       const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version?: string };
       return Promise.resolve(`ztunnel ${version ?? ''} (Node.js ${process.version})`);
@@ -33,7 +36,9 @@ export function weft(authority: BenchAuthority): Peer {
       const redirection = new PodRedirection(runCommand, 'iptables');
       await Promise.all([client, server].map(({ fd }) => redirection.install(fd, REDIRECTION)));
       const [source, destination] = await Promise.all(
-        ['source', 'destination'].map((role) => ztunnel(site, role, { meshPath, caAddress: authority.address })),
+        ['source', 'destination'].map((role) =>
+          ztunnel(site, role, { meshPath, caAddress: authority.address, engine }),
+        ),
       );
       started.push(source!, destination!);
       await Promise.all(agents.map(({ ready }) => ready));
@@ -51,7 +56,7 @@ export function weft(authority: BenchAuthority): Peer {
 function ztunnel(
   { root, directory, profile }: PeerSite,
   role: string,
-  { meshPath, caAddress }: { readonly meshPath: string; readonly caAddress: string },
+  { meshPath, caAddress, engine }: { readonly meshPath: string; readonly caAddress: string; readonly engine: Engine },
 ): Promise<Program> {
   const flags = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profile, role)}`];
   return Program.start({
@@ -65,6 +70,7 @@ function ztunnel(
       CA_ADDRESS: caAddress,
       AUTH_TOKEN: 'bench',
       INPOD_UDS: join(directory, `${role}.sock`),
+      WEFT_ENGINE: engine,
       ZTUNNEL_WORKER_THREADS: '1',
       WEFT_ADMIN_PORT: '0',
       WEFT_METRICS_PORT: '0',
