@@ -23,7 +23,7 @@ type Gateway = KubeObject & {
 };
 
 describe('Gateways run their proxies', () => {
-  const cluster = useCluster({ name: 'gateways', nodes: 1 });
+  const cluster = useCluster({ name: 'gateways', nodes: 2 });
   let namespace: string;
   let number = 0;
 
@@ -111,6 +111,34 @@ describe('Gateways run their proxies', () => {
       READY_MS,
     );
   }, 180_000);
+
+  it('places its pods on a virtual node when it is asked to', async () => {
+    const node = cluster().nodes[1]!;
+    await cluster().kubectlOk(['label', 'node', node, 'type=virtual-kubelet']);
+    await cluster().kubectlOk(['taint', 'node', node, 'virtual-kubelet.io/provider=test:NoSchedule']);
+    const nodesOf = async () =>
+      (await cluster().kube.list(PODS, { namespace }))
+        .filter(({ metadata }) => metadata?.deletionTimestamp === undefined)
+        .map(({ spec }) => spec?.nodeName);
+    await cluster().kubectlOk(['-n', namespace, 'scale', 'deployment/waypoint', '--replicas=3']);
+    await until(
+      async () => (await get(DEPLOYMENTS))?.status?.readyReplicas === 3,
+      'three replicas are ready',
+      READY_MS,
+    );
+    await cluster().kubectlOk(['-n', namespace, 'annotate', 'gtw', 'waypoint', 'weft.io/placement=serverless']);
+    await until(
+      async () => {
+        const nodes = await nodesOf();
+        return nodes.length === 3 && nodes.every((one) => one === node);
+      },
+      'all pods are on the virtual node',
+      READY_MS,
+    );
+    await works();
+    await cluster().kubectlOk(['taint', 'node', node, 'virtual-kubelet.io/provider-']);
+    await cluster().kubectlOk(['label', 'node', node, 'type-']);
+  }, 240_000);
 
   it('goes on after the manager was ended', async () => {
     const system = 'istio-system';

@@ -13,7 +13,7 @@ export interface WaypointStatusWriterOptions {
 /** Another one than that of the other conditions, so that each is complete by itself. */
 const FIELD_MANAGER = 'weft-control-plane-waypoints';
 const TYPES: Readonly<Record<WaypointStatus['kind'], ResourceType<MeshObject>>> = {
-  Service: SERVICES as ResourceType<MeshObject>,
+  Service: SERVICES,
   ServiceEntry: SERVICE_ENTRIES,
 };
 

@@ -10,6 +10,12 @@ export interface ProxySettings {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** How pods come to virtual nodes. */
+export interface ServerlessSettings {
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  readonly tolerations: readonly Readonly<Record<string, string>>[];
+}
+
 export interface WaypointManagerConfig {
   readonly namespace: string;
   readonly podName: string;
@@ -19,6 +25,7 @@ export interface WaypointManagerConfig {
   readonly clusterDomain: string;
   readonly trustDomain: string;
   readonly proxy: ProxySettings;
+  readonly serverless: ServerlessSettings;
   readonly adminHost: string;
   readonly adminPort: number;
   readonly logLevel: LogLevel;
@@ -34,6 +41,9 @@ Settings (environment):
   PROXY_IMAGE     image of the proxies                                                   (weft/proxy-agent)
   PROXY_COMMAND   JSON list in place of the image's entry point                          ([])
   PROXY_ENV       JSON object of more environment for the proxies                        ({})
+  SERVERLESS_NODE_SELECTOR  JSON object: labels of virtual nodes            ({"type":"virtual-kubelet"})
+  SERVERLESS_TOLERATIONS    JSON list: what pods there tolerate
+                                  ([{"key":"virtual-kubelet.io/provider","operator":"Exists"}])
   ADMIN_HOST, ADMIN_PORT   /healthz /readyz /metrics                                     (0.0.0.0, 15014)
   LOG_LEVEL       ${LOG_LEVELS.join(', ')}  (info)
 `;
@@ -55,7 +65,11 @@ export function parseWaypointManagerConfig(
     proxy: {
       image: read.string('PROXY_IMAGE', 'weft/proxy-agent'),
       command: commandOf(read.string('PROXY_COMMAND', '[]'), problems),
-      env: environmentOf(read.string('PROXY_ENV', '{}'), problems),
+      env: stringsOf('PROXY_ENV', read.string('PROXY_ENV', '{}'), problems),
+    },
+    serverless: {
+      nodeSelector: stringsOf(SELECTOR, read.string(SELECTOR, '{"type":"virtual-kubelet"}'), problems),
+      tolerations: tolerationsOf(read.string(TOLERATIONS, DEFAULT_TOLERATIONS), problems),
     },
     adminHost: read.string('ADMIN_HOST', '0.0.0.0'),
     adminPort: read.integer('ADMIN_PORT', 15_014, 0, 65_535),
@@ -72,16 +86,27 @@ function commandOf(text: string, problems: ConfigProblem[]): readonly string[] {
   return [];
 }
 
-function environmentOf(text: string, problems: ConfigProblem[]): Readonly<Record<string, string>> {
+const SELECTOR = 'SERVERLESS_NODE_SELECTOR';
+const TOLERATIONS = 'SERVERLESS_TOLERATIONS';
+const DEFAULT_TOLERATIONS = '[{"key":"virtual-kubelet.io/provider","operator":"Exists"}]';
+
+function tolerationsOf(text: string, problems: ConfigProblem[]): ServerlessSettings['tolerations'] {
   const value = parseJson(text);
-  const isMap =
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.values(value).every((item) => typeof item === 'string');
-  if (isMap) return value as Record<string, string>;
-  problems.push({ key: 'PROXY_ENV', problem: 'want a JSON object of strings such as {"ENVOY_PATH":"/usr/bin/envoy"}' });
+  if (Array.isArray(value) && value.every(isStrings)) return value;
+  problems.push({ key: TOLERATIONS, problem: `want a JSON list such as ${DEFAULT_TOLERATIONS}` });
+  return [];
+}
+
+function stringsOf(key: string, text: string, problems: ConfigProblem[]): Readonly<Record<string, string>> {
+  const value = parseJson(text);
+  if (isStrings(value)) return value;
+  problems.push({ key, problem: 'want a JSON object of strings such as {"key":"value"}' });
   return {};
+}
+
+function isStrings(value: unknown): value is Readonly<Record<string, string>> {
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isMap && Object.values(value).every((item) => typeof item === 'string');
 }
 
 function parseJson(text: string): unknown {

@@ -20,6 +20,7 @@ import type { WaypointManagerConfig } from './config.js';
 import { gatewayKindOf, type GatewayKind } from './gateway-kind.js';
 import { desiredObjects } from './workloads/desired-objects.js';
 import { objectName } from './workloads/names.js';
+import { ANNOTATION_PLACEMENT, placementOf, PLACEMENTS } from './workloads/placement.js';
 import type { ApplyOutcome, ObjectApplier } from './workloads/object-applier.js';
 import { readParameters, type Parameters } from './workloads/parameters.js';
 
@@ -68,7 +69,9 @@ export class GatewayReconciler {
     const result = { object, gateway, kind };
     const { spec, meta } = gateway;
     if (spec === null || kind.proxy === null || !isManaged(spec)) return { ...result, workload: null, problem: null };
-    const { parameters, problem } = this.#parameters(gateway, className);
+    const placement = placementOf(meta);
+    const { parameters, problem: badParameters } = this.#parameters(gateway, className);
+    const problem = placement === null ? NO_SUCH_PLACE : badParameters;
     const network = meta.labels[LABEL_NETWORK] ?? this.#clusterNetwork();
     const desired = desiredObjects({
       config: this.config,
@@ -77,6 +80,7 @@ export class GatewayReconciler {
       meta,
       spec,
       network,
+      placement: placement ?? 'in-cluster',
       parameters,
     });
     const outcome = await this.applier.apply(meta, desired);
@@ -150,6 +154,11 @@ export class GatewayReconciler {
     return { parameters, problem: problems.length === 0 ? null : { reason: 'InvalidParameters', message } };
   }
 }
+
+const NO_SUCH_PLACE = {
+  reason: 'InvalidParameters',
+  message: `metadata.annotations[${ANNOTATION_PLACEMENT}]: there is no such place; use ${PLACEMENTS.join(' or ')}`,
+};
 
 export function classNameOf(object: KubeObject): string {
   const name = (object as { spec?: { gatewayClassName?: unknown } }).spec?.gatewayClassName;

@@ -233,6 +233,26 @@ describe('waypoint manager on a Kubernetes API server', () => {
     );
   });
 
+  it('places pods on virtual nodes by annotation, and tells of a place that there is not', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const annotated = (name: string, placement: string) =>
+      created(kube, gateway(name, {}, { annotations: { 'weft.io/placement': placement } }));
+    await annotated('away', 'serverless');
+    await annotated('nowhere', 'moon');
+    await until(() => exists(kube.get(DEPLOYMENTS, 'shop', 'away')), 'the Deployment is there');
+    expect((await kube.get(DEPLOYMENTS, 'shop', 'away'))!.spec!.template.spec).toMatchObject({
+      nodeSelector: { type: 'virtual-kubelet' },
+      tolerations: [{ key: 'virtual-kubelet.io/provider', operator: 'Exists' }],
+    });
+    await until(
+      async () =>
+        (await condition(kube, 'nowhere', 'Accepted'))?.message ===
+        'metadata.annotations[weft.io/placement]: there is no such place; use in-cluster or serverless',
+      'it is told',
+    );
+  });
+
   it('never touches an object that it did not make', async () => {
     const kube = await makeCluster();
     await kube.create(SERVICES, { metadata: { name: 'waypoint', namespace: 'shop' }, spec: { ports: [{ port: 80 }] } });

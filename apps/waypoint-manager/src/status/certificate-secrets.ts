@@ -4,7 +4,7 @@ import { SECRETS, type Informer, type KubeClient, type KubeObject, type Secret }
 import { GATEWAY_API_GROUP, REFERENCE_GRANTS, type SecretReference } from '@weft/mesh-api';
 
 /** Of a Secret only whether it can be used; its key is not kept. */
-const ANNOTATION_FAULT = 'weft.dev/certificate-fault';
+const ANNOTATION_FAULT = 'weft.io/certificate-fault';
 
 /** The certificates that listeners refer to. */
 export class CertificateSecrets {

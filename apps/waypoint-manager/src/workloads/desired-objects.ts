@@ -23,6 +23,7 @@ import type { WaypointManagerConfig } from '../config.js';
 import type { ProxyKind } from '../gateway-kind.js';
 import { ANNOTATION_SERVICE_ACCOUNT, objectName, shortName } from './names.js';
 import { PARAMETER_KEYS, type ParameterKey, type Parameters } from './parameters.js';
+import type { Placement } from './placement.js';
 import { podTemplate } from './pod-template.js';
 import { serviceSpec } from './service-of.js';
 import { strategicMerge } from './strategic-merge.js';
@@ -48,6 +49,7 @@ export interface GatewayRequest {
   readonly meta: ObjectMeta;
   readonly spec: GatewaySpec;
   readonly network: string | undefined;
+  readonly placement: Placement;
   readonly parameters: Parameters;
 }
 
@@ -86,7 +88,7 @@ function identified(patched: KubeObject, base: KubeObject, { namespace }: Object
 }
 
 function baseObjects(request: GatewayRequest): Readonly<Record<ParameterKey, KubeObject>> {
-  const { config, proxy, className, meta, spec, network } = request;
+  const { config, proxy, className, meta, spec, network, placement } = request;
   const name = objectName(meta, className, proxy);
   const gatewayName = shortName(meta.name);
   const { labels, annotations } = infrastructure(request);
@@ -114,7 +116,7 @@ function baseObjects(request: GatewayRequest): Readonly<Record<ParameterKey, Kub
     ...(network !== undefined && { [LABEL_NETWORK]: network }),
   };
   const near = proxy.role === 'waypoint' ? { [ANNOTATION_TRAFFIC_DISTRIBUTION]: 'PreferClose' } : {};
-  const template = podTemplate({ config, proxy, serviceAccount, network, labels: podLabels, annotations });
+  const template = podTemplate({ config, proxy, placement, serviceAccount, network, labels: podLabels, annotations });
   const addresses = spec.addresses.flatMap(({ value }) => value ?? []);
   const target = { apiVersion: 'apps/v1', kind: 'Deployment', name };
   const objects = {

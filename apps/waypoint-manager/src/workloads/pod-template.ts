@@ -1,6 +1,7 @@
 import type { Deployment } from '@weft/kube';
 import type { WaypointManagerConfig } from '../config.js';
 import type { ProxyKind } from '../gateway-kind.js';
+import { placementFields, type Placement } from './placement.js';
 
 type PodTemplate = NonNullable<Deployment['spec']>['template'];
 
@@ -14,6 +15,7 @@ export interface PodTemplateOptions {
   readonly proxy: ProxyKind;
   readonly serviceAccount: string;
   readonly network: string | undefined;
+  readonly placement: Placement;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 }
@@ -21,6 +23,7 @@ export interface PodTemplateOptions {
 /** The pod of a proxy: proxy-agent, which runs Envoy. */
 export function podTemplate({
   config,
+  placement,
   proxy,
   serviceAccount,
   network,
@@ -41,6 +44,7 @@ export function podTemplate({
     spec: {
       serviceAccountName: serviceAccount,
       terminationGracePeriodSeconds: GRACE_SECONDS,
+      ...placementFields(placement, config),
       securityContext: podSecurity(proxy),
       containers: [container(config, proxy, network)],
       volumes: [
