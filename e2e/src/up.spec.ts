@@ -12,6 +12,7 @@ interface Shown {
   readonly nodes: readonly { readonly ready: boolean; readonly ztunnelReady: boolean }[];
   readonly pods: readonly { readonly namespace: string; readonly mesh: string; readonly status: string }[];
   readonly connections: readonly Readonly<Record<string, unknown>>[];
+  readonly requests: readonly Readonly<Record<string, unknown>>[];
   readonly denials: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -107,7 +108,10 @@ describe('the launcher', () => {
     expect(shown.nodes.every(({ ready, ztunnelReady }) => ready && ztunnelReady)).toBe(true);
     const shop = shown.pods.filter(({ namespace }) => namespace === 'shop');
     expect(shop.length).toBeGreaterThanOrEqual(5);
-    expect(new Set(shop.map(({ mesh, status }) => `${mesh} ${status}`))).toEqual(new Set(['enrolled Ready']));
+    expect(new Set(shop.map(({ mesh, status }) => `${mesh} ${status}`))).toEqual(
+      new Set(['enrolled Ready', 'waypoint Ready']),
+    );
+    expect(shown.requests).toContainEqual(expect.objectContaining({ service: 'shop/web', status: 200 }));
     expect(shown.connections).toContainEqual(
       expect.objectContaining({
         source: 'shop/orders',

@@ -333,6 +333,38 @@ describe('a waypoint', () => {
     expect(Object.keys(counts.byServer).sort()).toEqual(['v1', 'v2']);
   }, 90_000);
 
+  it('S-40: is scaled out and in, and replaced, while clients keep asking', async () => {
+    await cluster().apply([route([{ backendRefs: backends(1, 1) }])]);
+    await settles(() => throughWaypoint('http://web.shop/'), true);
+    const load = await HttpLoad.start(cluster(), CLIENT, 'http://web.shop/', 50);
+    const settled = ['rollout', 'status', '-n', 'shop', 'deploy/wp', '--timeout=60s'];
+    for (const replicas of [2, 1]) {
+      await cluster().kubectlOk(['scale', '-n', 'shop', 'deploy/wp', `--replicas=${replicas}`]);
+      await cluster().kubectlOk(settled, { timeoutMs: 70_000 });
+    }
+    await cluster().kubectlOk(['rollout', 'restart', '-n', 'shop', 'deploy/wp']);
+    await cluster().kubectlOk(settled, { timeoutMs: 70_000 });
+    const left = async (): Promise<number> =>
+      (
+        await cluster().kubectlOk([
+          'get',
+          'pods',
+          '-n',
+          'shop',
+          '-l',
+          'gateway.networking.k8s.io/gateway-name=wp',
+          '-o',
+          'name',
+        ])
+      )
+        .trim()
+        .split('\n').length;
+    await until(async () => (await left()) === 1, 'one waypoint is left', 60_000);
+    const counts = await load.end();
+    expect(counts.failures).toEqual([]);
+    expect(counts.ok).toBe(counts.asked);
+  }, 240_000);
+
   it('S-34: comes and goes by label while clients keep asking', async () => {
     const load = await HttpLoad.start(cluster(), CLIENT, 'http://web.shop/', 50);
     await cluster().kubectlOk(['label', '-n', 'shop', 'service', 'web', 'istio.io/use-waypoint-']);

@@ -72,7 +72,6 @@ const ADS_RETRY = { retry_back_off: { base_interval: '0.1s', max_interval: '2s' 
 
 const RUNTIME = {
   're2.max_program_size.error_level': 32_768,
-  'envoy.restart_features.use_eds_cache_for_ads': true,
   'envoy.reloadable_features.http_reject_path_with_fragment': false,
 };
 

@@ -88,8 +88,10 @@ async function untilTraffic(picture: () => Promise<Picture>): Promise<Picture> {
   for (;;) {
     const now = await picture();
     const enough =
-      now.connections.some(({ security }) => security === 'mTLS') &&
-      now.connections.some(({ security }) => security === 'plain');
+      now.connections.some(({ security, bytesReceived }) => security === 'mTLS' && bytesReceived > 0) &&
+      now.connections.some(({ source, destination }) => source === 'shop/orders' && destination === 'shop/db') &&
+      now.connections.some(({ security }) => security === 'plain') &&
+      now.requests.some(({ status }) => status === 200);
     if ((enough && now.denials.length > 0) || performance.now() > end) return now;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }

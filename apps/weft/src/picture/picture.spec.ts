@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { parsePrometheusText } from '@weft/testing-mesh-deployment';
 import { connectionRows } from './connection-rows.js';
 import { denialRows } from './denial-rows.js';
+import { requestRows } from './request-rows.js';
 import { formatBytes, renderPicture } from './render-picture.js';
 
 const mutual =
@@ -16,6 +17,24 @@ istio_tcp_sent_bytes_total{reporter="source",${mutual}} 10
 istio_tcp_connections_opened_total{reporter="destination",source_workload="unknown",destination_workload="web",destination_workload_namespace="shop",connection_security_policy="unknown"} 2
 other_total{a="b"} 1
 `;
+
+const web = 'reporter="waypoint",destination_service_name="web",destination_service_namespace="shop"';
+const REQUESTS = `istio_requests_total{${web},destination_workload="web-v1",destination_workload_namespace="shop",response_code="200",response_flags="unknown",source_workload="a"} 5
+istio_requests_total{${web},destination_workload="web-v1",destination_workload_namespace="shop",response_code="200",response_flags="unknown",source_workload="b"} 3
+istio_requests_total{${web},destination_workload="unknown",response_code="503",response_flags="FI",source_workload="a"} 1
+istio_requests_total{${web},destination_workload="unknown",response_code="403",response_flags="unknown",source_workload="a"} 1
+istio_requests_total{reporter="source",response_code="200"} 9
+`;
+
+describe('requests of the picture', () => {
+  it('are summed up over clients, with the share of each answer', () => {
+    expect(requestRows(parsePrometheusText(REQUESTS))).toEqual([
+      { service: 'shop/web', answeredBy: 'shop/web-v1', status: 200, count: 8, share: 0.8 },
+      { service: 'shop/web', answeredBy: 'the waypoint', status: 403, count: 1, share: 0.1 },
+      { service: 'shop/web', answeredBy: 'a fault on purpose', status: 503, count: 1, share: 0.1 },
+    ]);
+  });
+});
 
 describe('connections of the picture', () => {
   it('count a tunnel once, at its source, and plaintext from outside at its destination', () => {
@@ -106,6 +125,7 @@ describe('renderPicture', () => {
         },
       ],
       connections: connectionRows(parsePrometheusText(METRICS)),
+      requests: requestRows(parsePrometheusText(REQUESTS)),
       denials: [],
     };
     const lines = renderPicture(picture, { color: false, columns: 100 }).split('\n');

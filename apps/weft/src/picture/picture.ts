@@ -5,6 +5,7 @@ export interface Picture {
   readonly nodes: readonly NodeRow[];
   readonly pods: readonly PodRow[];
   readonly connections: readonly ConnectionRow[];
+  readonly requests: readonly RequestRow[];
   readonly denials: readonly DenialRow[];
 }
 
@@ -21,8 +22,8 @@ export interface PodRow {
   readonly node: string;
   readonly ip: string;
   readonly status: string;
-  /** `enrolled`, `pending` (its labels ask for it), or `outside`. */
-  readonly mesh: 'enrolled' | 'pending' | 'outside';
+  /** `enrolled`, `pending` (its labels ask for it), `waypoint` (or a gateway: part of the mesh itself), or `outside`. */
+  readonly mesh: 'enrolled' | 'pending' | 'waypoint' | 'outside';
 }
 
 /** Connections between two workloads since their ztunnels started. */
@@ -36,6 +37,17 @@ export interface ConnectionRow {
   readonly open: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;
+}
+
+/** HTTP requests to a service that has a waypoint, since the waypoint started. */
+export interface RequestRow {
+  readonly service: string;
+  /** A workload, or what in the waypoint answered in its place. */
+  readonly answeredBy: string;
+  readonly status: number;
+  readonly count: number;
+  /** Of all requests to the service, 0 to 1. */
+  readonly share: number;
 }
 
 export interface DenialRow {

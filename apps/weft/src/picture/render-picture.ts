@@ -52,7 +52,11 @@ export function renderPicture(picture: Picture, { color, columns }: RenderOption
       ['NAMESPACE', 'NAME', 'NODE', 'IP', 'STATUS', 'MESH'],
       picture.pods.map(({ namespace, name, node, ip, status, mesh }) => [namespace, name, node, ip, status, mesh]),
       (i) =>
-        picture.pods[i]!.mesh === 'enrolled' ? green : picture.pods[i]!.mesh === 'pending' ? yellow : (text) => text,
+        ['enrolled', 'waypoint'].includes(picture.pods[i]!.mesh)
+          ? green
+          : picture.pods[i]!.mesh === 'pending'
+            ? yellow
+            : (text) => text,
     ),
     ...section(
       'CONNECTIONS',
@@ -68,6 +72,18 @@ export function renderPicture(picture: Picture, { color, columns }: RenderOption
         row.security === 'mTLS' ? `${row.sourceIdentity ?? '?'} -> ${row.destinationIdentity ?? '?'}` : '',
       ]),
       (i) => (picture.connections[i]!.security === 'mTLS' ? green : yellow),
+    ),
+    ...section(
+      'REQUESTS',
+      ['SERVICE', 'STATUS', 'ANSWERED BY', 'COUNT', 'SHARE'],
+      picture.requests.map(({ service, status, answeredBy, count, share }) => [
+        service,
+        String(status),
+        answeredBy,
+        String(count),
+        `${Math.round(share * 100)} %`,
+      ]),
+      (i) => (picture.requests[i]!.status < 400 ? green : yellow),
     ),
     ...section(
       'DENIED',

@@ -3,8 +3,9 @@ import { parsePrometheusText } from '@weft/testing-mesh-deployment';
 import { connectionRows } from './connection-rows.js';
 import { denialRows } from './denial-rows.js';
 import type { PodRow, Picture } from './picture.js';
+import { requestRows } from './request-rows.js';
 
-/** What the picture needs besides the API: the metrics page and the log of a ztunnel. */
+/** What the picture needs besides the API: the metrics page of a ztunnel or waypoint, and the log of a ztunnel. */
 export interface ZtunnelSource {
   metrics(node: string, podIp: string): Promise<string>;
   log(namespace: string, pod: string): Promise<string>;
@@ -12,6 +13,7 @@ export interface ZtunnelSource {
 
 const ANNOTATION = 'ambient.istio.io/redirection';
 const MODE_LABEL = 'istio.io/dataplane-mode';
+const GATEWAY_LABEL = 'gateway.networking.k8s.io/gateway-name';
 
 export async function takePicture(
   cluster: string,
@@ -26,10 +28,11 @@ export async function takePicture(
       .map(({ metadata }) => metadata?.name ?? ''),
   );
   const ztunnels = pods.filter((pod) => pod.metadata?.labels?.['app'] === 'ztunnel' && isReady(pod));
-  const missing = (): string => ''; // a ztunnel that went away meanwhile has nothing to tell
-  const metrics = await Promise.all(
-    ztunnels.map(({ spec, status }) => source.metrics(spec?.nodeName ?? '', status?.podIP ?? '').catch(missing)),
-  );
+  const waypoints = pods.filter((pod) => pod.metadata?.labels?.[GATEWAY_LABEL] !== undefined && isReady(pod));
+  const missing = (): string => ''; // one that went away meanwhile has nothing to tell
+  const metricsOf = (of: readonly Pod[]): Promise<string[]> =>
+    Promise.all(of.map(({ spec, status }) => source.metrics(spec?.nodeName ?? '', status?.podIP ?? '').catch(missing)));
+  const [metrics, requests] = await Promise.all([metricsOf(ztunnels), metricsOf(waypoints)]);
   const logs = await Promise.all(
     ztunnels.map(({ metadata }) => source.log(metadata?.namespace ?? '', metadata?.name ?? '').catch(missing)),
   );
@@ -47,6 +50,7 @@ export async function takePicture(
       .map((pod) => podRow(pod, ambient))
       .sort((a, b) => `${a.namespace}/${a.name}`.localeCompare(`${b.namespace}/${b.name}`)),
     connections: connectionRows(metrics.flatMap(parsePrometheusText)),
+    requests: requestRows(requests.flatMap(parsePrometheusText)),
     denials: denialRows(logs),
   };
 }
@@ -63,7 +67,13 @@ function podRow(pod: Pod, ambientNamespaces: ReadonlySet<string>): PodRow {
     ip: status?.podIP ?? '',
     status:
       metadata?.deletionTimestamp !== undefined ? 'Terminating' : isReady(pod) ? 'Ready' : (status?.phase ?? 'Unknown'),
-    mesh: enrolled ? 'enrolled' : wanted === 'ambient' && spec?.hostNetwork !== true ? 'pending' : 'outside',
+    mesh: enrolled
+      ? 'enrolled'
+      : metadata?.labels?.[GATEWAY_LABEL] !== undefined
+        ? 'waypoint'
+        : wanted === 'ambient' && spec?.hostNetwork !== true
+          ? 'pending'
+          : 'outside',
   };
 }
 

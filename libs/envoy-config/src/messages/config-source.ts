@@ -16,7 +16,7 @@ const ENDPOINTS_WAIT_MS = 5000;
 
 /**
  * The same for endpoints. A changed cluster waits for its endpoints, also for those that Envoy has: should the stream break
- * in between, it goes on with what it has (`use_eds_cache_for_ads`) after this time.
+ * in between, Envoy goes on with those that it has in its cache after this time.
  */
 export const ADS_ENDPOINTS: ConfigSourceDraft = { ...ADS, initialFetchTimeout: duration(ENDPOINTS_WAIT_MS) };
 
