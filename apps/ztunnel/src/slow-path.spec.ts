@@ -131,7 +131,7 @@ describe('invalidation', () => {
   it('evicts tunnels to an address whose workload went away', async () => {
     const it = await rig();
     it.push((state) => state.removeAddress('Kubernetes//Pod/shop/server'));
-    expect(it.dataPlane.of('evictTunnels')).toEqual([{ type: 'evictTunnels', dials: ['10.0.0.2:15008'] }]);
+    expect(it.dataPlane.of('evictTunnels')).toEqual([{ type: 'evictTunnels', addresses: ['10.0.0.2'] }]);
   });
 
   it('a reused address never gets the old identity', async () => {
@@ -142,7 +142,7 @@ describe('invalidation', () => {
       state.upsertWorkload(workload('other', '10.0.0.2'));
     });
     expect(it.dataPlane.of('invalidate')).toContainEqual({ type: 'invalidate', podUid: 'client' });
-    expect(it.dataPlane.of('evictTunnels')[0]?.dials).toEqual(['10.0.0.2:15008']);
+    expect(it.dataPlane.of('evictTunnels')[0]?.addresses).toEqual(['10.0.0.2']);
     it.askPlan('client', '10.0.0.2:80');
     expect(it.dataPlane.of('outboundPlan')[1]?.plan).toMatchObject({
       targets: [{ expectedIdentities: ['spiffe://cluster.local/ns/shop/sa/other'] }],

@@ -65,7 +65,6 @@ const LOCAL_WORKLOAD_WAIT_MS = 5000;
 const MOST_ROUNDS = 8;
 const UNKNOWN_LOCAL_WORKLOAD =
   'failed to fetch information about local workload: the control plane has not sent it within 5 s';
-const HBONE_PORT = 15008;
 
 /**
  * The main thread's half of the data path: answers workers from the mesh state, withdraws the answers when what they were
@@ -127,8 +126,7 @@ export class SlowPath {
     this.#traffics.clear();
     this.#invalidate(new Set([...this.#dependencies.takeAffected(keys), ...changedPods]));
     if (lostAddresses.length > 0) {
-      const dials = lostAddresses.map((ip) => formatSocketAddress({ ip, port: HBONE_PORT }));
-      dataPlane.send({ type: 'evictTunnels', dials });
+      dataPlane.send({ type: 'evictTunnels', addresses: lostAddresses.map(({ text }) => text) });
     }
     if (changedPods.length > 0 || [...keys].some(isPolicyKey)) {
       this.#policyChangedAtMs = clock.now();

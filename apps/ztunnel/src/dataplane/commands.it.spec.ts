@@ -96,7 +96,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       await suite.serveEcho();
       const socket = suite.connect();
       await echo(socket);
-      suite.rig.dataPlane.send({ type: 'evictTunnels', dials: ['10.213.0.3:15008'] });
+      suite.rig.dataPlane.send({ type: 'evictTunnels', addresses: ['10.213.0.3'] });
       expect(await endOf(socket)).not.toBe('');
       await suite.rig.dataPlane.settle();
       expect(suite.rig.of('connectionClosed').map(({ error }) => error)).toContainEqual(

@@ -27,7 +27,7 @@ export interface InnerTunnelParts {
   readonly authority: string;
   readonly headers: readonly (readonly [string, string])[];
   /**
-   * Exactly one of the two is called, later than the constructor, unless it is aborted before. `retry`: another target may do
+   * Exactly one of the two is called, unless it is aborted before. `retry`: another target may do
    * better; a refusal by the far end is an answer and is not asked for twice.
    */
   readonly onStream: (inner: InnerStream) => void;
@@ -63,13 +63,24 @@ export class InnerTunnel implements TunnelOwner, TunnelStreamUser {
   #outerEnded = false;
   #farewell: Deadline | null = null;
 
-  /** Throws SystemCallError when there are no descriptors left. */
-  constructor(
+  /** Null when there are no descriptors left; then `onFailed` was called. */
+  static open(services: PodServices, parts: InnerTunnelParts): InnerTunnel | null {
+    try {
+      return new InnerTunnel(services, parts, streamPair());
+    } catch (cause) {
+      const { tunnel, stream } = parts.outer;
+      tunnel.http.reset(stream, Http2Code.CANCEL);
+      parts.onFailed({ reason: `inner tunnel: ${toError(cause).message}`, flag: 'CONNECT' }, false);
+      return null;
+    }
+  }
+
+  private constructor(
     private readonly services: PodServices,
     private readonly parts: InnerTunnelParts,
+    [outerEnd, innerEnd]: readonly [number, number],
   ) {
     const { loop, transport, limits, readBuffer, trust } = services;
-    const [outerEnd, innerEnd] = streamPair();
     this.#relay = new StreamRelay({
       loop,
       socket: transport.plain(outerEnd, NOBODY),

@@ -189,8 +189,8 @@ export type ToWorker =
       readonly reason: string;
       readonly flag: FailureFlag;
     }
-  /** The workloads at these `ip:port` are gone, or others than before: their tunnels end now, with all streams. */
-  | { readonly type: 'evictTunnels'; readonly dials: readonly string[] }
+  /** The workloads at these addresses are gone, or others than before: tunnels to any port there end now, with all streams. */
+  | { readonly type: 'evictTunnels'; readonly addresses: readonly string[] }
   /** `DataPlane.settle` only: say everything that waits to be said, then `reported`. */
   | { readonly type: 'report'; readonly reportId: number }
   /** Stop accepting, GOAWAY; answers `drained` when the last connection has ended. */

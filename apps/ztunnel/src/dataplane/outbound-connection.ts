@@ -225,7 +225,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       this.#fail({ reason: 'the certificate was withdrawn', flag: 'TLS_FAILURE' });
       return;
     }
-    const inner: InnerTunnel = new InnerTunnel(this.services, {
+    const inner: InnerTunnel | null = InnerTunnel.open(this.services, {
       outer: { tunnel: tunnel.tunnel!, stream },
       context,
       expectedIdentities,
@@ -233,7 +233,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       headers: [...this.headers(), ['x-forwarded-network', forwardedNetwork]],
       onStream: (far) => {
         this.#withdraw = NOTHING;
-        this.#relayStream(far, () => inner.finish());
+        this.#relayStream(far, () => inner?.finish());
       },
       onFailed: (failure, retry) => {
         this.#withdraw = NOTHING;
@@ -241,7 +241,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
         else this.#fail(failure);
       },
     });
-    this.#withdraw = () => inner.abort();
+    if (inner !== null) this.#withdraw = () => inner.abort();
   }
 
   #relayStream({ stream, tunnel, peerIdentity, peerBaggage }: InnerStream, onEnded = NOTHING): void {

@@ -158,7 +158,10 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       newest = await rig.authority.issue(SERVER_ID);
       rig.dataPlane.send({ type: 'setIdentity', identity: newest });
       rig.dataPlane.send({ type: 'setIdentity', identity: await rig.authority.issue(CLIENT_ID) });
-      rig.dataPlane.send({ type: 'evictTunnels', dials: [`${rig.server.address}:15008`] });
+      // Another expectation wants another tunnel, with a handshake of its own.
+      const expected = [SERVER_ID, `${SERVER_ID}-${round}`];
+      rig.plan = (destination) => rig.hbonePlan(destination, { expected });
+      rig.dataPlane.send({ type: 'invalidate' });
       expect(await echo(suite.connect())).toBe('ping');
       for (const socket of sockets) expect(await echo(socket, 'still')).toBe('still');
     }

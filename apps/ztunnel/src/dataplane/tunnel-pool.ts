@@ -68,8 +68,8 @@ export class TunnelPool implements PodMember {
     return key;
   }
 
-  evict(dials: ReadonlySet<string>): void {
-    for (const entry of [...this.#entries.values()]) if (dials.has(entry.dial)) entry.lose();
+  evict(addresses: ReadonlySet<string>): void {
+    for (const entry of [...this.#entries.values()]) if (addresses.has(entry.address)) entry.lose();
   }
 
   endWithPod(why: string): void {
@@ -98,6 +98,11 @@ class PoolEntry {
 
   get dial(): string {
     return this.target.dial;
+  }
+
+  /** Without the port: a waypoint or gateway may have any. */
+  get address(): string {
+    return parseSocketAddress(this.target.dial)?.ip.text ?? '';
   }
 
   request(seeker: StreamSeeker): (() => void) | null {

@@ -149,7 +149,7 @@ export class DataPlaneWorker {
         for (const id of message.connectionIds) this.#log.terminate(id, message.reason, message.flag);
         return;
       case 'evictTunnels': {
-        this.#evictTunnels(message.dials);
+        this.#evictTunnels(message.addresses);
         return;
       }
       case 'report': {
@@ -229,8 +229,8 @@ export class DataPlaneWorker {
     }
   }
 
-  #evictTunnels(dials: readonly string[]): void {
-    const set = new Set(dials);
+  #evictTunnels(addresses: readonly string[]): void {
+    const set = new Set(addresses);
     for (const { services } of this.#pods.values()) services.pool.evict(set);
   }
 
