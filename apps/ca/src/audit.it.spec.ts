@@ -36,6 +36,9 @@ it('each issuance and each refusal is one line: who, for whom, from where, which
     { message: 'certificate refused', peer, caller, code: 'INVALID_ARGUMENT' },
     { message: 'certificate refused', peer, caller: undefined, code: 'UNAUTHENTICATED' },
   ]);
+  const counts = ['csr_count', 'success_cert_issuance_count', 'csr_parsing_err_count', 'authentication_failure_count'];
+  for (const [name, count] of counts.map((each, i) => [`citadel_server_${each}`, [3, 1, 1, 1][i]] as const))
+    expect(await rig.metric(ca, name)).toEqual([`${name} ${count}`]);
 });
 
 it('no log line, metric or page of the CA holds a token or a private key', async () => {

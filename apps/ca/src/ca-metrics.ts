@@ -3,6 +3,11 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 /** Istio's names where it has one (`citadel_*`). */
 export class CaMetrics {
   readonly issued: Counter;
+  readonly requests: Counter;
+  readonly csrRefused: Counter;
+  readonly identityRefused: Counter;
+  readonly unauthenticated: Counter;
+  readonly signErrors: Counter<'error'>;
   readonly refused: Counter<'code'>;
   readonly duration: Histogram;
   readonly rootExpiry: Gauge;
@@ -16,6 +21,32 @@ export class CaMetrics {
     this.issued = new Counter({
       name: 'citadel_server_success_cert_issuance_count',
       help: 'Certificates issued.',
+      registers,
+    });
+    this.requests = new Counter({
+      name: 'citadel_server_csr_count',
+      help: 'Certificate requests received.',
+      registers,
+    });
+    this.csrRefused = new Counter({
+      name: 'citadel_server_csr_parsing_err_count',
+      help: 'Requests whose CSR was refused.',
+      registers,
+    });
+    this.identityRefused = new Counter({
+      name: 'citadel_server_id_extraction_err_count',
+      help: 'Requests for an identity that the caller may not have.',
+      registers,
+    });
+    this.unauthenticated = new Counter({
+      name: 'citadel_server_authentication_failure_count',
+      help: 'Requests of callers that nobody vouches for, or cannot be judged now.',
+      registers,
+    });
+    this.signErrors = new Counter({
+      name: 'citadel_server_csr_sign_err_count',
+      help: 'Requests that were good and could not be signed.',
+      labelNames: ['error'],
       registers,
     });
     this.refused = new Counter({

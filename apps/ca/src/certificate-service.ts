@@ -47,6 +47,7 @@ export class CertificateService {
     peer: string,
   ): Promise<Result<IstioCertificateResponse, Refusal>> {
     const { gate, metrics } = this.options;
+    metrics.requests.inc();
     const end = metrics.duration.startTimer();
     const admitted = await gate.run(() => this.#answer(request, evidence, peer));
     end();
@@ -64,6 +65,7 @@ export class CertificateService {
     peer: string,
   ): Promise<Result<IstioCertificateResponse, Refusal>> {
     const caller = await this.#authenticate(evidence);
+    if (!caller.ok) this.options.metrics.unauthenticated.inc();
     const result = caller.ok ? await this.#issue(request, caller.value, peer) : caller;
     if (!result.ok) this.#audit(result.error, peer, caller.ok ? caller.value : undefined);
     return result;
@@ -92,14 +94,20 @@ export class CertificateService {
   ): Promise<Result<IstioCertificateResponse, Refusal>> {
     const { signer, config, log, metrics } = this.options;
     const identity = await this.#identity(request, caller);
-    if (!identity.ok) return identity;
+    if (!identity.ok) {
+      metrics.identityRefused.inc();
+      return identity;
+    }
     const { text: spiffeId, namespace, serviceAccount } = identity.value;
     const revoked = this.options.register.refusal(spiffeId);
     if (revoked !== null)
       return err({ code: status.PERMISSION_DENIED, message: 'the identity is revoked', detail: revoked });
     const dnsNames = config.dnsNames.get(`${namespace}/${serviceAccount}`) ?? [];
     const csr = await checkCsr(request.csr, spiffeId, dnsNames);
-    if (!csr.ok) return err({ code: status.INVALID_ARGUMENT, message: csr.error.message, detail: csr.error.message });
+    if (!csr.ok) {
+      metrics.csrRefused.inc();
+      return err({ code: status.INVALID_ARGUMENT, message: csr.error.message, detail: csr.error.message });
+    }
     if (config.externalCa !== 'none' && !csr.value.named) {
       const message = 'CSR refused: it must name the identity that it is for';
       return err({ code: status.INVALID_ARGUMENT, message, detail: message });
@@ -114,7 +122,10 @@ export class CertificateService {
     const ttlMs = Math.min(asked === 0 ? config.defaultTtlMs : asked, config.maxTtlMs);
     const { publicKey } = csr.value;
     const issued = await signer.issue({ csrPem: request.csr, publicKey, spiffeId, dnsNames, ttlMs });
-    if (!issued.ok) return unavailable(issued.error);
+    if (!issued.ok) {
+      metrics.signErrors.inc({ error: config.externalCa === 'none' ? 'ca_not_ready' : 'external_ca' });
+      return unavailable(issued.error);
+    }
     const { certChain, serialNumber: serial, notAfter } = issued.value;
     metrics.issued.inc();
     log.info({ peer, caller, spiffeId, serial, notAfter }, 'certificate issued');
