@@ -35,7 +35,7 @@ export class BundleEndpoint implements Service {
   #port = 0;
 
   constructor(private readonly options: BundleEndpointOptions) {
-    this.#server = createServer({ minVersion: 'TLSv1.2', handshakeTimeout: REQUEST_MS }, (request, response) =>
+    this.#server = createServer({ handshakeTimeout: REQUEST_MS }, (request, response) =>
       this.#answer(request, response),
     );
     this.#server.requestTimeout = this.#server.headersTimeout = REQUEST_MS;

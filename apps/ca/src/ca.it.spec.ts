@@ -1,8 +1,10 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
 import { CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS, type KubeClient } from '@weft/kube';
-import { createCsr, verifyChain } from '@weft/spiffe';
+import { systemClock } from '@weft/runtime';
+import { createCsr, SecretManager, verifyChain } from '@weft/spiffe';
 import { until } from '@weft/testing-fixtures';
-import { CaRig, SYSTEM, type CaClient } from './testing/ca-rig.js';
+import { CaClient, MeshEndpoint } from '@weft/xds-grpc';
+import { CaRig, SYSTEM, type CaClient as TestClient } from './testing/ca-rig.js';
 
 let rig: CaRig;
 beforeEach(async () => {
@@ -53,7 +55,7 @@ describe('the root', () => {
 describe('CreateCertificate over TLS', () => {
   const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
   let kube: KubeClient;
-  let client: CaClient;
+  let client: TestClient;
   let rootsPem: string;
   beforeEach(async () => {
     kube = rig.kube;
@@ -172,3 +174,31 @@ it('a burst far beyond its limits ends with a certificate for everybody, by bein
     'citadel_server_success_cert_issuance_count 300',
   ]);
 }, 20_000);
+
+it('when all pods start at once, every node proxy gets every certificate, and nobody sees a failure', async () => {
+  const ca = await rig.startCa({ CA_MAX_CONCURRENT_REQUESTS: '1', CA_MAX_QUEUED_REQUESTS: '2' });
+  await until(async () => (await rig.root(SYSTEM)) !== undefined, 'the root is distributed');
+  const root = (await rig.root(SYSTEM))!;
+  const failures: string[] = [];
+  const managers: SecretManager[] = [];
+  const start: (() => Promise<unknown>[])[] = [];
+  for (const node of ['a', 'b', 'c', 'd', 'e', 'f']) {
+    const token = await rig.startPod({ namespace: SYSTEM, account: 'ztunnel', node, name: `ztunnel-${node}` });
+    const names = Array.from({ length: 30 }, (_, i) => `${node}-${i}`);
+    for (const name of names) await rig.startPod({ namespace: 'shop', account: name, node, name });
+    const serverName = `weft-ca.${SYSTEM}.svc`;
+    const address = `https://127.0.0.1:${ca.grpc.port}`;
+    const endpoint = MeshEndpoint.parse({ address, root, token, serverName, clusterId: 'Kubernetes' });
+    if (!endpoint.ok) throw endpoint.error;
+    const signer = new CaClient(endpoint.value, 'impersonate');
+    const onFailure = (_id: string, error: Error): void => void failures.push(error.message);
+    const manager = new SecretManager({ signer, clock: systemClock, ttlSeconds: 3600, onFailure });
+    managers.push(manager);
+    start.push(() => names.map((name) => manager.get(`spiffe://cluster.local/ns/shop/sa/${name}`)));
+  }
+  await Promise.all(start.flatMap((begin) => begin()));
+  for (const manager of managers) manager.close();
+  expect(failures).toEqual([]);
+  const [refused = ''] = await rig.metric(ca, 'weft_ca_requests_refused_total{code="RESOURCE_EXHAUSTED"}');
+  expect(Number(refused.split(' ').at(-1))).toBeGreaterThan(0);
+});

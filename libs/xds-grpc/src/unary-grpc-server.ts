@@ -53,7 +53,7 @@ export class UnaryGrpcServer {
 
   constructor(private readonly options: UnaryGrpcServerOptions) {
     this.#server = createSecureServer({
-      ...{ ALPNProtocols: ['h2'], minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS },
+      ...{ ALPNProtocols: ['h2'], handshakeTimeout: HANDSHAKE_MS },
       // A resumed session would show a certificate that was verified by nobody who is still here.
       secureOptions: ssl.SSL_OP_NO_TICKET,
       ...{ requestCert: options.requestClientCertificate, rejectUnauthorized: false },
@@ -68,7 +68,7 @@ export class UnaryGrpcServer {
   useCertificate(certificate: { readonly certificateChainPem: string; readonly privateKeyPem: string }): void {
     this.#server.setSecureContext({
       ...{ cert: certificate.certificateChainPem, key: certificate.privateKeyPem },
-      ...{ minVersion: 'TLSv1.2', secureOptions: ssl.SSL_OP_NO_TICKET },
+      secureOptions: ssl.SSL_OP_NO_TICKET,
     });
   }
 
