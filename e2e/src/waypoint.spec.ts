@@ -5,7 +5,7 @@ import { HttpLoad } from './cluster/http-load.js';
 import { useCluster } from './cluster/use-cluster.js';
 import { namespace, pod } from './workloads/objects.js';
 import { httpEcho } from './workloads/own-programs.js';
-import { HTTP_PORT, shell } from './workloads/programs.js';
+import { HTTP_PORT, redis, REDIS_PORT, shell } from './workloads/programs.js';
 import { TokenIssuer } from './workloads/tokens.js';
 
 const CLIENT = { namespace: 'shop', pod: 'client' };
@@ -100,6 +100,13 @@ describe('a waypoint', () => {
       metadata: { name, namespace: 'shop' },
       spec: { targetRefs: [{ group: '', kind: 'Service', name: service }], ...spec },
     });
+  const gateway = (name: string, labels: Record<string, string> = {}): KubeObject =>
+    object({
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'Gateway',
+      metadata: { name, namespace: 'shop', labels },
+      spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }] },
+    });
   const backends = (v1: number, v2: number) => [
     { name: 'web-v1', port: 80, weight: v1 },
     { name: 'web-v2', port: 80, weight: v2 },
@@ -118,6 +125,21 @@ describe('a waypoint', () => {
           containers: [httpEcho(version)],
         }),
       ),
+      ...pod({
+        namespace: 'shop',
+        name: 'solo',
+        node: 'node-2',
+        labels: { 'istio.io/use-waypoint': 'workloads' },
+        containers: [httpEcho('solo')],
+      }),
+      ...pod({ namespace: 'shop', name: 'cache', node: 'node-2', containers: [redis()] }),
+      object({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'cache', namespace: 'shop', labels: { 'istio.io/use-waypoint': 'wp' } },
+        spec: { selector: { app: 'cache' }, ports: [{ name: 'tcp', port: 6379, targetPort: REDIS_PORT }] },
+      }),
+      gateway('workloads', { 'istio.io/waypoint-for': 'workload' }),
       ...pod({ namespace: 'shop', name: 'keys', node: 'node-2', containers: [httpEcho('keys', issuer.jwks)] }),
       httpService('web', { app: 'web' }, { 'istio.io/use-waypoint': 'wp' }),
       httpService('web-v1', { app: 'web', version: 'v1' }),
@@ -125,15 +147,10 @@ describe('a waypoint', () => {
       httpService('plain', { app: 'web' }),
       httpService('secure', { app: 'web' }, { 'istio.io/use-waypoint': 'wp' }),
       httpService('keys', { app: 'keys' }),
-      object({
-        apiVersion: 'gateway.networking.k8s.io/v1',
-        kind: 'Gateway',
-        metadata: { name: 'wp', namespace: 'shop' },
-        spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }] },
-      }),
+      gateway('wp'),
     ]);
-    await cluster().ready('shop', ['client', 'web-v1', 'web-v2', 'keys']);
-    const programmed = ['wait', '-n', 'shop', '--for=condition=Programmed', 'gtw/wp', '--timeout=60s'];
+    await cluster().ready('shop', ['client', 'web-v1', 'web-v2', 'keys', 'solo', 'cache']);
+    const programmed = ['wait', '-n', 'shop', '--for=condition=Programmed', 'gtw/wp', 'gtw/workloads', '--timeout=60s'];
     await cluster().kubectlOk(programmed, { timeoutMs: 70_000 });
   }, 150_000);
 
@@ -364,6 +381,41 @@ describe('a waypoint', () => {
     expect(counts.failures).toEqual([]);
     expect(counts.ok).toBe(counts.asked);
   }, 240_000);
+
+  it('carries TCP, and decides about connections by identity', async () => {
+    const cache = 'redis-cli -h cache.shop --raw incr x';
+    const ping = async (): Promise<string> =>
+      (await cluster().exec(CLIENT, ['sh', '-c', `timeout 5 ${cache} 2>&1 || true`])).stdout.trim();
+    const policy = (account: string) =>
+      security('AuthorizationPolicy', 'cache', 'cache', {
+        action: 'ALLOW',
+        rules: [{ from: [{ source: { principals: [`cluster.local/ns/shop/sa/${account}`] } }] }],
+      });
+    await cluster().apply([policy('client')]);
+    await settles(async () => /^\d+$/.test(await ping()), true);
+    await cluster().apply([policy('nobody')]);
+    await settles(async () => /^\d+$/.test(await ping()), false);
+  });
+
+  it('takes what is addressed to a workload, where it is made for that', async () => {
+    const [address = ''] = (
+      await cluster().kubectlOk(['get', 'pod', '-n', 'shop', 'solo', '-o', 'jsonpath={.status.podIP}'])
+    ).split(' ');
+    await settles(async () => (await ask(`http://${address}:${HTTP_PORT}/`)).headers['server'], 'envoy');
+    const deny = {
+      apiVersion: 'security.istio.io/v1',
+      kind: 'AuthorizationPolicy',
+      metadata: { name: 'solo', namespace: 'shop' },
+      spec: {
+        targetRefs: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'workloads' }],
+        action: 'DENY',
+        rules: [{ to: [{ operation: { paths: ['/closed'] } }] }],
+      },
+    };
+    await cluster().apply([object(deny)]);
+    await settles(() => status(`http://${address}:${HTTP_PORT}/closed`), 403);
+    expect(await ask(`http://${address}:${HTTP_PORT}/open`)).toMatchObject({ status: 200, server: 'solo' });
+  });
 
   it('S-34: comes and goes by label while clients keep asking', async () => {
     const load = await HttpLoad.start(cluster(), CLIENT, 'http://web.shop/', 50);

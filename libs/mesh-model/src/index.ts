@@ -19,6 +19,7 @@ export {
 export { type ServiceState } from './service-collections.js';
 export { serviceNameOf, type ClaimedPort, type ServiceClaim } from './service-claim.js';
 export { type AttachedService } from './waypoints/attached-services.js';
+export { type AttachedWorkloads } from './waypoints/attached-workloads.js';
 export { qualifiedHost } from './waypoints/host-names.js';
 export { backendKey, type RouteDestination, type RouteDestinations } from './waypoints/route-destinations.js';
 export { type Readable } from './waypoints/route-sources.js';

@@ -12,6 +12,7 @@ import { serviceCollections, type ServiceState } from './service-collections.js'
 import { surroundingsCollections } from './surroundings-collections.js';
 import { workloadCollections } from './workload-collections.js';
 import { attachedServices, type AttachedService } from './waypoints/attached-services.js';
+import { attachedWorkloads, type AttachedWorkloads } from './waypoints/attached-workloads.js';
 import { policyTargets } from './waypoints/policy-targets.js';
 import { routeSources } from './waypoints/route-sources.js';
 import { waypointBindings } from './waypoints/waypoint-bindings.js';
@@ -37,6 +38,8 @@ export class MeshModel {
   readonly waypoints: Collection<WaypointGateway>;
   /** What goes through waypoints, by `<waypoint>|<namespace>/<hostname>`. */
   readonly attachedServices: Collection<AttachedService>;
+  /** By `<waypoint>`. */
+  readonly attachedWorkloads: Collection<AttachedWorkloads>;
   /** `istio.workload.Address`, encoded. */
   readonly addressResources: Collection<XdsResource>;
   /** `istio.security.Authorization`, encoded. */
@@ -60,13 +63,15 @@ export class MeshModel {
     this.authorizationPolicies = policies.authorizationPolicies;
     this.authorizations = policies.authorizations;
     this.waypoints = bindings.waypoints;
+    const targets = policyTargets(graph, sources, policies, config);
     this.attachedServices = attachedServices({
       graph,
       config,
       services: services.services,
       routes: routeSources(graph, sources, config),
-      policies: policyTargets(graph, sources, policies, config),
+      policies: targets,
     });
+    this.attachedWorkloads = attachedWorkloads(graph, bindings.waypoints, workloads.workloads, targets);
     this.statuses = statusCollection(graph, services, policies, workloads, sources);
     this.routeStatuses = routeStatuses(graph, sources);
     this.waypointStatuses = waypointStatuses(graph, sources, bindings);

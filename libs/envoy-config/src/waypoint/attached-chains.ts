@@ -20,6 +20,8 @@ export interface ChainSettings {
   readonly clusterDomain: string;
 }
 
+export type RequestPolicies = Pick<AttachedService, 'authorizationPolicies' | 'requestAuthentications'>;
+
 /** What is done to the traffic of a service, port by port. */
 export function attachedChains(attached: AttachedService, settings: ChainSettings): ServiceChains {
   const { claim, addresses, authorizationPolicies, destinationRules, virtualServices, destinations } = attached;
@@ -34,7 +36,7 @@ export function attachedChains(attached: AttachedService, settings: ChainSetting
           name,
           statPrefix,
           routeName: name,
-          filters: httpFilters(attached, settings),
+          filters: requestFilters(attached, settings),
           accessLogs,
         });
       const { clusterDomain } = settings;
@@ -58,15 +60,15 @@ export function attachedChains(attached: AttachedService, settings: ChainSetting
 const protocolLabel = ({ isGrpc }: VipPort): 'http' | 'grpc' => (isGrpc ? 'grpc' : 'http');
 
 /** In the order in which they decide; the last two do nothing until a route has configuration for them. */
-function httpFilters(attached: AttachedService, { jwt }: ChainSettings): readonly HttpFilterDraft[] {
+export function requestFilters(policies: RequestPolicies, { jwt }: ChainSettings): readonly HttpFilterDraft[] {
   const tokens = jwtFilter(
-    attached.requestAuthentications.flatMap(({ spec }) => spec.jwtRules),
+    policies.requestAuthentications.flatMap(({ spec }) => spec.jwtRules),
     jwt,
   );
   return [
-    ...customFilters(attached.authorizationPolicies),
+    ...customFilters(policies.authorizationPolicies),
     ...(tokens === null ? [] : [tokens]),
-    ...httpAuthorization(attached.authorizationPolicies),
+    ...httpAuthorization(policies.authorizationPolicies),
     filter('envoy.filters.http.grpc_stats', GrpcStats, {
       emitFilterState: true,
       perMethodStatSpecifier: { $case: 'statsForAllMethods', value: false },

@@ -16,12 +16,13 @@ import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js
 import type { Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
 import { outboundName } from '../routes/route-target.js';
-import { attachedChains } from './attached-chains.js';
+import { attachedChains, type ChainSettings } from './attached-chains.js';
 import { vipServiceOf } from './attached-view.js';
 import { connectOriginateCluster, connectOriginateListener } from './connect-originate.js';
 import { connectTerminate } from './connect-terminate.js';
+import { directChains, directRoutes } from './direct-chains.js';
 import { blackHoleCluster, encapCluster, mainInternalCluster } from './inner-clusters.js';
-import { mainInternal, type ServiceChains } from './main-internal.js';
+import { mainInternal, type ServiceChains, type WorkloadChains } from './main-internal.js';
 import type { MeshSettings } from './mesh-settings.js';
 import { serviceEndpoints, type ServiceEndpoint } from './service-endpoints.js';
 import { vipCluster } from './vip-cluster.js';
@@ -53,24 +54,30 @@ const SAME_VERSION = {
 
 /** Everything that Envoys of waypoints are told, derived from the model piece by piece. */
 export function waypointResources(model: MeshModel, mesh: MeshSettings): Collection<ProxyResource> {
-  const { graph, attachedServices, waypoints, sources } = model;
+  const { graph, attachedServices, attachedWorkloads, waypoints, sources } = model;
+  const settingsOf = (fetch: FetchContext): ChainSettings => ({
+    clusterDomain: mesh.clusterDomain,
+    jwt: { unknownKeys: mesh.unknownKeys, jwksOf: (source) => fetch.get(sources.jwks, source) },
+  });
   const chains = graph.derive('attached chains', attachedServices, (attached, fetch) => ({
     waypoint: attached.waypoint.key,
-    chains: attachedChains(attached, {
-      clusterDomain: mesh.clusterDomain,
-      jwt: { unknownKeys: mesh.unknownKeys, jwksOf: (source) => fetch.get(sources.jwks, source) },
-    }),
+    chains: attachedChains(attached, settingsOf(fetch)),
   }));
   const byWaypoint = graph.index('attached chains by waypoint', chains, ({ waypoint }) => [waypoint]);
   const common = graph.deriveMany(
     'resources of waypoints',
     waypoints,
-    ({ key: waypoint }, fetch) =>
-      ofWaypoint(
-        waypoint,
-        fetch.lookup(byWaypoint, waypoint).map((one) => one.chains),
+    ({ key: waypoint }, fetch) => {
+      const workloads = fetch.get(attachedWorkloads, waypoint);
+      return ofWaypoint(waypoint, {
+        services: fetch.lookup(byWaypoint, waypoint).map((one) => one.chains),
+        workloads:
+          workloads === undefined || workloads.addresses.length === 0
+            ? null
+            : directChains(workloads.addresses, workloads, settingsOf(fetch)),
         mesh,
-      ),
+      });
+    },
     SAME_VERSION,
   );
   const ofServices = graph.deriveMany(
@@ -122,16 +129,19 @@ function serviceEndpointsOf({ graph, workloads, sources }: MeshModel): Endpoints
 
 const podKeyOf = ({ namespace, name }: Workload): string => `${namespace}/${name}`;
 
-function ofWaypoint(
-  waypoint: string,
-  services: readonly ServiceChains[],
-  mesh: MeshSettings,
-): readonly ProxyResource[] {
-  const listeners = [connectTerminate(mesh), mainInternal(services, null), connectOriginateListener()];
+interface WaypointParts {
+  readonly services: readonly ServiceChains[];
+  readonly workloads: WorkloadChains | null;
+  readonly mesh: MeshSettings;
+}
+
+function ofWaypoint(waypoint: string, { services, workloads, mesh }: WaypointParts): readonly ProxyResource[] {
+  const listeners = [connectTerminate(mesh), mainInternal(services, workloads), connectOriginateListener()];
   const clusters = [mainInternalCluster(), encapCluster(), connectOriginateCluster(mesh), blackHoleCluster()];
   return [
     ...clusters.map((one) => clusterResource(waypoint, one)),
     ...listeners.map((one) => listenerResource(waypoint, one)),
+    ...(workloads === null ? [] : [routeResource(waypoint, directRoutes())]),
   ];
 }
 

@@ -1,0 +1,82 @@
+import { FilterStateValue_SharedWithUpstream } from '@weft/xds/gen/envoy/extensions/filters/common/set_filter_state/v3/value.js';
+import { Config as SetFilterState } from '@weft/xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state.js';
+import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
+import { tcpAuthorization } from '../authorization/rbac-filters.js';
+import { ENCAP, STATE_ORIGINAL_DST } from '../connections/well-known-keys.js';
+import { duration } from '../messages/duration.js';
+import { filter } from '../messages/extension.js';
+import { requestFilters, type ChainSettings, type RequestPolicies } from './attached-chains.js';
+import type { WorkloadChains } from './main-internal.js';
+import { httpChain, tcpChain } from './service-chains.js';
+
+const HTTP = 'direct-http';
+const TCP = 'direct-tcp';
+
+/** For traffic that is addressed to workloads: the policies of the waypoint, and on to where it was going. */
+export function directChains(
+  addresses: readonly string[],
+  policies: RequestPolicies,
+  settings: ChainSettings,
+): WorkloadChains {
+  const http = httpChain({
+    name: HTTP,
+    statPrefix: HTTP,
+    routeName: HTTP,
+    filters: requestFilters(policies, settings),
+    accessLogs: [],
+  });
+  const tcp = tcpChain({
+    name: TCP,
+    statPrefix: TCP,
+    filters: tcpAuthorization(policies.authorizationPolicies),
+    accessLogs: [],
+    clusters: [{ name: ENCAP, weight: 1 }],
+  });
+  return {
+    addresses: addresses.map((address) => ({ address, prefixLength: address.includes(':') ? 128 : 32 })),
+    http: { ...http, name: HTTP, filters: [keepDestination(), ...(http.filters ?? [])] },
+    tcp: { ...tcp, name: TCP, filters: [keepDestination(), ...(tcp.filters ?? [])] },
+  };
+}
+
+export const directRoutes = (): RouteConfiguration =>
+  RouteConfiguration.fromPartial({
+    name: HTTP,
+    virtualHosts: [
+      {
+        name: HTTP,
+        domains: ['*'],
+        routes: [
+          {
+            name: 'default',
+            match: { pathSpecifier: { $case: 'prefix', value: '/' } },
+            action: {
+              $case: 'route',
+              value: { clusterSpecifier: { $case: 'cluster', value: ENCAP }, timeout: duration(0) },
+            },
+          },
+        ],
+      },
+    ],
+  });
+
+/** What was shared with this listener is shared once; the next one needs it, too. */
+function keepDestination() {
+  return filter('envoy.filters.network.set_filter_state', SetFilterState, {
+    onNewConnection: [
+      {
+        key: { $case: 'objectKey', value: STATE_ORIGINAL_DST },
+        value: {
+          $case: 'formatString',
+          value: {
+            format: {
+              $case: 'textFormatSource',
+              value: { specifier: { $case: 'inlineString', value: `%FILTER_STATE(${STATE_ORIGINAL_DST}:PLAIN)%` } },
+            },
+          },
+        },
+        sharedWithUpstream: FilterStateValue_SharedWithUpstream.ONCE,
+      },
+    ],
+  });
+}
