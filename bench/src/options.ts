@@ -2,9 +2,9 @@ import { parseArgs } from 'node:util';
 import { err, ok, toError, type Result } from '@weft/result';
 import { L4_LOADS } from './l4/loads.js';
 
-const SUITES = ['l4', 'cluster', 'ca', 'soak'] as const;
+const SUITES = ['l4', 'cluster', 'ca', 'scale', 'soak'] as const;
 export type Suite = (typeof SUITES)[number];
-/** Without a name; a soak is asked for by its own. */
+/** Without a name; the others are asked for by theirs. */
 const DEFAULT_SUITES: readonly Suite[] = ['l4', 'cluster', 'ca'];
 const SOAK_MINUTES = 10;
 
@@ -31,7 +31,7 @@ export interface BenchOptions {
   readonly minutes: number;
 }
 
-export const USAGE = `weft bench [l4] [cluster] [ca] [soak] [--quick] [--json]
+export const USAGE = `weft bench [l4] [cluster] [ca] [scale] [soak] [--quick] [--json]
 
   l4        pairs of proxies between two network namespaces: direct, weft (weft-portable), haproxy, nginx,
             envoy
@@ -41,12 +41,13 @@ export const USAGE = `weft bench [l4] [cluster] [ca] [soak] [--quick] [--json]
               --profile DIR CPU profiles of weft's processes, for Chrome's developer tools
   cluster   pods of a two-node cluster with and without the mesh
   ca        certificates a second of CPU beside raw signatures, a restart of all pods, memory
+  scale     69,000 and 200,000 workloads known: memory, and the data path while all of them come again
   soak      half-open, reset and burst clients for minutes: memory over time, and what stays open
               --minutes N   default ${SOAK_MINUTES}; --only PEER for another one than weft
   --quick   short rounds: l4 takes 50 s on a quiet machine
   --json    one object a row
 
-Without a name, all but soak are run.
+Without a name, all but scale and soak are run.
 `;
 
 /** The peers of suite l4 that need no command; `--peer` adds more. */

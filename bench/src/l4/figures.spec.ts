@@ -8,6 +8,7 @@ const sample: LoadSample = {
   bytes: 4e9,
   p50Us: 100,
   p99Us: 300,
+  maxUs: 0,
   errors: 0,
   firstError: null,
   cpuSeconds: { source: 1, destination: 3, client: 0.5, server: 0.25 },
@@ -29,6 +30,7 @@ it('requests are counted per second and per 100,000', () => {
     cpuSecondsPer100k: 8,
     p50Us: 100,
     p99Us: 300,
+    maxUs: 0,
   });
 });
 it('connects per CPU second count the proxies only, and are left out where there are none', () => {

@@ -56,6 +56,7 @@ export interface LoadSample {
   readonly bytes: number;
   readonly p50Us: number;
   readonly p99Us: number;
+  readonly maxUs: number;
   readonly errors: number;
   readonly firstError: string | null;
   /** CPU seconds used in the window: `source`, `destination`, `client`, `server`. */

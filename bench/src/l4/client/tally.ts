@@ -20,6 +20,10 @@ export class Tally {
     return this.#latencies.quantile(0.5);
   }
 
+  get maxUs(): number {
+    return this.#latencies.quantile(1);
+  }
+
   get p99Us(): number {
     return this.#latencies.quantile(0.99);
   }

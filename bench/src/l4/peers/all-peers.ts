@@ -13,7 +13,7 @@ export function peersOf(
   { only, pairs, quick }: Pick<BenchOptions, 'only' | 'pairs' | 'quick'>,
   authority: BenchAuthority,
 ): readonly Peer[] {
-  const portable = weft(authority, 'portable');
+  const portable = weft(authority, { engine: 'portable' });
   const all = [direct, weft(authority), portable, haproxy, nginx, envoy, ...pairs.map(commandPair)];
   return all.filter((peer) => (only.length === 0 ? !quick || peer !== portable : only.includes(peer.name)));
 }

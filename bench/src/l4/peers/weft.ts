@@ -11,14 +11,18 @@ import type { Peer, PeerSite } from './peer.js';
 const REDIRECTION = { families: [4], dnsCapture: false, bypassInbound: false, virtualInterfaces: [] } as const;
 
 /** As `WEFT_ENGINE` says it. */
-type Engine = 'ffi' | 'portable';
+export interface WeftOptions {
+  readonly engine?: 'ffi' | 'portable';
+  /** Where the mesh is told from; empty: a file. */
+  readonly xdsAddress?: string;
+}
 
 /**
  * Two ztunnels as they ship, each with one pod: redirection by the CNI agent's rules, policies, metrics and access log on.
  * The client connects to the server's own address; every other address of the server is a workload address with a tunnel of
- * its own, which is how a handshake is made for each connection.
+ * its own, which is how a handshake is made for each connection. With `xdsAddress` they are told of the mesh from there.
  */
-export function weft(authority: BenchAuthority, engine: Engine = 'ffi'): Peer {
+export function weft(authority: BenchAuthority, { engine = 'ffi', xdsAddress = '' }: WeftOptions = {}): Peer {
   return {
     name: engine === 'ffi' ? 'weft' : `weft-${engine}`,
     version: (root) => {
@@ -37,7 +41,7 @@ export function weft(authority: BenchAuthority, engine: Engine = 'ffi'): Peer {
       await Promise.all([client, server].map(({ fd }) => redirection.install(fd, REDIRECTION)));
       const [source, destination] = await Promise.all(
         ['source', 'destination'].map((role) =>
-          ztunnel(site, role, { meshPath, caAddress: authority.address, engine }),
+          ztunnel(site, role, { meshPath, xdsAddress, caAddress: authority.address, engine }),
         ),
       );
       started.push(source!, destination!);
@@ -56,7 +60,12 @@ export function weft(authority: BenchAuthority, engine: Engine = 'ffi'): Peer {
 function ztunnel(
   { root, directory, profile }: PeerSite,
   role: string,
-  { meshPath, caAddress, engine }: { readonly meshPath: string; readonly caAddress: string; readonly engine: Engine },
+  {
+    meshPath,
+    xdsAddress,
+    caAddress,
+    engine,
+  }: Required<WeftOptions> & Readonly<Record<'meshPath' | 'caAddress', string>>,
 ): Promise<Program> {
   const flags = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profile, role)}`];
   return Program.start({
@@ -65,8 +74,8 @@ function ztunnel(
     netns: null,
     env: {
       NODE_NAME: role,
-      XDS_ADDRESS: '',
-      LOCAL_XDS_PATH: meshPath,
+      XDS_ADDRESS: xdsAddress,
+      ...(xdsAddress === '' ? { LOCAL_XDS_PATH: meshPath } : {}),
       CA_ADDRESS: caAddress,
       AUTH_TOKEN: 'bench',
       INPOD_UDS: join(directory, `${role}.sock`),
