@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { LeaderElector, MeshTrustWatch, NAMESPACES, PODS, type KubeClient, type KubeObject } from '@weft/kube';
 import type { Clock } from '@weft/result';
-import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
+import { AdminServer, Readiness, type Logger, type Service, everyAddress } from '@weft/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { authenticatorsOf } from './authentication/authenticators-of.js';
 import { TokenReviewer } from './authentication/token-reviewer.js';
@@ -137,7 +137,7 @@ export function createCaApp(
   });
   const onCertificate = bundle.useCertificate.bind(bundle);
   const grpc = new GrpcServer({ config, service, signer, onCertificate, clock, log });
-  const admin = new AdminServer({ name: 'ca', host: '0.0.0.0', port: config.adminPort, readiness, registry });
+  const admin = new AdminServer({ name: 'ca', host: everyAddress(), port: config.adminPort, readiness, registry });
   const synced: Service = {
     name: 'pods synced',
     start: async () => {

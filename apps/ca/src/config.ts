@@ -1,5 +1,13 @@
 import { err, ok, type Result } from '@weft/result';
-import { EnvReader, LOG_LEVELS, readTlsProfile, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
+import {
+  EnvReader,
+  everyAddress,
+  LOG_LEVELS,
+  readTlsProfile,
+  type ConfigProblem,
+  type Env,
+  type LogLevel,
+} from '@weft/runtime';
 import { AUTHORITY_KEY_TYPES, type AuthorityKeyType } from '@weft/spiffe';
 import type { TlsProfile } from '@weft/tls-profile';
 import { parseOidcRules, type OidcRule } from './authentication/oidc-rule.js';
@@ -94,7 +102,7 @@ Settings (environment; a duration is 30s, 5m or 24h):
   CA_ROTATION_WAIT         between the steps of a root rotation; shorter than
                            the longest lifetime issued is not safe
                            (default: that lifetime)
-  GRPC_HOST, GRPC_PORT     where CreateCertificate is served                   (0.0.0.0, 15012)
+  GRPC_HOST, GRPC_PORT     where CreateCertificate is served                   (every address, 15012)
   ADMIN_PORT               /healthz /readyz /metrics                           (15014)
   DEFAULT_WORKLOAD_CERT_TTL, MAX_WORKLOAD_CERT_TTL                             (24h, 2160h)
   CA_MAX_CONCURRENT_REQUESTS, CA_MAX_QUEUED_REQUESTS: what is more is told
@@ -162,7 +170,7 @@ export function parseCaConfig(env: Env): Result<CaConfig, readonly ConfigProblem
     pluggedInSecret: read.string('CA_PLUGGED_IN_SECRET', 'cacerts'),
     pluggedInFolder: read.string('ROOT_CA_DIR', '/etc/cacerts'),
     podName: read.string('POD_NAME', read.string('HOSTNAME', 'weft-ca')),
-    grpcHost: read.string('GRPC_HOST', '0.0.0.0'),
+    grpcHost: read.string('GRPC_HOST', everyAddress()),
     grpcPort: read.integer('GRPC_PORT', 15_012, 0, 65_535),
     adminPort: read.integer('ADMIN_PORT', 15_014, 0, 65_535),
     defaultTtlMs: read.durationMs('DEFAULT_WORKLOAD_CERT_TTL', 24 * HOUR_MS),

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { PodRedirection, ProbeBypass, runCommand, warmThreadPool } from '@weft/linux';
 import { DAEMON_SETS, NAMESPACES, PODS, type KubeClient } from '@weft/kube';
 import type { Clock } from '@weft/result';
-import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
+import { AdminServer, Readiness, type Logger, type Service, everyAddress } from '@weft/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { detectBackend } from './backend-detector.js';
 import type { CniAgentConfig } from './config.js';
@@ -78,8 +78,8 @@ export async function createCniAgentApp(config: CniAgentConfig, ports: CniAgentP
   };
   const step = (name: string, start: () => Promise<void>): Service => ({ name, start, stop: () => Promise.resolve() });
   return [
-    new AdminServer({ name: 'health', host: '0.0.0.0', port: config.healthPort, readiness }),
-    new AdminServer({ name: 'metrics', host: '0.0.0.0', port: config.monitoringPort, registry }),
+    new AdminServer({ name: 'health', host: everyAddress(), port: config.healthPort, readiness }),
+    new AdminServer({ name: 'metrics', host: everyAddress(), port: config.monitoringPort, registry }),
     pods,
     namespaces,
     step('first list', async () => {

@@ -1,7 +1,15 @@
 import { isIP } from 'node:net';
 import type { MeshModelConfig } from '@weft/mesh-model';
 import { err, ok, type Result } from '@weft/result';
-import { EnvReader, LOG_LEVELS, readTlsProfile, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
+import {
+  EnvReader,
+  everyAddress,
+  LOG_LEVELS,
+  readTlsProfile,
+  type ConfigProblem,
+  type Env,
+  type LogLevel,
+} from '@weft/runtime';
 import type { TlsProfile } from '@weft/tls-profile';
 
 export interface ControlPlaneConfig {
@@ -69,8 +77,8 @@ Mesh:
                       send policies annotated istio.io/dry-run           (false)
 
 Serving:
-  XDS_HOST, XDS_PORT  delta ADS over TLS                                 (0.0.0.0, 15012)
-  ADMIN_HOST, ADMIN_PORT  /healthz /readyz /metrics /debug               (0.0.0.0, 15014)
+  XDS_HOST, XDS_PORT  delta ADS over TLS                                 (every address, 15012)
+  ADMIN_HOST, ADMIN_PORT  /healthz /readyz /metrics /debug               (every address, 15014)
   TOKEN_AUDIENCE      audience that the token of a client must have      (istio-ca)
   XDS_TRUSTED_ACCOUNTS  namespace/serviceAccount, comma separated: who may
                       follow the whole mesh                              (<POD_NAMESPACE>/ztunnel)
@@ -79,7 +87,7 @@ Serving:
 
 Validating admission of Istio's resources, over TLS:
   VALIDATION_ENABLED  serve the webhook and keep its registration        (true)
-  VALIDATION_HOST, VALIDATION_PORT  where it is served                   (0.0.0.0, 15017)
+  VALIDATION_HOST, VALIDATION_PORT  where it is served                   (every address, 15017)
   VALIDATION_SERVICE  Service whose port 443 leads there                 (istiod)
   VALIDATION_FAILURE_POLICY  Fail or Ignore: what becomes of objects while
                       no replica is there                                (Fail)
@@ -147,9 +155,9 @@ export function parseControlPlaneConfig(
     namespace,
     podName: read.string('POD_NAME', defaultPodName),
     serviceAccount: read.string('SERVICE_ACCOUNT', 'weft-control-plane'),
-    xdsHost: read.string('XDS_HOST', '0.0.0.0'),
+    xdsHost: read.string('XDS_HOST', everyAddress()),
     xdsPort: read.integer('XDS_PORT', 15_012, 0, 65_535),
-    adminHost: read.string('ADMIN_HOST', '0.0.0.0'),
+    adminHost: read.string('ADMIN_HOST', everyAddress()),
     adminPort: read.integer('ADMIN_PORT', 15_014, 0, 65_535),
     certificate: certificateConfig(read, namespace, problems),
     validation: validationConfig(read),
@@ -172,7 +180,7 @@ export function parseControlPlaneConfig(
 
 function validationConfig(read: EnvReader): ValidationConfig | null {
   const validation: ValidationConfig = {
-    host: read.string('VALIDATION_HOST', '0.0.0.0'),
+    host: read.string('VALIDATION_HOST', everyAddress()),
     port: read.integer('VALIDATION_PORT', 15_017, 0, 65_535),
     service: read.string('VALIDATION_SERVICE', 'istiod'),
     rootFile: read.string('CA_ROOT_FILE', '/var/run/secrets/istio/root-cert.pem'),

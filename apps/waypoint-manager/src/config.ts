@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '@weft/result';
-import { EnvReader, LOG_LEVELS, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
+import { EnvReader, LOG_LEVELS, type ConfigProblem, type Env, type LogLevel, everyAddress } from '@weft/runtime';
 
 /** What the proxies are started with. */
 export interface ProxySettings {
@@ -44,7 +44,7 @@ Settings (environment):
   SERVERLESS_NODE_SELECTOR  JSON object: labels of virtual nodes            ({"type":"virtual-kubelet"})
   SERVERLESS_TOLERATIONS    JSON list: what pods there tolerate
                                   ([{"key":"virtual-kubelet.io/provider","operator":"Exists"}])
-  ADMIN_HOST, ADMIN_PORT   /healthz /readyz /metrics                                     (0.0.0.0, 15014)
+  ADMIN_HOST, ADMIN_PORT   /healthz /readyz /metrics                                     (every address, 15014)
   LOG_LEVEL       ${LOG_LEVELS.join(', ')}  (info)
 `;
 
@@ -71,7 +71,7 @@ export function parseWaypointManagerConfig(
       nodeSelector: stringsOf(SELECTOR, read.string(SELECTOR, '{"type":"virtual-kubelet"}'), problems),
       tolerations: tolerationsOf(read.string(TOLERATIONS, DEFAULT_TOLERATIONS), problems),
     },
-    adminHost: read.string('ADMIN_HOST', '0.0.0.0'),
+    adminHost: read.string('ADMIN_HOST', everyAddress()),
     adminPort: read.integer('ADMIN_PORT', 15_014, 0, 65_535),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };

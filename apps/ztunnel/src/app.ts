@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { closeDescriptor, duplicateDescriptor, netnsIdentity, openNetns, SeqPacketConnection } from '@weft/linux';
 import type { Clock } from '@weft/result';
-import { AdminServer, Readiness, type Service } from '@weft/runtime';
+import { AdminServer, Readiness, type Service, everyAddress } from '@weft/runtime';
 import { SecretManager, type CertificateSigner } from '@weft/spiffe';
 import { ADDRESS_TYPE_URL, DeltaClient } from '@weft/xds';
 import { CaClient, DeltaXdsClient, MeshEndpoint, type MeshEndpointOptions } from '@weft/xds-grpc';
@@ -263,7 +263,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
       staticConfig,
       version: config.version,
     });
-  const wildcard = config.ipv6 && existsSync('/proc/net/if_inet6') ? '::' : '0.0.0.0';
+  const wildcard = config.ipv6 ? everyAddress() : '0.0.0.0';
   const admin = new AdminServer({
     name: 'admin',
     host: 'localhost',

@@ -1,3 +1,4 @@
+export { everyAddress } from './every-address.js';
 export { AdminServer, type AdminServerOptions } from './admin-server.js';
 export { EnvReader, type ConfigProblem, type Env } from './env-reader.js';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.js';

@@ -90,7 +90,7 @@ export class DeltaXdsServer implements Service {
   async start(): Promise<void> {
     const { host, port, credentials } = this.options;
     this.#port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(`${host}:${port}`, credentials, (failure, bound) =>
+      this.#server.bindAsync(`${host.includes(':') ? `[${host}]` : host}:${port}`, credentials, (failure, bound) =>
         failure === null ? resolve(bound) : reject(failure),
       );
     });
