@@ -33,6 +33,11 @@ export class DataPlaneSuite {
     });
   }
 
+  /** The bundled worker, for a data plane beside the rig's. */
+  get entry(): string {
+    return this.#entry;
+  }
+
   get rig(): DataPlaneRig {
     if (this.#rig === null) throw new Error('start() was not called in this test');
     return this.#rig;
