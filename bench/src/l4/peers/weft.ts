@@ -10,8 +10,8 @@ import type { Peer, PeerSite } from './peer.js';
 
 const REDIRECTION = { families: [4], dnsCapture: false, bypassInbound: false, virtualInterfaces: [] } as const;
 
-/** As `WEFT_ENGINE` says it. */
 export interface WeftOptions {
+  /** `WEFT_ENGINE` of both. */
   readonly engine?: 'ffi' | 'portable';
   /** Where the mesh is told from; empty: a file. */
   readonly xdsAddress?: string;
