@@ -223,13 +223,14 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
     );
   });
 
-  it('a thousand connections that never speak cost less than 64 KiB each', async () => {
+  it('a thousand connections that never speak cost less than 128 KiB each, with the end that makes them', async () => {
     await suite.start();
     await suite.serveEcho();
     const before = process.memoryUsage.rss();
     const idle = await Promise.all(Array.from({ length: 1000 }, () => suite.connectUncaptured()));
     await expectOthersServed();
-    expect(process.memoryUsage.rss() - before).toBeLessThan(1000 * 64 * 1024);
+    // Both ends are in this process, and so is the garbage of connecting.
+    expect(process.memoryUsage.rss() - before).toBeLessThan(1000 * 128 * 1024);
     for (const socket of idle) socket.destroy();
     await expectOthersServed();
   });
