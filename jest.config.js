@@ -1,4 +1,4 @@
-// One jest process for every unit and component test; `e2e/jest.config.js` is run on its own (it needs root).
+// Every unit and component test; `e2e/jest.config.js` is run on its own (it needs root).
 module.exports = {
   testTimeout: require('./jest.preset.js').testTimeout,
   projects: [

@@ -11,9 +11,12 @@ interface JestReport {
   readonly numPendingTests: number;
 }
 
+/** A worker that has grown is replaced: every program that a test starts is a fork, and that costs what the process weighs. */
+const WORKERS = ['--maxWorkers=2', '--workerIdleMemoryLimit=700MB'];
+
 /**
- * Type check, format, lint, then every test: first the unit and component tests, then the end-to-end ones, each in one jest
- * process. Ends with jest's summary and one line that counts both. Names given on the command line select test files.
+ * Type check, format, lint, then every test: first the unit and component tests, then the end-to-end ones. Ends with jest's
+ * summary and one line that counts both. Names given on the command line select test files.
  */
 export async function test({ rest }: CommandOptions, root: string): Promise<number> {
   const terminal = new Terminal(false);
@@ -46,7 +49,7 @@ export async function test({ rest }: CommandOptions, root: string): Promise<numb
       '--passWithNoTests',
       ...rest,
     ];
-    const code = await run(title, title.startsWith('end') ? [...argv, '--runInBand'] : argv);
+    const code = await run(title, [...argv, ...(title.startsWith('end') ? ['--runInBand'] : WORKERS)]);
     const report = readReport(output);
     reports.push(report);
     if (code !== 0 && report.numFailedTests === 0) failures++;
