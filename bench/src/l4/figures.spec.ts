@@ -30,7 +30,6 @@ it('requests are counted per second and per 100,000', () => {
     cpuSecondsPer100k: 8,
     p50Us: 100,
     p99Us: 300,
-    maxUs: 0,
   });
 });
 it('connects per CPU second count the proxies only, and are left out where there are none', () => {
