@@ -124,7 +124,7 @@ describe('policies of a workload', () => {
 });
 
 describe('changes', () => {
-  it('name the lost address of a workload that is gone, moved, or has another identity', () => {
+  it('name the lost address of a workload that is gone, moved, or has another account; another trust domain is a new name of the same', () => {
     const lost = (act: (state: MeshState) => void) => {
       const state = stateOf(workload('a', '10.0.0.1'));
       state.takeChanges();
@@ -136,9 +136,8 @@ describe('changes', () => {
     expect(lost((state) => state.upsertWorkload(workload('a', '10.0.0.1', { serviceAccount: 'x' })))).toEqual([
       '10.0.0.1',
     ]);
-    expect(lost((state) => state.upsertWorkload(workload('a', '10.0.0.1', { authorizationPolicies: ['p'] })))).toEqual(
-      [],
-    );
+    for (const same of [{ authorizationPolicies: ['p'] }, { trustDomain: 'new.example' }])
+      expect(lost((state) => state.upsertWorkload(workload('a', '10.0.0.1', same)))).toEqual([]);
   });
 
   it('name the lost address even when another workload takes it in the same batch', () => {

@@ -4,7 +4,7 @@ import type { Endpoint, MeshView } from './mesh-view.js';
 import { MultiMap } from './multi-map.js';
 import type { Service } from './service.js';
 import { keyOfPolicy, stateKeys } from './state-keys.js';
-import { identityOf, type PortMap, type Workload } from './workload.js';
+import type { PortMap, Workload } from './workload.js';
 
 /** What changed since the last `takeChanges`. */
 export interface MeshChanges {
@@ -204,10 +204,13 @@ export class MeshState implements MeshView {
     return workload;
   }
 
-  /** An address is lost also when it stays but means another identity now. */
+  /**
+   * An address is lost also when it stays but means another account now. Another trust domain alone is a new name of the same
+   * workload: new tunnels are made under it, and the open ones go on.
+   */
   #noteLostAddresses(old: Workload, now: Workload | null): void {
-    const kept =
-      now !== null && identityOf(now) === identityOf(old) ? new Set(now.addresses.map(({ text }) => text)) : null;
+    const same = now !== null && now.namespace === old.namespace && now.serviceAccount === old.serviceAccount;
+    const kept = same ? new Set(now.addresses.map(({ text }) => text)) : null;
     for (const ip of old.addresses) if (kept?.has(ip.text) !== true) this.#lostAddresses.set(ip.text, ip);
   }
 
