@@ -36,7 +36,8 @@ const template = JSON.stringify({
   plugins: [{ local: ['node_modules/.bin/protoc-gen-ts_proto'], out, strategy: 'all', opt: options }],
 });
 const envoy = readFileSync('tools/xds-roots.txt', 'utf8').trim().split('\n');
-const paths = envoy.map((file) => `${deps}/envoy-api/${file}`)
+const paths = envoy
+  .map((file) => `${deps}/envoy-api/${file}`)
   .concat(`${deps}/xds/xds/type/matcher/v3/ip.proto`, 'protos/mesh', 'protos/envoy');
 execFileSync(
   'node_modules/.bin/buf',

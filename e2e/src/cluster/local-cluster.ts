@@ -49,7 +49,8 @@ export async function startLocalCluster({
   });
   const cluster = new LocalTestCluster(handle, names);
   try {
-    if (mesh) await installMesh(cluster.kube, { root: WORKSPACE, timeoutMs: READY_MS, dnsCapture, ...(change && { change }) });
+    if (mesh)
+      await installMesh(cluster.kube, { root: WORKSPACE, timeoutMs: READY_MS, dnsCapture, ...(change && { change }) });
     return cluster;
   } catch (thrown) {
     await cluster[Symbol.asyncDispose]();

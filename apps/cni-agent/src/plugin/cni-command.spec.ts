@@ -111,7 +111,11 @@ it('no input makes the plugin throw', async () => {
       expect([0, 1]).toContain((await run({ args, command })).status),
     ),
   );
-  const ports = { readPod: () => Promise.reject(new Error('x')), enrol: () => Promise.resolve(), leave: () => Promise.resolve() };
+  const ports = {
+    readPod: () => Promise.reject(new Error('x')),
+    enrol: () => Promise.resolve(),
+    leave: () => Promise.resolve(),
+  };
   await fc.assert(
     fc.asyncProperty(fc.oneof(fc.string(), fc.json()), async (stdin) =>
       expect([0, 1]).toContain((await runCniCommand({ CNI_COMMAND: 'ADD' }, stdin, ports)).status),
