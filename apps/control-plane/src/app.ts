@@ -4,7 +4,7 @@ import { MeshTrustWatch, type KubeClient } from '@weft/kube';
 import { MESH_TRUST_KEY, MeshModel, type MeshModelConfig } from '@weft/mesh-model';
 import { type Clock, toError } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
-import { DeltaXdsServer, RotatingServerCertificate } from '@weft/xds-grpc';
+import { XdsServer, RotatingServerCertificate } from '@weft/xds-grpc';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, DeltaServer } from '@weft/xds';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { validation } from './admission/validation.js';
@@ -34,7 +34,7 @@ export interface ControlPlanePorts {
 export interface ControlPlaneApp {
   readonly services: readonly Service[];
   readonly model: MeshModel;
-  readonly xds: DeltaXdsServer;
+  readonly xds: XdsServer;
   readonly admin: AdminServer;
   readonly readiness: Readiness;
 }
@@ -163,7 +163,7 @@ export function createControlPlane(
     return account.ok ? account.value : null;
   };
   const nacks: { at: string; node: string; typeUrl: string; message: string }[] = [];
-  const xds = new DeltaXdsServer({
+  const xds = new XdsServer({
     host: config.xdsHost,
     port: config.xdsPort,
     credentials: credentials ?? certificate.credentials(),

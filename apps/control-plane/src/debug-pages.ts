@@ -1,5 +1,5 @@
 import type { MeshModel } from '@weft/mesh-model';
-import type { DeltaXdsServer } from '@weft/xds-grpc';
+import type { XdsServer } from '@weft/xds-grpc';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, type DeltaServer } from '@weft/xds';
 import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Service, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
@@ -17,7 +17,7 @@ export interface DebugSources {
   readonly model: MeshModel;
   readonly engine: DeltaServer;
   readonly waypoints: WaypointEngines;
-  readonly xds: DeltaXdsServer;
+  readonly xds: XdsServer;
   /** Without secrets. */
   readonly config: unknown;
   readonly lastNacks: () => readonly unknown[];
@@ -85,7 +85,7 @@ export function debugPages({ model, engine, waypoints, xds, config, lastNacks }:
   return [...pages, index];
 }
 
-function syncState(engine: DeltaServer, xds: DeltaXdsServer): unknown {
+function syncState(engine: DeltaServer, xds: XdsServer): unknown {
   const versions = Object.fromEntries(
     [AUTHORIZATION_TYPE_URL, ADDRESS_TYPE_URL].map((typeUrl) => {
       const store = engine.store(typeUrl);

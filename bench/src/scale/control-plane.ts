@@ -3,7 +3,7 @@ import { parseIp } from '@weft/ip';
 import { ok } from '@weft/result';
 import { systemClock } from '@weft/runtime';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, DeltaServer, makeXdsResource, type XdsResource } from '@weft/xds';
-import { DeltaXdsServer } from '@weft/xds-grpc';
+import { XdsServer } from '@weft/xds-grpc';
 import { Address, TunnelProtocol, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import { CLIENT_ADDRESS, SERVER_ADDRESS } from '../l4/namespace-pair.js';
 
@@ -12,13 +12,13 @@ const STOP_MS = 500;
 /** An xDS server in this process that knows the two workloads of the bench and any number of others. */
 export class ScaleControlPlane {
   #engine = this.#newEngine();
-  #server: DeltaXdsServer | null = null;
+  #server: XdsServer | null = null;
   #others = 0;
   #generation = 0;
   #port = 0;
 
   async start(): Promise<void> {
-    this.#server = new DeltaXdsServer({
+    this.#server = new XdsServer({
       host: '127.0.0.1',
       port: this.#port,
       credentials: ServerCredentials.createInsecure(),

@@ -2,7 +2,14 @@ export { CaClient, CaError, type CaRequestMode } from './ca-client.js';
 export { DeltaXdsClient, type DeltaXdsClientOptions } from './delta-xds-client.js';
 export { XdsGrpcError, type XdsGrpcErrorCode } from './errors.js';
 export { MeshEndpoint, type MeshEndpointOptions } from './mesh-endpoint.js';
-export { DeltaXdsStream, type DeltaCall, type DeltaXdsStreamOptions } from './delta-xds-stream.js';
+export {
+  XdsStream,
+  type OpenSession,
+  type XdsCall,
+  type XdsRequest,
+  type XdsSession,
+  type XdsStreamOptions,
+} from './xds-stream.js';
 export { GrpcPeer } from './grpc-peer.js';
 export { type GrpcRefusal } from './grpc-wire.js';
 export {
@@ -14,9 +21,10 @@ export {
 } from './unary-grpc-server.js';
 export { RotatingServerCertificate } from './rotating-server-certificate.js';
 export {
-  DeltaXdsServer,
-  type DeltaXdsServerOptions,
+  XdsServer,
   type XdsCaller,
   type XdsClientState,
+  type XdsProtocol,
   type XdsRefusal,
-} from './delta-xds-server.js';
+  type XdsServerOptions,
+} from './xds-server.js';

@@ -175,7 +175,8 @@ export class DeltaServerSession {
       return [this.#send(watch, changes, store.sequence, nowMs)];
     }
     for (const [name, version] of versions) if (version !== '') watch.sent.set(name, version);
-    const asked = this.#subscribe(watch, [...names, ...versions.keys()], false);
+    const keys = [...names, ...versions.keys()].filter((name) => name !== WILDCARD);
+    const asked = this.#subscribe(watch, keys, false);
     return [this.#send(watch, asked ?? encodeChanges({ upserts: [], removals: [] }), store.sequence, nowMs)];
   }
 
@@ -200,6 +201,7 @@ export class DeltaServerSession {
    */
   #subscribe(watch: Watch, names: readonly string[], resend: boolean): EncodedChanges | null {
     const keys = names.filter((name) => name !== WILDCARD);
+    if (keys.length < names.length && !watch.wildcard) return this.#followAll(watch, keys);
     if (keys.length === 0) return null;
     const upserts = new Map<string, XdsResource>();
     const removals: string[] = [];
@@ -214,6 +216,13 @@ export class DeltaServerSession {
     }
     for (const name of removals) watch.sent.delete(name);
     return this.#unsent(watch, [...upserts.values()], removals);
+  }
+
+  #followAll(watch: Watch, keys: readonly string[]): EncodedChanges {
+    watch.wildcard = true;
+    for (const key of keys) watch.wanted.add(key);
+    watch.sent.clear();
+    return watch.store.changesSince(0);
   }
 
   /** What answers to a key, and what belongs to that; the client follows all of it from now on. */

@@ -20,6 +20,7 @@ export interface EncodedChanges extends ResourceChanges {
 const RESOURCES_TAG = (2 << 3) | 2;
 const REMOVED_TAG = (6 << 3) | 2;
 const CACHED_RANGES = 8;
+const CACHED_WHOLES = 2;
 /** The log may grow to this many entries beyond the resources before it is compacted. */
 const LOG_SLACK = 1024;
 
@@ -34,6 +35,7 @@ export class ResourceStore {
   readonly #byKey = new Map<string, Set<string>>();
   #log: LogEntry[] = [];
   readonly #ranges = new Map<string, EncodedChanges>();
+  readonly #wholes = new Map<string, Buffer>();
 
   constructor(readonly typeUrl: string) {}
 
@@ -112,6 +114,16 @@ export class ResourceStore {
     this.#ranges.set(key, encoded);
     if (this.#ranges.size > CACHED_RANGES) this.#ranges.delete(this.#ranges.keys().next().value!);
     return encoded;
+  }
+
+  /** Bytes that are the same for every client with this version of the whole, made once. */
+  encodedOnce(version: string, encode: () => Buffer): Buffer {
+    let bytes = this.#wholes.get(version);
+    if (bytes === undefined) {
+      this.#wholes.set(version, (bytes = encode()));
+      if (this.#wholes.size > CACHED_WHOLES) this.#wholes.delete(this.#wholes.keys().next().value!);
+    }
+    return bytes;
   }
 
   /** What a client that holds these versions lacks. */

@@ -17,6 +17,16 @@ export class DeltaServer {
     return this.#sessions;
   }
 
+  serves(typeUrl: string): boolean {
+    return this.#stores.has(typeUrl);
+  }
+
+  /** Types whose resources bring those of this type along. */
+  ownersOf(typeUrl: string): readonly string[] {
+    if (this.delivery.order === 'any') return [];
+    return [...this.delivery.companions].filter(([, companion]) => companion === typeUrl).map(([owner]) => owner);
+  }
+
   store(typeUrl: string): ResourceStore {
     const store = this.#stores.get(typeUrl);
     if (store === undefined) throw new TypeError(`${typeUrl} is not a type of this server`);

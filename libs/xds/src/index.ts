@@ -29,3 +29,4 @@ export {
   type WatchState,
 } from './delta-server-session.js';
 export { ResourceStore, type EncodedChanges, type ResourceChanges } from './delta-server-store.js';
+export { encodeSotwPush, SotwServerSession, type SotwPush } from './sotw-server-session.js';

@@ -1,8 +1,9 @@
 import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
 import { ok, type Clock } from '@weft/result';
 import type { Service } from '@weft/runtime';
-import { DeltaServer, encodeDeltaPush, SECRET_TYPE_URL, type XdsResource } from '@weft/xds';
-import { DeltaXdsStream, type DeltaCall } from '@weft/xds-grpc';
+import { DeltaServer, encodeDeltaPush, SECRET_TYPE_URL, type DeltaPush, type XdsResource } from '@weft/xds';
+import { XdsStream, type XdsCall } from '@weft/xds-grpc';
+import type { DeltaDiscoveryRequest } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
 import { SecretDiscoveryServiceService } from '@weft/xds/gen/envoy/service/secret/v3/sds.js';
 import { listenOnSocket } from './listen-on-socket.js';
 
@@ -22,10 +23,10 @@ export class SdsServer implements Service {
   readonly name = 'SDS server';
   readonly #server = new Server();
   readonly #engine = new DeltaServer([SECRET_TYPE_URL]);
-  readonly #streams = new Set<DeltaXdsStream>();
+  readonly #streams = new Set<XdsStream<DeltaDiscoveryRequest, DeltaPush>>();
 
   constructor(private readonly options: SdsServerOptions) {
-    this.#server.addService(SERVICE, { deltaSecrets: (call: DeltaCall) => this.#serve(call) });
+    this.#server.addService(SERVICE, { deltaSecrets: (call: XdsCall<DeltaDiscoveryRequest>) => this.#serve(call) });
   }
 
   start(): Promise<void> {
@@ -42,11 +43,12 @@ export class SdsServer implements Service {
     for (const stream of this.#streams) stream.push();
   }
 
-  #serve(call: DeltaCall): void {
+  #serve(call: XdsCall<DeltaDiscoveryRequest>): void {
     call.on('error', () => undefined);
-    const stream = new DeltaXdsStream({
+    const stream = new XdsStream<DeltaDiscoveryRequest, DeltaPush>({
       call,
       caller: { name: 'envoy' },
+      protocol: 'delta',
       clock: this.options.clock,
       open: (_node, onNack) => {
         const session = this.#engine.open(onNack);

@@ -1,10 +1,18 @@
 import { Server, status, type Metadata, type ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
 import { ok, toError, type Clock, type Result } from '@weft/result';
 import type { Service } from '@weft/runtime';
-import { encodeDeltaPush, type DeltaPush, type DeltaServer, type Nack, type WatchState } from '@weft/xds';
+import {
+  encodeDeltaPush,
+  encodeSotwPush,
+  SotwServerSession,
+  type DeltaServer,
+  type Nack,
+  type WatchState,
+} from '@weft/xds';
 import type { Node } from '@weft/xds/gen/envoy/config/core/v3/base.js';
 import { AggregatedDiscoveryServiceService } from '@weft/xds/gen/envoy/service/discovery/v3/ads.js';
-import { DeltaXdsStream, type DeltaCall } from './delta-xds-stream.js';
+import type { DeltaDiscoveryRequest, DiscoveryRequest } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
+import { XdsStream, type OpenSession, type XdsCall, type XdsRequest } from './xds-stream.js';
 
 /** Who is on the other end, as authentication found. */
 export interface XdsCaller {
@@ -18,15 +26,21 @@ export interface XdsRefusal {
   readonly message: string;
 }
 
+/** `sotw`: state of the world. */
+export type XdsProtocol = 'delta' | 'sotw';
+
 export interface XdsClientState {
   readonly node: string;
   readonly caller: string;
+  readonly protocol: XdsProtocol;
   readonly peer: string;
   readonly connectedAt: string;
+  /** It does not read what was written; changes are joined until it does. */
+  readonly slow: boolean;
   readonly watches: readonly WatchState[];
 }
 
-export interface DeltaXdsServerOptions {
+export interface XdsServerOptions {
   readonly host: string;
   /** 0 picks a free port; see `port` after start. */
   readonly port: number;
@@ -42,7 +56,7 @@ export interface DeltaXdsServerOptions {
     info(fields: object, message: string): void;
     warn(fields: object, message: string): void;
   };
-  readonly onPush?: (push: DeltaPush, bytes: number) => void;
+  readonly onPush?: (push: { readonly typeUrl: string }, bytes: number) => void;
   readonly onNack?: (node: string, nack: Nack) => void;
   readonly onRefused?: (refusal: XdsRefusal) => void;
   /** After this long a connection is asked to come again, so that load spreads and callers are authenticated anew. */
@@ -56,22 +70,49 @@ const AUTHENTICATION_DEADLINE_MS = 10_000;
 const LATE_PUSH_MS = 15_000;
 
 /** Pushes are encoded by the engine once for all clients; here they only pass. */
+const responseSerialize = (bytes: Buffer): Buffer => bytes;
 const SERVICE: ServiceDefinition = {
-  deltaAggregatedResources: {
-    ...AggregatedDiscoveryServiceService.deltaAggregatedResources,
-    responseSerialize: (bytes: Buffer): Buffer => bytes,
-  },
+  deltaAggregatedResources: { ...AggregatedDiscoveryServiceService.deltaAggregatedResources, responseSerialize },
+  streamAggregatedResources: { ...AggregatedDiscoveryServiceService.streamAggregatedResources, responseSerialize },
 };
 
-/** Serves delta ADS over gRPC: one session per stream, of the engine that is the client's. */
-export class DeltaXdsServer implements Service {
+/** A protocol as streams need it. */
+interface Protocol<Request, Push> {
+  readonly name: XdsProtocol;
+  readonly open: (engine: DeltaServer, onNack: (nack: Nack) => void) => OpenSession<Request, Push>;
+  readonly encode: (push: Push) => Buffer;
+}
+
+const DELTA: Protocol<DeltaDiscoveryRequest, Parameters<typeof encodeDeltaPush>[0]> = {
+  name: 'delta',
+  open: (engine, onNack) => {
+    const session = engine.open(onNack);
+    return { session, close: () => engine.close(session) };
+  },
+  encode: encodeDeltaPush,
+};
+
+const SOTW: Protocol<DiscoveryRequest, Parameters<typeof encodeSotwPush>[0]> = {
+  name: 'sotw',
+  open: (engine, onNack) => {
+    const session = new SotwServerSession(engine, onNack);
+    return { session, close: () => session.close() };
+  },
+  encode: encodeSotwPush,
+};
+
+/** A stream of either protocol. */
+type AnyStream = Pick<XdsStream<XdsRequest, unknown>, 'push' | 'end' | 'state'>;
+
+/** Serves ADS over gRPC, incremental and state of the world: one session per stream, of the engine that is the client's. */
+export class XdsServer implements Service {
   readonly name = 'xDS server';
   readonly #server: Server;
-  readonly #streams = new Set<DeltaXdsStream>();
+  readonly #streams = new Set<AnyStream>();
   #port = 0;
   #cancelLatePush: () => void = () => undefined;
 
-  constructor(private readonly options: DeltaXdsServerOptions) {
+  constructor(private readonly options: XdsServerOptions) {
     this.#server = new Server({
       'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
       'grpc.keepalive_time_ms': 30_000,
@@ -79,7 +120,10 @@ export class DeltaXdsServer implements Service {
       'grpc.max_connection_age_ms': options.maxConnectionAgeMs ?? 30 * 60_000,
       'grpc.max_connection_age_grace_ms': 10_000,
     });
-    this.#server.addService(SERVICE, { deltaAggregatedResources: (call: DeltaCall) => void this.#serve(call) });
+    this.#server.addService(SERVICE, {
+      deltaAggregatedResources: (call: XdsCall<DeltaDiscoveryRequest>) => void this.#serve(call, DELTA),
+      streamAggregatedResources: (call: XdsCall<DiscoveryRequest>) => void this.#serve(call, SOTW),
+    });
   }
 
   /** The bound port; only after `start`. */
@@ -125,7 +169,10 @@ export class DeltaXdsServer implements Service {
     return [...this.#streams].map((stream) => stream.state());
   }
 
-  async #serve(call: DeltaCall): Promise<void> {
+  async #serve<Request extends XdsRequest, Push extends { readonly typeUrl: string }>(
+    call: XdsCall<Request>,
+    protocol: Protocol<Request, Push>,
+  ): Promise<void> {
     call.on('error', () => undefined);
     const refuse = (refusal: XdsRefusal): void => {
       this.#refused(call, refusal);
@@ -138,10 +185,10 @@ export class DeltaXdsServer implements Service {
     const caller = await this.#authenticate(call.metadata);
     if (call.cancelled) return;
     if (!caller.ok) refuse(caller.error);
-    else this.#open(call, caller.value);
+    else this.#open(call, caller.value, protocol);
   }
 
-  #refused(call: DeltaCall, refusal: XdsRefusal, node?: string): void {
+  #refused(call: { getPeer(): string }, refusal: XdsRefusal, node?: string): void {
     this.options.onRefused?.(refusal);
     this.options.log.warn(
       { peer: call.getPeer(), node, code: status[refusal.code], reason: refusal.message },
@@ -169,11 +216,16 @@ export class DeltaXdsServer implements Service {
     }
   }
 
-  #open(call: DeltaCall, caller: XdsCaller): void {
+  #open<Request extends XdsRequest, Push extends { readonly typeUrl: string }>(
+    call: XdsCall<Request>,
+    caller: XdsCaller,
+    protocol: Protocol<Request, Push>,
+  ): void {
     const { engineFor, clock, log, onPush, onNack } = this.options;
-    const stream = new DeltaXdsStream({
+    const stream = new XdsStream<Request, Push>({
       call,
       caller,
+      protocol: protocol.name,
       clock,
       open: (node, nack) => {
         const engine = engineFor(caller, node);
@@ -181,11 +233,10 @@ export class DeltaXdsServer implements Service {
           this.#refused(call, engine.error, node.id);
           return engine;
         }
-        const session = engine.value.open(nack);
-        return ok({ session, close: () => engine.value.close(session) });
+        return ok(protocol.open(engine.value, nack));
       },
       encode: (push) => {
-        const bytes = encodeDeltaPush(push);
+        const bytes = protocol.encode(push);
         onPush?.(push, bytes.length);
         return bytes;
       },
@@ -199,6 +250,6 @@ export class DeltaXdsServer implements Service {
       },
     });
     this.#streams.add(stream);
-    log.info({ caller: caller.name, peer: call.getPeer() }, 'xDS client connected');
+    log.info({ caller: caller.name, peer: call.getPeer(), protocol: protocol.name }, 'xDS client connected');
   }
 }

@@ -3,8 +3,13 @@ import { ok, type Result } from '@weft/result';
 import { systemClock } from '@weft/runtime';
 import { until } from '@weft/testing-fixtures';
 import { ADDRESS_TYPE_URL, DeltaServer, makeXdsResource } from '@weft/xds';
-import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
-import { DeltaXdsServer, type DeltaXdsServerOptions, type XdsCaller, type XdsRefusal } from './delta-xds-server.js';
+import {
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+  DiscoveryRequest,
+  DiscoveryResponse,
+} from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
+import { XdsServer, type XdsServerOptions, type XdsCaller, type XdsRefusal } from './xds-server.js';
 
 const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const disposers: (() => Promise<void> | void)[] = [];
@@ -16,9 +21,9 @@ const silent = { info: () => undefined, warn: () => undefined };
 const resource = (name: string, body: string) =>
   makeXdsResource({ name, typeUrl: ADDRESS_TYPE_URL, body: Buffer.from(body) });
 
-async function serve(more: Partial<DeltaXdsServerOptions> = {}) {
+async function serve(more: Partial<XdsServerOptions> = {}) {
   const engine = new DeltaServer([ADDRESS_TYPE_URL]);
-  const server = new DeltaXdsServer({
+  const server = new XdsServer({
     host: '127.0.0.1',
     port: 0,
     credentials: ServerCredentials.createInsecure(),
@@ -34,7 +39,7 @@ async function serve(more: Partial<DeltaXdsServerOptions> = {}) {
   return { engine, server };
 }
 
-function dial(server: DeltaXdsServer) {
+function dial(server: XdsServer) {
   const client = new Client(`127.0.0.1:${server.port}`, ChannelCredentials.createInsecure());
   const stream: ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = client.makeBidiStreamRequest(
     PATH,
@@ -58,7 +63,7 @@ function dial(server: DeltaXdsServer) {
 
 const node = { id: 'ztunnel~1.1.1.1~a.b~b.svc.cluster.local' };
 
-describe('the delta xDS server', () => {
+describe('the xDS server', () => {
   it('answers requests and pushes what changed', async () => {
     const { engine, server } = await serve();
     engine.apply(ADDRESS_TYPE_URL, { upserts: [resource('a', '1')], removals: [] });
@@ -76,6 +81,61 @@ describe('the delta xDS server', () => {
     await until(() => responses.length === 2, 'the push is there');
     expect(responses[1]).toMatchObject({ resources: [{ name: 'b' }], removedResources: ['a'] });
     expect(server.clients()).toMatchObject([{ node: node.id, caller: 'ns/sa', watches: [{ mode: 'wildcard' }] }]);
+  });
+
+  it('serves the same resources to clients of the older protocol', async () => {
+    const { engine, server } = await serve();
+    engine.apply(ADDRESS_TYPE_URL, { upserts: [resource('a', '1'), resource('b', '1')], removals: [] });
+    const client = new Client(`127.0.0.1:${server.port}`, ChannelCredentials.createInsecure());
+    const stream: ClientDuplexStream<DiscoveryRequest, DiscoveryResponse> = client.makeBidiStreamRequest(
+      '/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources',
+      (request: DiscoveryRequest) => Buffer.from(DiscoveryRequest.encode(request).finish()),
+      (bytes: Buffer) => DiscoveryResponse.decode(bytes),
+    );
+    const responses: DiscoveryResponse[] = [];
+    stream.on('data', (response: DiscoveryResponse) => responses.push(response));
+    stream.on('error', () => undefined);
+    disposers.push(() => {
+      stream.cancel();
+      client.close();
+    });
+    const send = (fields: Parameters<typeof DiscoveryRequest.fromPartial>[0]) =>
+      stream.write(DiscoveryRequest.fromPartial({ typeUrl: ADDRESS_TYPE_URL, ...fields }));
+    send({ node });
+    await until(() => responses.length === 1, 'the first answer is there');
+    send({ responseNonce: responses[0]!.nonce, versionInfo: responses[0]!.versionInfo });
+    await until(() => server.clients()[0]?.watches[0]?.inFlight === 0, 'it is acknowledged');
+    engine.apply(ADDRESS_TYPE_URL, { upserts: [resource('b', '2')], removals: [] });
+    server.push();
+    await until(() => responses.length === 2, 'the push is there');
+    expect(responses.map(({ resources }) => resources.map(({ value }) => value.toString()))).toEqual([
+      ['1', '1'],
+      ['1', '2'],
+    ]);
+    expect(server.clients()).toMatchObject([{ protocol: 'sotw', watches: [{ mode: 'wildcard' }] }]);
+  });
+
+  it('joins changes for a client that does not read, and neither encodes for it nor reads from it', async () => {
+    let encoded = 0;
+    const { engine, server } = await serve({ onPush: (_push, bytes) => void (encoded += bytes) });
+    const change = (n: number) =>
+      engine.apply(ADDRESS_TYPE_URL, { upserts: [resource('a', `${n} ${'x'.repeat(1_000_000)}`)], removals: [] });
+    change(0);
+    const { stream, responses, send } = dial(server);
+    stream.pause();
+    for (let i = 0; i < 200; i++) send({ node, resourceNamesSubscribe: ['a'] });
+    await until(() => server.clients()[0]?.slow === true, 'it is known to be slow');
+    for (let n = 1; n <= 50; n++) {
+      change(n);
+      server.push();
+    }
+    const whileSlow = encoded;
+    expect(whileSlow).toBeLessThan(20_000_000);
+    stream.on('data', ({ nonce }: DeltaDiscoveryResponse) => send({ responseNonce: nonce }));
+    stream.resume();
+    const newest = () => responses.at(-1)?.resources[0]?.resource?.value.subarray(0, 3).toString();
+    await until(() => newest() === '50 ', 'it has the newest state');
+    await until(() => server.clients()[0]?.slow === false, 'it has caught up');
   });
 
   it('forgets a client that went away', async () => {
