@@ -1,12 +1,33 @@
+/** Numbers of buckets, and how many latencies fell into each. */
+export type LatencyBuckets = readonly (readonly [bucket: number, count: number])[];
+
 /** Latencies in microseconds, kept in buckets that are never wider than 1/64 of their value, so memory does not grow. */
 export class Latencies {
   readonly #counts = new Map<number, number>();
   #total = 0;
 
+  static together(parts: readonly Latencies[]): Latencies {
+    return Latencies.ofBuckets(parts.flatMap((part) => part.buckets()));
+  }
+
+  static ofBuckets(buckets: LatencyBuckets): Latencies {
+    const all = new Latencies();
+    for (const [bucket, count] of buckets) all.#add(bucket, count);
+    return all;
+  }
+
   add(microseconds: number): void {
-    const bucket = bucketOf(microseconds);
-    this.#counts.set(bucket, (this.#counts.get(bucket) ?? 0) + 1);
-    this.#total++;
+    this.#add(bucketOf(microseconds), 1);
+  }
+
+  /** For `ofBuckets`, on another thread perhaps. */
+  buckets(): LatencyBuckets {
+    return [...this.#counts];
+  }
+
+  #add(bucket: number, count: number): void {
+    this.#counts.set(bucket, (this.#counts.get(bucket) ?? 0) + count);
+    this.#total += count;
   }
 
   get count(): number {

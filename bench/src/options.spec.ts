@@ -13,12 +13,23 @@ it('a pair is a name and two commands', () => {
     value: { suites: ['l4'], pairs: [{ name: 'mine', source: 'socat a b', destination: 'tunnel -x=1,2' }] },
   });
 });
+it('both paths are measured, the first alone when there is little time', () => {
+  expect(parseOptions(['l4'])).toMatchObject({ value: { paths: ['redirected', 'loopback'] } });
+  expect(parseOptions(['l4', '--quick'])).toMatchObject({ value: { paths: ['redirected'] } });
+  expect(parseOptions(['l4', '--quick', '--path', 'loopback'])).toMatchObject({ value: { paths: ['loopback'] } });
+});
+it('an earlier ztunnel is a peer once it is given', () => {
+  const argv = ['l4', '--only', 'weft-before'];
+  expect(parseOptions(argv).ok).toBe(false);
+  expect(parseOptions([...argv, '--before', '../old'])).toMatchObject({ value: { before: '../old' } });
+});
 it.each([
   [['l7'], 'there is no suite l7'],
   [['l4', '--load', 'bulk'], '--load bulk: there are bulk-1, bulk-64'],
   [['l4', '--peer', 'mine'], '--peer mine: want name=source-command,destination-command'],
   [['l4', '--peer', 'Mine=a,b'], '--peer Mine=a,b: want'],
   [['l4', '--only', 'weft,haproxy'], '--only weft,haproxy: there are direct, weft, weft-portable'],
+  [['l4', '--path', 'direct'], '--path direct: there are redirected, loopback'],
   [['--fast'], '--fast'],
   [['soak', '--minutes', 'ten'], '--minutes ten: want a whole number'],
 ])('%j is refused with the reason', (argv, reason) => {

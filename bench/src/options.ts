@@ -8,6 +8,10 @@ export type Suite = (typeof SUITES)[number];
 const DEFAULT_SUITES: readonly Suite[] = ['l4', 'cluster', 'ca'];
 const SOAK_MINUTES = 10;
 
+/** How suite `l4` gets connections to the source proxy, and from the destination proxy to the server. */
+export const L4_PATHS = ['redirected', 'loopback'] as const;
+export type L4Path = (typeof L4_PATHS)[number];
+
 /** A pair of proxies given on the command line. */
 export interface CommandPair {
   readonly name: string;
@@ -25,6 +29,10 @@ export interface BenchOptions {
   /** Names of peers of `l4`; empty: all. */
   readonly only: readonly string[];
   readonly pairs: readonly CommandPair[];
+  /** Paths of `l4`, one table each. */
+  readonly paths: readonly L4Path[];
+  /** A checkout whose built ztunnel runs beside this one's as `weft-before`; null: none. */
+  readonly before: string | null;
   /** Where CPU profiles of the ztunnels go; null: none are taken. */
   readonly profile: string | null;
   /** How long a soak takes. */
@@ -38,6 +46,9 @@ export const USAGE = `weft bench [l4] [cluster] [ca] [scale] [soak] [--quick] [-
               --load NAME   only this load (may be repeated): ${L4_LOADS.map(({ name }) => name).join(', ')}
               --only PEER   only this peer (may be repeated)
               --peer name=source-command,destination-command   one more pair; see bench/README.md
+              --path PATH   redirected: weft's pods are redirected as in a cluster; loopback: nobody is (default: both,
+                            with --quick the first)
+              --before DIR  the ztunnel of another built checkout as weft-before, to compare in the same rounds
               --profile DIR CPU profiles of weft's processes, for Chrome's developer tools
   cluster   pods of a two-node cluster with and without the mesh
   ca        certificates a second of CPU beside raw signatures, a restart of all pods, memory
@@ -67,6 +78,8 @@ export function parseOptions(argv: readonly string[]): Result<BenchOptions, stri
         only: { type: 'string', multiple: true, default: [] },
         peer: { type: 'string', multiple: true, default: [] },
         profile: { type: 'string' },
+        path: { type: 'string', multiple: true, default: [] },
+        before: { type: 'string' },
         minutes: { type: 'string', default: String(SOAK_MINUTES) },
       },
     });
@@ -75,13 +88,18 @@ export function parseOptions(argv: readonly string[]): Result<BenchOptions, stri
     if (unknown !== undefined) return err(`there is no suite ${unknown}; there are ${SUITES.join(', ')}`);
     const noLoad = values.load.find((name) => !L4_LOADS.some((load) => load.name === name));
     if (noLoad !== undefined) return err(`--load ${noLoad}: there are ${L4_LOADS.map(({ name }) => name).join(', ')}`);
+    const noPath = values.path.find((name) => !L4_PATHS.some((path) => path === name));
+    if (noPath !== undefined) return err(`--path ${noPath}: there are ${L4_PATHS.join(', ')}`);
+    const defaults = quick ? L4_PATHS.slice(0, 1) : L4_PATHS;
+    const paths = values.path.length === 0 ? defaults : L4_PATHS.filter((path) => values.path.includes(path));
     const pairs: CommandPair[] = [];
     for (const text of values.peer) {
       const pair = parsePair(text);
       if (pair === null) return err(`--peer ${text}: want name=source-command,destination-command`);
       pairs.push(pair);
     }
-    const peers = [...BUILT_IN_PEERS, ...pairs.map(({ name }) => name)];
+    const before = values.before ?? null;
+    const peers = [...BUILT_IN_PEERS, ...(before === null ? [] : ['weft-before']), ...pairs.map(({ name }) => name)];
     const noPeer = only.find((name) => !peers.includes(name));
     if (noPeer !== undefined)
       return err(`--only ${noPeer}: there are ${peers.join(', ')}; one name each, it may be repeated`);
@@ -89,7 +107,7 @@ export function parseOptions(argv: readonly string[]): Result<BenchOptions, stri
     const minutes = Number(values.minutes);
     if (!Number.isInteger(minutes) || minutes < 1) return err(`--minutes ${values.minutes}: want a whole number`);
     const profile = values.profile ?? null;
-    return ok({ suites, quick, json, help, loads: values.load, only, pairs, profile, minutes });
+    return ok({ suites, quick, json, help, loads: values.load, only, pairs, paths, before, profile, minutes });
   } catch (thrown) {
     return err(`${toError(thrown).message.split('\n')[0] ?? ''}; see ./weft bench --help`);
   }

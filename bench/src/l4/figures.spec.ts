@@ -9,6 +9,7 @@ const sample: LoadSample = {
   p50Us: 100,
   p99Us: 300,
   maxUs: 0,
+  latencies: [],
   errors: 0,
   firstError: null,
   cpuSeconds: { source: 1, destination: 3, client: 0.5, server: 0.25 },

@@ -1,3 +1,4 @@
+import type { L4Path } from '../options.js';
 import type { L4Load, L4LoadKind } from './loads.js';
 import type { L4Row } from './row.js';
 import type { Outcome } from './targets.js';
@@ -44,8 +45,11 @@ const COLUMNS: Readonly<Record<L4LoadKind, readonly Column[]>> = {
   ],
 };
 
+/** The first path needs no mention. */
+const ON_PATH: Readonly<Record<L4Path, string>> = { redirected: '', loopback: ', on loopback' };
+
 /** One table for each load, peers below each other. */
-export function formatL4Table(rows: readonly L4Row[], loads: readonly L4Load[]): string {
+export function formatL4Table(rows: readonly L4Row[], loads: readonly L4Load[], path: L4Path): string {
   return loads
     .flatMap((load) => {
       const own = rows.filter((row) => row.load === load.name);
@@ -57,18 +61,18 @@ export function formatL4Table(rows: readonly L4Row[], loads: readonly L4Load[]):
         ...own.filter(({ error }) => error === undefined).map((row) => cells(row, columns)),
       ]);
       const failed = own.flatMap(({ peer, error }) => (error === undefined ? [] : [`  ${peer}  failed: ${error}`]));
-      return ['', `${load.name}: ${load.what}`, ...lines, ...failed];
+      return ['', `${load.name}: ${load.what}${ON_PATH[path]}`, ...lines, ...failed];
     })
     .concat('')
     .join('\n');
 }
 
 /** What was promised, what came out, and by how much. */
-export function formatOutcomes(all: readonly Outcome[]): string {
+export function formatOutcomes(all: readonly Outcome[], path: L4Path): string {
   if (all.length === 0) return '';
   const lines = all.map(({ load, figure, against, bound, value, measured, met }) => [
     `weft${against === null ? '' : `/${against}`}`,
-    load,
+    `${load}${ON_PATH[path]}`,
     figure,
     measured === null ? '-' : measured.toFixed(2),
     Number.isNaN(value) ? '' : `${bound} ${value}`,

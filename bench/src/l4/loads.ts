@@ -52,7 +52,7 @@ export const QUICK: L4Sizes = {
   budgetMs: 38_000,
   warmMs: 40,
   warmUpMs: 300,
-  windowMs: { bulk: 120, exchange: 110, paced: 400, connects: 160 },
+  windowMs: { bulk: 120, exchange: 110, paced: 1000, connects: 160 },
   handshakes: 60,
   idleConnections: 2000,
 };

@@ -7,6 +7,8 @@ export const SERVER_ADDRESS = '10.214.0.3';
 /** All addresses that begin like this are the server's, too; see `coldAddress`. */
 const COLD_PREFIX = '10.215';
 export const SERVER_PORT = 7000;
+/** A service of the server, local in the client's namespace: its ztunnel answers there without a redirection. */
+export const SERVICE_ADDRESS = '10.216.0.1';
 
 /** The n-th further address of the server, for peers whose pools are per address. */
 export function coldAddress(n: number): string {
@@ -43,6 +45,7 @@ export class NamespacePair {
         ...SYSCTL.map((setting) => `ip netns exec ${name} sysctl -qw "${setting}" || true`),
       ]),
       `ip -n ${a} route add ${COLD_PREFIX}.0.0/16 via ${SERVER_ADDRESS}`,
+      `ip -n ${a} addr add ${SERVICE_ADDRESS}/32 dev lo`,
       `ip -n ${b} route add default via ${CLIENT_ADDRESS}`,
       `ip -n ${b} route add local ${COLD_PREFIX}.0.0/16 dev lo`,
     ];

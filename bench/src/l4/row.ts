@@ -1,8 +1,11 @@
+import { Latencies } from '../latencies.js';
+import type { L4Path } from '../options.js';
 import { medianFigures, type Figures } from './figures.js';
 
 /** One peer under one load. With `error`, there are no figures. */
 export interface L4Row {
   readonly suite: 'l4';
+  readonly path: L4Path;
   readonly load: string;
   readonly peer: string;
   readonly rounds: number;
@@ -14,19 +17,34 @@ export interface L4Row {
 
 /** What came of one round of one load through one peer. */
 export type Round =
-  | { readonly ok: true; readonly figures: Figures; readonly errors: number; readonly firstError: string | null }
+  | {
+      readonly ok: true;
+      readonly figures: Figures;
+      /** Of every request, so that percentiles are those of all rounds together. */
+      readonly latencies?: Latencies;
+      readonly errors: number;
+      readonly firstError: string | null;
+    }
   | { readonly ok: false; readonly error: string };
 
-/** Medians of the rounds that worked; every error counts. */
-export function rowOf(load: string, peer: string, rounds: readonly Round[]): L4Row {
+/** What a row is about. */
+export type RowNames = Pick<L4Row, 'path' | 'load' | 'peer'>;
+
+/** Medians of the rounds that worked, latencies of all of them together; every error counts. */
+export function rowOf(names: RowNames, rounds: readonly Round[]): L4Row {
   const worked = rounds.filter((round) => round.ok);
   const failed = rounds.filter((round) => !round.ok);
   const firstError = worked.find((round) => round.firstError !== null)?.firstError ?? failed[0]?.error ?? null;
   const errors = worked.reduce((sum, round) => sum + round.errors, 0) + failed.length;
-  const figures = medianFigures(worked.map((round) => round.figures));
-  const base = { suite: 'l4', load, peer, rounds: worked.length, errors, figures } as const;
+  const figures = { ...medianFigures(worked.map((round) => round.figures)), ...percentiles(worked) };
+  const base = { suite: 'l4', ...names, rounds: worked.length, errors, figures } as const;
   if (Object.keys(figures).length === 0) return { ...base, error: firstError ?? 'nothing was measured' };
   return firstError === null ? base : { ...base, firstError };
+}
+
+function percentiles(rounds: readonly { readonly latencies?: Latencies }[]): Figures {
+  const all = Latencies.together(rounds.flatMap(({ latencies }) => latencies ?? []));
+  return all.count === 0 ? {} : { p50Us: all.quantile(0.5), p99Us: all.quantile(0.99) };
 }
 
 /** Latency that each peer adds to `direct`, where the load has a fixed rate. */

@@ -1,3 +1,5 @@
+import type { LatencyBuckets } from '../../latencies.js';
+
 /** What the load thread is asked to do against one peer. Windows are measured after `warmMs` of the same load. */
 export type LoadOrder =
   | { readonly kind: 'bulk'; readonly connections: number; readonly warmMs: number; readonly windowMs: number }
@@ -57,6 +59,7 @@ export interface LoadSample {
   readonly p50Us: number;
   readonly p99Us: number;
   readonly maxUs: number;
+  readonly latencies: LatencyBuckets;
   readonly errors: number;
   readonly firstError: string | null;
   /** CPU seconds used in the window: `source`, `destination`, `client`, `server`. */

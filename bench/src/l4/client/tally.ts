@@ -1,4 +1,4 @@
-import { Latencies } from '../../latencies.js';
+import { Latencies, type LatencyBuckets } from '../../latencies.js';
 
 /** What a window counts. */
 export class Tally {
@@ -14,6 +14,10 @@ export class Tally {
   record(beganMs: number): void {
     this.operations++;
     this.#latencies.add((performance.now() - beganMs) * 1000);
+  }
+
+  get buckets(): LatencyBuckets {
+    return this.#latencies.buckets();
   }
 
   get p50Us(): number {

@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PodRedirection, runCommand } from '@weft/linux';
-import { coldAddress, SERVER_ADDRESS, SERVER_PORT } from '../namespace-pair.js';
+import { coldAddress, SERVER_ADDRESS, SERVER_PORT, SERVICE_ADDRESS } from '../namespace-pair.js';
+import type { L4Path } from '../../options.js';
 import { Program } from '../program.js';
 import { BenchAgent } from './bench-agent.js';
 import type { BenchAuthority } from './bench-authority.js';
-import { meshYaml } from './mesh-yaml.js';
+import { meshYaml, SERVICE_PORT } from './mesh-yaml.js';
 import type { Peer, PeerSite } from './peer.js';
 
 const REDIRECTION = { families: [4], dnsCapture: false, bypassInbound: false, virtualInterfaces: [] } as const;
@@ -15,16 +16,25 @@ export interface WeftOptions {
   readonly engine?: 'ffi' | 'portable';
   /** Where the mesh is told from; empty: a file. */
   readonly xdsAddress?: string;
+  readonly path?: L4Path;
+  /** Another checkout, built, whose ztunnel it is. */
+  readonly before?: string;
 }
 
 /**
  * Two ztunnels as they ship, each with one pod: redirection by the CNI agent's rules, policies, metrics and access log on.
  * The client connects to the server's own address; every other address of the server is a workload address with a tunnel of
  * its own, which is how a handshake is made for each connection. With `xdsAddress` they are told of the mesh from there.
+ *
+ * On the path `loopback` no rules are installed. The client connects to a service whose address is local and whose port is
+ * the one on which ztunnel listens: where no rule touched a connection, its own address is where it meant to go.
  */
-export function weft(authority: BenchAuthority, { engine = 'ffi', xdsAddress = '' }: WeftOptions = {}): Peer {
+export function weft(
+  authority: BenchAuthority,
+  { engine = 'ffi', xdsAddress = '', path = 'redirected', before }: WeftOptions = {},
+): Peer {
   return {
-    name: engine === 'ffi' ? 'weft' : `weft-${engine}`,
+    name: before !== undefined ? 'weft-before' : engine === 'ffi' ? 'weft' : `weft-${engine}`,
     version: (root) => {
       const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version?: string };
       return Promise.resolve(`ztunnel ${version ?? ''} (Node.js ${process.version})`);
@@ -38,10 +48,17 @@ export function weft(authority: BenchAuthority, { engine = 'ffi', xdsAddress = '
         new BenchAgent(join(site.directory, 'destination.sock'), { name: 'server', namespace: server }),
       ];
       const redirection = new PodRedirection(runCommand, 'iptables');
-      await Promise.all([client, server].map(({ fd }) => redirection.install(fd, REDIRECTION)));
+      if (path === 'redirected')
+        await Promise.all([client, server].map(({ fd }) => redirection.install(fd, REDIRECTION)));
       const [source, destination] = await Promise.all(
         ['source', 'destination'].map((role) =>
-          ztunnel(site, role, { meshPath, xdsAddress, caAddress: authority.address, engine }),
+          ztunnel(before === undefined ? site : { ...site, root: before }, role, {
+            meshPath,
+            xdsAddress,
+            caAddress: authority.address,
+            engine,
+            path,
+          }),
         ),
       );
       started.push(source!, destination!);
@@ -49,7 +66,7 @@ export function weft(authority: BenchAuthority, { engine = 'ffi', xdsAddress = '
       return {
         source: [source!],
         destination: [destination!],
-        target: `${SERVER_ADDRESS}:${SERVER_PORT}`,
+        target: path === 'loopback' ? `${SERVICE_ADDRESS}:${SERVICE_PORT}` : `${SERVER_ADDRESS}:${SERVER_PORT}`,
         coldTarget: (n) => `${coldAddress(n)}:${SERVER_PORT}`,
         close: () => agents.forEach((agent) => agent.close()),
       };
@@ -65,7 +82,8 @@ function ztunnel(
     xdsAddress,
     caAddress,
     engine,
-  }: Required<WeftOptions> & Readonly<Record<'meshPath' | 'caAddress', string>>,
+    path,
+  }: Required<Omit<WeftOptions, 'before'>> & Readonly<Record<'meshPath' | 'caAddress', string>>,
 ): Promise<Program> {
   const flags = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profile, role)}`];
   return Program.start({
@@ -80,6 +98,8 @@ function ztunnel(
       AUTH_TOKEN: 'bench',
       INPOD_UDS: join(directory, `${role}.sock`),
       WEFT_ENGINE: engine,
+      // A foreign source address takes rules that bring the answers back.
+      ...(path === 'loopback' ? { ENABLE_ORIG_SRC: 'false' } : {}),
       ZTUNNEL_WORKER_THREADS: '1',
       WEFT_ADMIN_PORT: '0',
       WEFT_METRICS_PORT: '0',
