@@ -8,6 +8,7 @@ import { DaemonSetController } from './daemon-set/daemon-set-controller.js';
 import { DeploymentController } from './deployment/deployment-controller.js';
 import { EndpointSliceController } from './endpoint-slice/endpoint-slice-controller.js';
 import { JobController } from './job/job-controller.js';
+import { LoadBalancerController } from './load-balancer/load-balancer-controller.js';
 import { PodCollector } from './pod-collector/pod-collector.js';
 import { ReplicaSetController } from './replica-set/replica-set-controller.js';
 import { Scheduler } from './scheduler/scheduler.js';
@@ -30,7 +31,7 @@ export class CachesNotFilledError extends MeshError {
 
 /**
  * The controllers of a cluster in one service: scheduler, Deployments, ReplicaSets, DaemonSets, StatefulSets, Jobs,
- * EndpointSlices and orphaned pods, over one set of informers. They start work once all caches are filled.
+ * EndpointSlices, load balancer addresses and orphaned pods, over one set of informers. They start work once all caches are filled.
  */
 export class Controllers implements Service {
   readonly name = 'kube-controllers';
@@ -49,6 +50,7 @@ export class Controllers implements Service {
       new StatefulSetController(context),
       new JobController(context),
       new EndpointSliceController(context),
+      new LoadBalancerController(context),
       new PodCollector(context),
     ];
     const synced: Service = {

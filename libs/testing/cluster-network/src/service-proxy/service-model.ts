@@ -16,6 +16,8 @@ export interface ServicePort {
   readonly protocol: Protocol;
   readonly vip: string;
   readonly port: number;
+  /** Of load balancers: translated on every node, since there is no balancer before them. */
+  readonly externalVips: readonly string[];
   /** Null: none. */
   readonly nodePort: number | null;
   /** Ready endpoints of the whole cluster, or serving terminating ones if none is ready; sorted. */
@@ -32,7 +34,7 @@ export interface ServicePort {
 export interface Conflict {
   readonly loser: KubeService;
   readonly winner: KubeService;
-  /** `ClusterIP 10.96.0.5` or `node port 30080/tcp` */
+  /** `ClusterIP 10.96.0.5`, `load balancer address 172.30.255.1` or `node port 30080/tcp` */
   readonly what: string;
 }
 
@@ -63,8 +65,9 @@ export function serviceModel({ services, slicesOf, node, family }: ModelInput): 
     const vip = vipOf(service, family);
     if (vip === null || !claim(`ClusterIP ${vip}`, service)) continue;
     const slices = slicesOf(service).filter(({ addressType }) => addressType === (family === 4 ? 'IPv4' : 'IPv6'));
+    const externalVips = externalVipsOf(service, family).filter((ip) => claim(`load balancer address ${ip}`, service));
     for (const port of service.spec?.ports ?? []) {
-      const modelled = portOf(service, port, { vip, slices, node });
+      const modelled = portOf(service, port, { vip, externalVips, slices, node });
       const nodePort =
         modelled.nodePort !== null && claim(`node port ${modelled.nodePort}/${modelled.protocol}`, service)
           ? modelled.nodePort
@@ -89,12 +92,20 @@ function vipOf({ spec }: KubeService, family: Family): string | null {
   return null;
 }
 
+function externalVipsOf({ spec, status }: KubeService, family: Family): readonly string[] {
+  if (spec?.type !== 'LoadBalancer') return [];
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip = '' }) => {
+    const parsed = parseIp(ip);
+    return parsed?.family === family ? [parsed.text] : [];
+  });
+}
+
 type SpecPort = NonNullable<NonNullable<KubeService['spec']>['ports']>[number];
 
 function portOf(
   service: KubeService,
   { name = '', port, protocol = 'TCP', nodePort }: SpecPort,
-  at: { vip: string; slices: readonly EndpointSlice[]; node: string },
+  at: { vip: string; externalVips: readonly string[]; slices: readonly EndpointSlice[]; node: string },
 ): ServicePort {
   const { spec } = service;
   const endpoints = usableEndpoints(at.slices, name, protocol);
@@ -104,6 +115,7 @@ function portOf(
     label: `${objectKey(service)}:${name || port}`,
     protocol: protocol.toLowerCase() as Protocol,
     vip: at.vip,
+    externalVips: at.externalVips,
     port,
     nodePort: (spec?.type === 'NodePort' || spec?.type === 'LoadBalancer') && nodePort ? nodePort : null,
     cluster: endpoints.map(({ backend }) => backend),

@@ -72,6 +72,7 @@ class RuleBuilder {
         `${to} ${comment(`${port.label} has no ${port.internalLocal ? 'local ' : ''}endpoints`)} -j ${verdict}`,
       );
     }
+    for (const vip of port.externalVips) this.#addExternalVip(port, vip);
     if (port.nodePort !== null) this.#addNodePort(port, port.nodePort);
   }
 
@@ -94,20 +95,28 @@ class RuleBuilder {
     return { nat, filter: new Map([[FILTER_CHAIN, this.#filter]]) };
   }
 
+  #addExternalVip(port: ServicePort, vip: string): void {
+    const at = `-d ${this.#host(vip)} ${match(port, port.port)} ${comment(port.label)}`;
+    const refusal = outsideRefusal(port);
+    if (refusal === null) this.#services.push(`${at} -j ${this.#external(port)}`);
+    else this.#filter.push(`${at} -j ${refusal}`);
+  }
+
   #addNodePort(port: ServicePort, nodePort: number): void {
-    const backends = port.externalLocal ? port.local : port.cluster;
     const at = `${match(port, nodePort)} ${comment(port.label)}`;
-    if (port.cluster.length === 0 || backends.length === 0) {
-      const verdict = port.cluster.length === 0 ? 'REJECT' : 'DROP';
-      this.#filter.push(`-m addrtype --dst-type LOCAL ${at} -j ${verdict}`);
-      return;
-    }
+    const refusal = outsideRefusal(port);
+    if (refusal === null) this.#nodePorts.push(`${at} -j ${this.#external(port)}`);
+    else this.#filter.push(`-m addrtype --dst-type LOCAL ${at} -j ${refusal}`);
+  }
+
+  /** The chain for clients from outside. */
+  #external(port: ServicePort): string {
     const chain = chainName('EXT', port.label, port.protocol);
-    this.#nodePorts.push(`${at} -j ${chain}`);
+    if (this.#nat.has(chain)) return chain;
     const everywhere = this.#balance(port, false);
     if (!port.externalLocal) {
       this.#nat.set(chain, [`-j ${MARK_CHAIN}`, `-j ${everywhere}`]);
-      return;
+      return chain;
     }
     // The policy is for clients from outside: pods and the node itself reach all endpoints.
     const { podCidr } = this.options;
@@ -117,6 +126,7 @@ class RuleBuilder {
       `-m addrtype --src-type LOCAL -j ${everywhere}`,
       `-j ${this.#balance(port, true)}`,
     ]);
+    return chain;
   }
 
   /** The chain that draws one of the port's endpoints. */
@@ -163,6 +173,12 @@ class RuleBuilder {
   #notLoopback(): string {
     return this.options.family === 4 ? '! -d 127.0.0.0/8' : '! -d ::1/128';
   }
+}
+
+/** Why clients from outside get no answer; null if they do. Endpoints that the policy forbids are dropped, as above. */
+function outsideRefusal({ cluster, local, externalLocal }: ServicePort): 'REJECT' | 'DROP' | null {
+  if (cluster.length === 0) return 'REJECT';
+  return externalLocal && local.length === 0 ? 'DROP' : null;
 }
 
 const match = ({ protocol }: ServicePort, port: number): string => `-p ${protocol} -m ${protocol} --dport ${port}`;
