@@ -8,7 +8,15 @@ import {
   type CustomResourceDefinition,
   type KubeObject,
 } from '@weft/kube';
-import { GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, meshCrds, REFERENCE_GRANTS, VIRTUAL_SERVICES } from '@weft/mesh-api';
+import {
+  GATEWAY_CLASSES,
+  GATEWAYS,
+  GRPC_ROUTES,
+  HTTP_ROUTES,
+  meshCrds,
+  REFERENCE_GRANTS,
+  VIRTUAL_SERVICES,
+} from '@weft/mesh-api';
 import { createLogger, startAll, systemClock } from '@weft/runtime';
 import { until } from '@weft/testing-fixtures';
 import { ApiServer } from '@weft/testing-kube-apiserver';
@@ -127,6 +135,23 @@ describe('status of routes on a Kubernetes API server', () => {
     expect((await parentsOf(kube, 'good'))[0]!.conditions.map(({ observedGeneration }) => observedGeneration)).toEqual([
       2, 2,
     ]);
+  });
+
+  it('of two kinds on one port of a Service tells the less specific one that it is not in force', async () => {
+    const kube = await makeMesh();
+    await route(kube, 'web', backend('web'));
+    await until(async () => (await reasons(kube, 'web')) === 'Accepted/ResolvedRefs', 'it is alone');
+    const grpc = { metadata: { name: 'web', namespace: 'shop' }, spec: backend('web') };
+    await kube.create<Route>(GRPC_ROUTES, grpc);
+    await until(async () => (await reasons(kube, 'web')) === 'Conflicted/ResolvedRefs', 'the GRPCRoute goes before it');
+    const [parent] = await parentsOf(kube, 'web');
+    expect(parent!.conditions[0]).toMatchObject({
+      type: 'Accepted',
+      status: 'False',
+      message: 'Service shop/web has a GRPCRoute, which goes before any HTTPRoute; keep one kind for a port',
+    });
+    await kube.delete(GRPC_ROUTES, 'shop', 'web');
+    await until(async () => (await reasons(kube, 'web')) === 'Accepted/ResolvedRefs', 'it is alone again');
   });
 
   it('knows the Gateways of its classes, and leaves the entries of other controllers alone', async () => {

@@ -4,6 +4,7 @@ import { listenerStates, type ListenerState, type ProxyRole } from './listener-s
 import { allowsNamespace } from './namespace-selection.js';
 import { mayRefer } from './reference-permission.js';
 import { attachRoute } from './route-attachment.js';
+import { supersedingKind, type ServicePortClaim } from './route-precedence.js';
 
 const GROUP = 'gateway.networking.k8s.io';
 const NO_FAULTS = { certificateFault: () => null };
@@ -219,5 +220,31 @@ describe('references', () => {
     ['a grant whose name cannot be read', grant('back', { group: '', kind: 'Service', name: 7 }), false],
   ])('with %s: %#', (_name, one, expected) => {
     expect(mayRefer(from, to, [one])).toBe(expected);
+  });
+});
+
+describe('routes of several kinds on one port of a Service (GEP-1294)', () => {
+  it.each<[string, ServicePortClaim, ServicePortClaim[], string | null]>([
+    [
+      'GRPCRoute goes before HTTPRoute',
+      { kind: 'HTTPRoute', port: 80 },
+      [{ kind: 'GRPCRoute', port: 80 }],
+      'GRPCRoute',
+    ],
+    ['HTTPRoute does not go before GRPCRoute', { kind: 'GRPCRoute' }, [{ kind: 'HTTPRoute' }], null],
+    ['a route without port is for all of them', { kind: 'TLSRoute', port: 81 }, [{ kind: 'HTTPRoute' }], 'HTTPRoute'],
+    ['a port is left', { kind: 'TCPRoute' }, [{ kind: 'HTTPRoute', port: 80 }], null],
+    [
+      'no port is left',
+      { kind: 'TCPRoute' },
+      [
+        { kind: 'HTTPRoute', port: 80 },
+        { kind: 'TLSRoute', port: 81 },
+      ],
+      'HTTPRoute',
+    ],
+    ['several of one kind are merged', { kind: 'HTTPRoute' }, [{ kind: 'HTTPRoute' }], null],
+  ])('%s', (_rule, claim, others, expected) => {
+    expect(supersedingKind(claim, [80, 81], others)).toBe(expected);
   });
 });

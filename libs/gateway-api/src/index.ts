@@ -18,4 +18,10 @@ export {
   type GatewaySubject,
   type RouteSubject,
 } from './route-attachment.js';
+export {
+  SERVICE_ROUTE_KINDS,
+  supersedingKind,
+  type ServicePortClaim,
+  type ServiceRouteKind,
+} from './route-precedence.js';
 export { fails, holds, type Verdict } from './verdict.js';

@@ -15,7 +15,7 @@ export function mayRefer(
   from: Referrer,
   to: Referent,
   /** Of the namespace of `to`. */
-  grants: readonly ParsedResource<ReferenceGrantSpec>[],
+  grants: readonly Pick<ParsedResource<ReferenceGrantSpec>, 'meta' | 'spec'>[],
 ): boolean {
   if (from.namespace === to.namespace) return true;
   return grants.some(

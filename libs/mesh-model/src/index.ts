@@ -21,8 +21,13 @@ export { serviceNameOf, type ClaimedPort, type ServiceClaim } from './service-cl
 export { type AttachedService } from './waypoints/attached-services.js';
 export { type AttachedWorkloads } from './waypoints/attached-workloads.js';
 export { qualifiedHost } from './waypoints/host-names.js';
-export { backendKey, type RouteDestination, type RouteDestinations } from './waypoints/route-destinations.js';
-export { type Readable } from './waypoints/route-sources.js';
+export {
+  backendKey,
+  type Referring,
+  type RouteDestination,
+  type RouteDestinations,
+} from './waypoints/route-destinations.js';
+export { type Readable, type RoutesByKind } from './waypoints/route-sources.js';
 export { WAYPOINT_CLASS, type WaypointGateway } from './waypoints/waypoint-gateway.js';
 export {
   ROUTE_KINDS,

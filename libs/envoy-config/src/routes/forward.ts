@@ -19,10 +19,11 @@ export interface WeightedTarget {
   readonly host?: string | undefined;
 }
 
-const ANSWER_500 = { clusterNotFoundResponseCode: RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR };
+const { INTERNAL_SERVER_ERROR, SERVICE_UNAVAILABLE } = RouteAction_ClusterNotFoundResponseCode;
 
 /** To one cluster, or to several by weight; null if nothing has any weight. Changes of headers by target stay with it. */
-export function clustersAction(targets: readonly WeightedTarget[]): RouteActionDraft | null {
+export function clustersAction(targets: readonly WeightedTarget[], missing: 500 | 503 = 500): RouteActionDraft | null {
+  const clusterNotFoundResponseCode = missing === 503 ? SERVICE_UNAVAILABLE : INTERNAL_SERVER_ERROR;
   const weighted = targets.filter(({ weight }) => weight > 0);
   if (weighted.length === 0) return null;
   const clusters = weighted.map(({ cluster, weight, request, response, host }) => ({
@@ -36,8 +37,8 @@ export function clustersAction(targets: readonly WeightedTarget[]): RouteActionD
     ({ set, add, remove }) => set.length + add.length + remove.length === 0,
   );
   if (weighted.length === 1 && plain)
-    return { clusterSpecifier: { $case: 'cluster', value: only!.cluster }, ...ANSWER_500 };
-  return { clusterSpecifier: { $case: 'weightedClusters', value: { clusters } }, ...ANSWER_500 };
+    return { clusterSpecifier: { $case: 'cluster', value: only!.cluster }, clusterNotFoundResponseCode };
+  return { clusterSpecifier: { $case: 'weightedClusters', value: { clusters } }, clusterNotFoundResponseCode };
 }
 
 /** An answer of Envoy's own. */

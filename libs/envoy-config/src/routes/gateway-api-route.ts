@@ -1,5 +1,5 @@
 import type { HttpRouteFilter, HttpRouteMatch, HttpRouteRule, HttpRouteSpec, PathModifier } from '@weft/mesh-api';
-import { backendKey, type Readable, type RouteDestinations } from '@weft/mesh-model';
+import { backendKey, type Readable, type Referring, type RouteDestinations } from '@weft/mesh-model';
 import type { RedirectAction } from '@weft/xds/gen/envoy/config/route/v3/route_components.js';
 import type { PackedAny } from '../messages/any.js';
 import type { Draft } from '../messages/draft.js';
@@ -25,7 +25,10 @@ export function gatewayApiRoutes(
       rule.matches.filter(hasUsableRegexes).map((match) => ({
         match,
         build: () =>
-          routeOf(`${meta.namespace}.${meta.name}.${i}`, rule, match, { namespace: meta.namespace, destinations }),
+          ruleRoute(`${meta.namespace}.${meta.name}.${i}`, rule, match, {
+            from: { kind: 'HTTPRoute', namespace: meta.namespace },
+            destinations,
+          }),
       })),
     ),
   );
@@ -33,12 +36,13 @@ export function gatewayApiRoutes(
   return candidates.toSorted((a, b) => compareMatches(a.match, b.match)).map(({ build }) => build());
 }
 
-interface RuleContext {
-  readonly namespace: string;
+export interface RuleContext {
+  readonly from: Referring;
   readonly destinations: RouteDestinations;
 }
 
-function routeOf(name: string, rule: HttpRouteRule, match: HttpRouteMatch, context: RuleContext): RouteDraft {
+/** One match of a rule. A call that cannot be forwarded is answered as a gRPC client expects: 503 is UNAVAILABLE to it. */
+export function ruleRoute(name: string, rule: HttpRouteRule, match: HttpRouteMatch, context: RuleContext): RouteDraft {
   const typedPerFilterConfig: Record<string, PackedAny> = {};
   const cors = find(rule.filters, 'cors');
   if (cors !== undefined) typedPerFilterConfig[CORS_FILTER] = gatewayCors(cors);
@@ -55,14 +59,15 @@ function routeOf(name: string, rule: HttpRouteRule, match: HttpRouteMatch, conte
 }
 
 function actionOf(rule: HttpRouteRule, match: HttpRouteMatch, context: RuleContext): RouteDraft['action'] {
+  const unavailable = unavailableTo(context.from);
   // A filter that cannot be applied must not be left out in silence.
-  if (rule.filters.some(({ type }) => type === 'ExtensionRef')) return respond(500);
+  if (rule.filters.some(({ type }) => type === 'ExtensionRef')) return respond(unavailable);
   const redirect = find(rule.filters, 'requestRedirect');
   if (redirect !== undefined) return { $case: 'redirect', value: redirectAction(redirect, match) };
   const targets = rule.backendRefs.map((ref): WeightedTarget => {
     const cluster = ref.filters.some(({ type }) => type === 'ExtensionRef')
       ? UNKNOWN_SERVICE
-      : clusterOf(context.destinations[backendKey(ref, context.namespace)], { port: ref.port ?? 0 });
+      : clusterOf(context.destinations[backendKey(ref, context.from)], { port: ref.port ?? 0 });
     return {
       cluster,
       weight: ref.weight,
@@ -71,9 +76,13 @@ function actionOf(rule: HttpRouteRule, match: HttpRouteMatch, context: RuleConte
       host: find(ref.filters, 'urlRewrite')?.hostname,
     };
   });
-  const action = clustersAction(targets);
-  return action === null ? respond(500) : { $case: 'route', value: { ...action, ...forwarding(rule, match, context) } };
+  const action = clustersAction(targets, unavailable);
+  return action === null
+    ? respond(unavailable)
+    : { $case: 'route', value: { ...action, ...forwarding(rule, match, context) } };
 }
+
+const unavailableTo = ({ kind }: Referring): 500 | 503 => (kind === 'GRPCRoute' ? 503 : 500);
 
 function forwarding(rule: HttpRouteRule, match: HttpRouteMatch, context: RuleContext): RouteActionDraft {
   const { timeouts, retry } = rule;
@@ -95,13 +104,11 @@ function forwarding(rule: HttpRouteRule, match: HttpRouteMatch, context: RuleCon
       : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral', value: rewrite.hostname } }),
     ...(rewrite?.path === undefined ? {} : rewritePath(rewrite.path, match)),
     hashPolicy:
-      first === undefined
-        ? []
-        : hashPolicyFor(context.destinations[backendKey(first, context.namespace)], first.port ?? 0),
+      first === undefined ? [] : hashPolicyFor(context.destinations[backendKey(first, context.from)], first.port ?? 0),
     requestMirrorPolicies: rule.filters.flatMap(({ requestMirror }) => {
       if (requestMirror === undefined) return [];
       const { backendRef, percent, fraction } = requestMirror;
-      const cluster = clusterOf(context.destinations[backendKey(backendRef, context.namespace)], {
+      const cluster = clusterOf(context.destinations[backendKey(backendRef, context.from)], {
         port: backendRef.port ?? 0,
       });
       const share = fraction === undefined ? (percent ?? 100) : (fraction.numerator / fraction.denominator) * 100;

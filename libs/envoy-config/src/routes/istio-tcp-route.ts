@@ -2,36 +2,40 @@ import type { L4Destination, VirtualServiceSpec } from '@weft/mesh-api';
 import { qualifiedHost, type Readable } from '@weft/mesh-model';
 import type { IstioRouteContext } from './istio-route.js';
 import { clusterOf } from './route-target.js';
+import type { StreamTarget } from './stream-rules.js';
 
-/**
- * Where connections to a port go by VirtualServices: the first TCP rule that a waypoint can tell applies. Empty: none does.
- * Conditions on addresses and labels of clients are not seen; such a match is left out.
- */
+/** Where connections to a port go by VirtualServices: the first TCP rule that a waypoint can tell applies. Null: none does. */
 export function istioTcpTargets(
   services: readonly Readable<VirtualServiceSpec>[],
   context: IstioRouteContext,
-): readonly { readonly name: string; readonly weight: number }[] {
+): readonly StreamTarget[] | null {
   for (const { meta, spec } of services) {
     for (const { match, route } of spec.tcp) {
-      if (match.length > 0 && !match.some((one) => isSeen(one, context.port))) continue;
-      return targets(route, meta.namespace, context);
+      if (match.length > 0 && !match.some((one) => isSeenStream(one, context.port))) continue;
+      return istioStreamTargets(route, meta.namespace, context);
     }
   }
-  return [];
+  return null;
 }
 
-type TcpMatch = VirtualServiceSpec['tcp'][number]['match'][number];
+type StreamMatch = VirtualServiceSpec['tls' | 'tcp'][number]['match'][number];
 
-function isSeen({ port, sourceLabels, sourceSubnet, destinationSubnets, gateways }: TcpMatch, asked: number): boolean {
-  const hidden = Object.keys(sourceLabels).length > 0 || sourceSubnet !== undefined || destinationSubnets.length > 0;
+/** Conditions on addresses, and on who the client is, are not seen in a waypoint; such a match is left out. */
+export function isSeenStream(match: StreamMatch, asked: number): boolean {
+  const { port, sourceLabels, sourceNamespace, destinationSubnets, gateways } = match;
+  const hidden =
+    Object.keys(sourceLabels).length > 0 ||
+    sourceNamespace !== undefined ||
+    destinationSubnets.length > 0 ||
+    'sourceSubnet' in match;
   return !hidden && (gateways.length === 0 || gateways.includes('mesh')) && (port === undefined || port === asked);
 }
 
-function targets(
+export function istioStreamTargets(
   route: readonly L4Destination[],
   namespace: string,
   { clusterDomain, port: asked, destinations }: IstioRouteContext,
-) {
+): readonly StreamTarget[] {
   return route.flatMap(({ destination: { host, subset, port }, weight }) => {
     const found = destinations[qualifiedHost(host, namespace, clusterDomain)];
     const only =

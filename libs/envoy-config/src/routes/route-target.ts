@@ -1,7 +1,7 @@
 import type { RouteDestination } from '@weft/mesh-model';
 import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
 import { hashPolicyOf } from '../clusters/load-balancing.js';
-import { vipName } from '../waypoint/vip-service.js';
+import { portProtocolOf, stacksOf, vipName } from '../waypoint/vip-service.js';
 
 /** Name of the cluster for a service that is not behind this proxy. */
 export const outboundName = (hostname: string, port: number, subset = ''): string =>
@@ -33,6 +33,9 @@ export function clusterOf(
 ): string {
   if (destination?.kind !== 'service') return UNKNOWN_SERVICE;
   const { claim, attached } = destination;
-  if (!claim.ports.some(({ servicePort }) => servicePort === port)) return UNKNOWN_SERVICE;
-  return attached ? vipName(claim.hostname, port, stack, subset) : outboundName(claim.hostname, port, subset);
+  const found = claim.ports.find(({ servicePort }) => servicePort === port);
+  if (found === undefined) return UNKNOWN_SERVICE;
+  const stacks = stacksOf({ protocol: portProtocolOf(found.appProtocol) });
+  const there = stacks.includes(stack) ? stack : stacks[0]!;
+  return attached ? vipName(claim.hostname, port, there, subset) : outboundName(claim.hostname, port, subset);
 }

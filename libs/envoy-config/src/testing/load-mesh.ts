@@ -13,6 +13,9 @@ export const TEST_MESH = {
 const IRREGULAR: Readonly<Record<string, keyof MeshSources>> = {
   AuthorizationPolicy: 'authorizationPolicies',
   HTTPRoute: 'httpRoutes',
+  GRPCRoute: 'grpcRoutes',
+  TLSRoute: 'tlsRoutes',
+  TCPRoute: 'tcpRoutes',
   ServiceEntry: 'serviceEntries',
   WorkloadEntry: 'workloadEntries',
 };

@@ -8,10 +8,11 @@ import { effectivePolicy } from '../clusters/effective-policy.js';
 import { filter } from '../messages/extension.js';
 import { CORS_FILTER } from '../routes/cors-filter.js';
 import { FAULT_FILTER } from '../routes/fault-filter.js';
-import { istioTcpTargets } from '../routes/istio-tcp-route.js';
+import { streamRouting, type StreamTarget } from '../routes/stream-rules.js';
 import { standardMetrics } from '../telemetry/standard-metrics.js';
 import { vipServiceOf } from './attached-view.js';
-import type { ServiceChains } from './main-internal.js';
+import { BLACK_HOLE } from './inner-clusters.js';
+import type { FilterChainDraft, ServiceChains, StreamPort } from './main-internal.js';
 import { httpChain, tcpChain, type HttpFilterDraft } from './service-chains.js';
 import { stacksOf, vipName, type VipPort } from './vip-service.js';
 
@@ -24,37 +25,63 @@ export type RequestPolicies = Pick<AttachedService, 'authorizationPolicies' | 'r
 
 /** What is done to the traffic of a service, port by port. */
 export function attachedChains(attached: AttachedService, settings: ChainSettings): ServiceChains {
-  const { claim, addresses, authorizationPolicies, destinationRules, virtualServices, destinations } = attached;
-  const service = vipServiceOf(claim, addresses);
+  const service = vipServiceOf(attached.claim, attached.addresses);
+  const streams = new Map<number, StreamPort>();
   const chains = service.ports.flatMap((port) =>
-    stacksOf(port).map((stack) => {
-      const name = vipName(service.hostname, port.number, stack);
-      const statPrefix = `inbound_0.0.0.0_${port.number};`;
-      const accessLogs = [standardMetrics({ claim, protocol: stack === 'tcp' ? 'tcp' : protocolLabel(port) })];
-      if (stack === 'http')
-        return httpChain({
-          name,
-          statPrefix,
-          routeName: name,
-          filters: requestFilters(attached, settings),
-          accessLogs,
-        });
+    stacksOf(port).flatMap((stack) => {
+      if (stack === 'http') return [requestChain(attached, port, settings)];
       const { clusterDomain } = settings;
-      const routed = istioTcpTargets(virtualServices, { clusterDomain, port: port.number, destinations });
-      const { idleTimeout, maxConnectionDuration } =
-        effectivePolicy(destinationRules, port.number).connectionPool?.tcp ?? {};
-      return tcpChain({
-        name,
-        statPrefix,
-        filters: tcpAuthorization(authorizationPolicies),
-        accessLogs,
-        clusters: routed.length > 0 ? routed : [{ name, weight: 1 }],
-        ...(idleTimeout === undefined ? {} : { idleTimeoutMs: idleTimeout }),
-        ...(maxConnectionDuration === undefined ? {} : { maxConnectionMs: maxConnectionDuration }),
+      const routing = streamRouting(attached, {
+        clusterDomain,
+        port: port.number,
+        destinations: attached.destinations,
       });
+      const named = routing.rules.map((rule, i) => ({ ...rule, chain: `${chainName(attached, port, 'tcp')}/${i}` }));
+      const byName = named.flatMap(({ serverNames, chain }) => serverNames.map((name) => ({ name, chain })));
+      if (routing.opaque || byName.length > 0) streams.set(port.number, { opaque: routing.opaque, byName });
+      const name = chainName(attached, port, 'tcp');
+      return [
+        streamChain(attached, port, { name, targets: routing.others ?? [{ name, weight: 1 }] }),
+        ...named.map(({ chain, targets }) => streamChain(attached, port, { name: chain, targets })),
+      ];
     }),
   );
-  return { service, chains };
+  return { service, chains, streams };
+}
+
+const chainName = ({ claim }: AttachedService, { number }: VipPort, stack: 'http' | 'tcp'): string =>
+  vipName(claim.hostname, number, stack);
+const statPrefixOf = ({ number }: VipPort): string => `inbound_0.0.0.0_${number};`;
+
+function requestChain(attached: AttachedService, port: VipPort, settings: ChainSettings): FilterChainDraft {
+  const name = chainName(attached, port, 'http');
+  return httpChain({
+    name,
+    statPrefix: statPrefixOf(port),
+    routeName: name,
+    filters: requestFilters(attached, settings),
+    accessLogs: [standardMetrics({ claim: attached.claim, protocol: protocolLabel(port) })],
+  });
+}
+
+/** Nothing to go to, or nothing with any weight: closed. */
+function streamChain(
+  { claim, authorizationPolicies, destinationRules }: AttachedService,
+  port: VipPort,
+  { name, targets }: { readonly name: string; readonly targets: readonly StreamTarget[] },
+): FilterChainDraft {
+  const { connectionPool, loadBalancer } = effectivePolicy(destinationRules, port.number);
+  const { idleTimeout, maxConnectionDuration } = connectionPool?.tcp ?? {};
+  return tcpChain({
+    name,
+    statPrefix: statPrefixOf(port),
+    filters: tcpAuthorization(authorizationPolicies),
+    accessLogs: [standardMetrics({ claim, protocol: 'tcp' })],
+    clusters: targets.length > 0 ? targets : [{ name: BLACK_HOLE, weight: 1 }],
+    bySourceAddress: loadBalancer?.consistentHash?.useSourceIp === true,
+    ...(idleTimeout === undefined ? {} : { idleTimeoutMs: idleTimeout }),
+    ...(maxConnectionDuration === undefined ? {} : { maxConnectionMs: maxConnectionDuration }),
+  });
 }
 
 const protocolLabel = ({ isGrpc }: VipPort): 'http' | 'grpc' => (isGrpc ? 'grpc' : 'http');

@@ -3,13 +3,22 @@ import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import type { FilterChain, ListenerFilter } from '@weft/xds/gen/envoy/config/listener/v3/listener_components.js';
 import { HttpInspector } from '@weft/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector.js';
 import { OriginalDst } from '@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst.js';
+import { TlsInspector } from '@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.js';
 import { TcpProxy } from '@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
 import { MAIN_INTERNAL } from '../connections/well-known-keys.js';
 import type { Draft } from '../messages/draft.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
 import { BLACK_HOLE } from './inner-clusters.js';
-import { byAddress, byFirstBytes, byPort, toChain, type Cidr, type OnMatchDraft } from './matcher-tree.js';
+import {
+  byAddress,
+  byFirstBytes,
+  byPort,
+  byServerName,
+  toChain,
+  type Cidr,
+  type OnMatchDraft,
+} from './matcher-tree.js';
 import { stacksOf, vipName, type VipPort, type VipService } from './vip-service.js';
 
 export type FilterChainDraft = Draft<typeof FilterChain>;
@@ -19,6 +28,15 @@ export interface ServiceChains {
   readonly service: VipService;
   /** By name; see `vipName`. */
   readonly chains: readonly FilterChainDraft[];
+  /** Of ports with routes for connections that are not read as HTTP. */
+  readonly streams: ReadonlyMap<number, StreamPort>;
+}
+
+export interface StreamPort {
+  /** Not read as HTTP, whatever it looks like. */
+  readonly opaque: boolean;
+  /** Chains for TLS connections by the name that is asked for. */
+  readonly byName: readonly { readonly name: string; readonly chain: string }[];
 }
 
 export interface WorkloadChains {
@@ -30,6 +48,9 @@ export interface WorkloadChains {
 
 /** A client that says nothing is taken for a TCP client after so long, where nothing declares the protocol. */
 const INSPECTION_MS = 5000;
+
+/** Most handshakes start with less; the buffer grows for the others. */
+const HANDSHAKE_BYTES = 512;
 
 /** Decides by the address and port that a tunnel was opened for which service is meant, and what is done to it. */
 export function mainInternal(services: readonly ServiceChains[], workloads: WorkloadChains | null): Listener {
@@ -46,7 +67,11 @@ export function mainInternal(services: readonly ServiceChains[], workloads: Work
     name: MAIN_INTERNAL,
     listenerSpecifier: { $case: 'internalListener', value: {} },
     trafficDirection: TrafficDirection.INBOUND,
-    listenerFilters: [filter('envoy.filters.listener.original_dst', OriginalDst, {}), ...inspector],
+    listenerFilters: [
+      filter('envoy.filters.listener.original_dst', OriginalDst, {}),
+      ...tlsInspector(reachable),
+      ...inspector,
+    ],
     // Differs from Istio, which waits without end: a server that speaks first would never be heard on an undeclared port.
     listenerFiltersTimeout: duration(INSPECTION_MS),
     continueOnListenerFiltersTimeout: true,
@@ -58,19 +83,47 @@ export function mainInternal(services: readonly ServiceChains[], workloads: Work
 
 function entries(services: readonly ServiceChains[], workloads: WorkloadChains | null) {
   return [
-    ...services.map(({ service }) => ({
+    ...services.map(({ service, streams }) => ({
       ranges: service.addresses,
-      next: byPort(new Map(service.ports.map((port) => [port.number, portChain(service, port)]))),
+      next: byPort(
+        new Map(service.ports.map((port) => [port.number, portChain(service, port, streams.get(port.number))])),
+      ),
     })),
     ...(workloads === null
       ? []
-      : [{ ranges: workloads.addresses, next: byFirstBytes(workloads.http.name, workloads.tcp.name) }]),
+      : [
+          {
+            ranges: workloads.addresses,
+            next: byFirstBytes(toChain(workloads.http.name), toChain(workloads.tcp.name)),
+          },
+        ]),
   ];
 }
 
-function portChain({ hostname }: VipService, port: VipPort): OnMatchDraft {
-  const names = stacksOf(port).map((stack) => vipName(hostname, port.number, stack));
-  return names.length === 2 ? byFirstBytes(names[0]!, names[1]!) : toChain(names[0]!);
+function portChain({ hostname }: VipService, port: VipPort, stream: StreamPort | undefined): OnMatchDraft {
+  const stacks = stacksOf(port);
+  const nameOf = (stack: 'http' | 'tcp') => toChain(vipName(hostname, port.number, stack));
+  if (!stacks.includes('tcp')) return nameOf('http');
+  const named = (stream?.byName ?? []).map(({ name, chain }) => ({ name, next: toChain(chain) }));
+  const tcp = named.length === 0 ? nameOf('tcp') : byServerName(named, nameOf('tcp'));
+  return stacks.includes('http') && stream?.opaque !== true ? byFirstBytes(nameOf('http'), tcp) : tcp;
+}
+
+/** On only for the ports where a name in the handshake decides. */
+function tlsInspector(services: readonly ServiceChains[]): readonly ListenerFilterDraft[] {
+  const named = services.flatMap(({ streams }) =>
+    [...streams].filter(([, { byName }]) => byName.length > 0).map(([port]) => port),
+  );
+  const wanted = [...new Set(named)].sort((a, b) => a - b);
+  if (wanted.length === 0) return [];
+  const rules = wanted.map((port) => ({
+    rule: { $case: 'destinationPortRange' as const, value: { start: port, end: port + 1 } },
+  }));
+  const on = rules.length === 1 ? rules[0]! : { rule: { $case: 'orMatch' as const, value: { rules } } };
+  const inspector = filter('envoy.filters.listener.tls_inspector', TlsInspector, {
+    initialReadBufferSize: HANDSHAKE_BYTES,
+  });
+  return [{ ...inspector, filterDisabled: { rule: { $case: 'notMatch' as const, value: on } } }];
 }
 
 /** Off for the ports that every service declares, so that nothing waits for bytes there that a client never sends first. */

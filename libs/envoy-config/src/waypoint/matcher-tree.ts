@@ -3,6 +3,7 @@ import {
   ApplicationProtocolInput,
   DestinationIPInput,
   DestinationPortInput,
+  ServerNameInput,
 } from '@weft/xds/gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs.js';
 import { IPMatcher } from '@weft/xds/gen/xds/type/matcher/v3/ip.js';
 import type { Matcher, Matcher_OnMatch } from '@weft/xds/gen/xds/type/matcher/v3/matcher.js';
@@ -39,8 +40,8 @@ export function byPort(ports: ReadonlyMap<number, OnMatchDraft>): OnMatchDraft {
 }
 
 /** By what the inspector saw in the first bytes. The quotes are part of the keys. */
-export function byFirstBytes(http: string, tcp: string): OnMatchDraft {
-  const map = Object.fromEntries(["'h2c'", "'http/1.1'"].map((key) => [key, toChain(http)]));
+export function byFirstBytes(http: OnMatchDraft, tcp: OnMatchDraft): OnMatchDraft {
+  const map = Object.fromEntries(["'h2c'", "'http/1.1'"].map((key) => [key, http]));
   return nested({
     matcherType: {
       $case: 'matcherTree',
@@ -49,9 +50,51 @@ export function byFirstBytes(http: string, tcp: string): OnMatchDraft {
         treeType: { $case: 'exactMatchMap', value: { map } },
       },
     },
-    onNoMatch: toChain(tcp),
+    onNoMatch: tcp,
   });
 }
+
+/** By the name that a TLS client asks for: as it is written first, then by the longest ending behind `*`. */
+export function byServerName(
+  names: readonly { readonly name: string; readonly next: OnMatchDraft }[],
+  others: OnMatchDraft,
+): OnMatchDraft {
+  const input = extension('envoy.matching.inputs.server_name', ServerNameInput, {});
+  const first = new Map<string, OnMatchDraft>();
+  for (const { name, next } of names) if (!first.has(name.toLowerCase())) first.set(name.toLowerCase(), next);
+  const exact = [...first].filter(([name]) => !name.startsWith('*')).sort(([a], [b]) => (a < b ? -1 : 1));
+  const endings = [...first].filter(([name]) => name.startsWith('*')).sort(([a], [b]) => b.length - a.length);
+  const matchers = endings.map(([name, onMatch]) => ({
+    predicate: { matchType: { $case: 'singlePredicate' as const, value: { input, matcher: endsIn(name.slice(1)) } } },
+    onMatch,
+  }));
+  const rest: OnMatchDraft =
+    matchers.length === 0
+      ? others
+      : nested({ matcherType: { $case: 'matcherList', value: { matchers } }, onNoMatch: others });
+  if (exact.length === 0) return rest;
+  return nested({
+    matcherType: {
+      $case: 'matcherTree',
+      value: { input, treeType: { $case: 'exactMatchMap', value: { map: Object.fromEntries(exact) } } },
+    },
+    onNoMatch: rest,
+  });
+}
+
+/** Any name at all, if nothing is asked of its end. */
+const endsIn = (suffix: string) => ({
+  $case: 'valueMatch' as const,
+  value:
+    suffix === ''
+      ? {
+          matchPattern: {
+            $case: 'safeRegex' as const,
+            value: { engineType: { $case: 'googleRe2' as const, value: {} }, regex: '.+' },
+          },
+        }
+      : { matchPattern: { $case: 'suffix' as const, value: suffix } },
+});
 
 /** By the address that the client asked for. Entries without ranges are left out: Envoy refuses them. */
 export function byAddress(

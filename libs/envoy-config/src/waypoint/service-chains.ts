@@ -55,12 +55,14 @@ export interface TcpChain {
   readonly accessLogs: readonly AccessLogDraft[];
   /** Several share connections by weight. */
   readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+  /** Connections of one client address go to one endpoint. */
+  readonly bySourceAddress?: boolean;
   readonly idleTimeoutMs?: number;
   readonly maxConnectionMs?: number;
 }
 
 export function tcpChain(chain: TcpChain): FilterChainDraft {
-  const { name, statPrefix, filters, accessLogs, clusters, idleTimeoutMs, maxConnectionMs } = chain;
+  const { name, statPrefix, filters, accessLogs, clusters, bySourceAddress, idleTimeoutMs, maxConnectionMs } = chain;
   const [only] = clusters;
   return {
     name,
@@ -76,6 +78,7 @@ export function tcpChain(chain: TcpChain): FilterChainDraft {
                 value: { clusters: clusters.map(({ name: to, weight }) => ({ name: to, weight })) },
               },
         accessLog: [...accessLogs],
+        ...(bySourceAddress === true ? { hashPolicy: [{ policySpecifier: { $case: 'sourceIp', value: {} } }] } : {}),
         ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
         ...(maxConnectionMs === undefined ? {} : { maxDownstreamConnectionDuration: duration(maxConnectionMs) }),
       }),

@@ -5,10 +5,11 @@ import type { RouteDraft } from '../routes/forward.js';
 import { effectivePolicy } from '../clusters/effective-policy.js';
 import { hashPolicyOf } from '../clusters/load-balancing.js';
 import { gatewayApiRoutes } from '../routes/gateway-api-route.js';
+import { grpcRoutes } from '../routes/grpc-route.js';
 import { istioRoutes } from '../routes/istio-route.js';
 import { retryPolicy } from '../routes/retry-policy.js';
 import type { MeshSettings } from './mesh-settings.js';
-import { serviceParent } from './route-parent.js';
+import { portRoutes } from './port-routes.js';
 import { vipName, type VipPort } from './vip-service.js';
 
 const MAX_DIRECT_RESPONSE_BYTES = 1_048_576;
@@ -37,16 +38,17 @@ export function vipRoutes(
 
 /** With routes of its own a service answers 404 to what none of them matches; without any everything goes to it. */
 function routesOf(attached: AttachedService, port: VipPort, clusterDomain: string): readonly RouteDraft[] {
-  const { claim, destinations } = attached;
-  const own = attached.httpRoutes.filter(({ meta, spec }) =>
-    serviceParent(claim, port.number, spec.parentRefs, meta.namespace),
-  );
+  const { destinations } = attached;
+  const own = portRoutes(attached, port.number);
   const istio = attached.virtualServices.filter(({ spec }) => spec.http.length > 0);
-  if (own.length + istio.length === 0) return [defaultRoute(attached, port.number)];
-  return [
-    ...istioRoutes(istio, { clusterDomain, port: port.number, destinations }),
-    ...gatewayApiRoutes(own, destinations),
-  ];
+  const gatewayApi =
+    own?.kind === 'HTTPRoute'
+      ? gatewayApiRoutes(own.routes, destinations)
+      : own?.kind === 'GRPCRoute'
+        ? grpcRoutes(own.routes, destinations)
+        : null;
+  if (gatewayApi === null && istio.length === 0) return [defaultRoute(attached, port.number)];
+  return [...istioRoutes(istio, { clusterDomain, port: port.number, destinations }), ...(gatewayApi ?? [])];
 }
 
 function defaultRoute({ claim, destinationRules }: AttachedService, port: number): RouteDraft {

@@ -35,7 +35,7 @@ const PROTOCOLS: Readonly<Record<AppProtocol, PortProtocol>> = {
 export const portProtocolOf = (protocol: AppProtocol): PortProtocol => PROTOCOLS[protocol];
 
 /** Which stacks a port needs: HTTP, TCP, or both until the first bytes tell. */
-export const stacksOf = ({ protocol }: VipPort): readonly ('http' | 'tcp')[] =>
+export const stacksOf = ({ protocol }: Pick<VipPort, 'protocol'>): readonly ('http' | 'tcp')[] =>
   protocol === 'auto' ? ['http', 'tcp'] : [protocol === 'tcp' ? 'tcp' : 'http'];
 
 /**

@@ -6,7 +6,9 @@ import {
   holds,
   listenerStates,
   roleOfController,
+  supersedingKind,
   type GatewaySubject,
+  type ServicePortClaim,
   type Verdict,
 } from '@weft/gateway-api';
 import {
@@ -27,6 +29,7 @@ import {
 import type { MeshSources } from '../mesh-sources.js';
 import type { ServiceObject } from '../kube-objects.js';
 import { serviceParent } from '../waypoints/route-sources.js';
+import { routeClaims, type RouteClaims } from './route-claims.js';
 import { resolveReferences, type BackendReference } from './backend-references.js';
 import { referencesOfRules, referencesOfStream } from './route-references.js';
 import { routeStatusKey, type RouteKindName, type RouteParentStatus, type RouteStatus } from './route-status.js';
@@ -43,6 +46,8 @@ interface Surroundings {
   readonly namespaceLabels: Collection<Readonly<Record<string, string>>>;
   readonly servicePorts: Collection<readonly number[]>;
   readonly serviceEntries: Collection<boolean>;
+  /** What routes claim of a service, `<kind>/<namespace>/<name>`. */
+  readonly claimsOf: RouteClaims;
   grantsIn(fetch: FetchContext, namespace: string): ReturnType<typeof REFERENCE_GRANTS.parse>[];
 }
 
@@ -108,7 +113,10 @@ function attach(
 ): { readonly controllerName: string; readonly accepted: Verdict } | null {
   const service = serviceParent(parent, route.namespace);
   if (service !== null)
-    return { controllerName: CONTROLLERS.gateway, accepted: attachToService(service, parent, around, fetch) };
+    return {
+      controllerName: CONTROLLERS.gateway,
+      accepted: attachToService(service, { kind: route.kind, port: parent.port, name: parent.name }, around, fetch),
+    };
   if (parent.group !== GATEWAY_API_GROUP || parent.kind !== 'Gateway') return null;
   const gateway = fetch.get(around.gateways, `${parent.namespace ?? route.namespace}/${parent.name}`);
   if (gateway === undefined) return null;
@@ -124,8 +132,8 @@ function attach(
 
 function attachToService(
   key: string,
-  { name, port }: ParentReference,
-  { servicePorts, serviceEntries }: Surroundings,
+  { kind: routeKind, name, port }: ServicePortClaim & { readonly name: string },
+  { servicePorts, serviceEntries, claimsOf }: Surroundings,
   fetch: FetchContext,
 ): Verdict {
   const [kind = '', namespace = ''] = key.split('/');
@@ -139,6 +147,12 @@ function attachToService(
   if (ports === undefined) return none;
   if (port !== undefined && !ports.includes(port))
     return fails('NoMatchingParent', `Service ${namespace}/${name} has no port ${port}; use ${ports.join(', ')}`);
+  const rival = supersedingKind({ kind: routeKind, port }, ports, claimsOf(fetch, key));
+  if (rival !== null)
+    return fails(
+      'Conflicted',
+      `Service ${namespace}/${name} has a ${rival}, which goes before any ${routeKind}; keep one kind for a port`,
+    );
   return holds('Accepted', 'Route accepted');
 }
 
@@ -167,6 +181,7 @@ function surroundings(graph: Graph, sources: MeshSources): Surroundings {
     namespaceLabels: graph.derive('labels of namespaces', sources.namespaces, (one) => objectMetaOf(one).labels),
     servicePorts: graph.derive('ports of services', sources.services, portsOf),
     serviceEntries: graph.derive('service entries that are there', sources.serviceEntries, () => true),
+    claimsOf: routeClaims(graph, sources),
     grantsIn: (fetch, namespace) => [...fetch.lookup(grantsByNamespace, namespace)],
   };
 }

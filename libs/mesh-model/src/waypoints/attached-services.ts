@@ -2,7 +2,6 @@ import type { Collection, FetchContext, Graph } from '@weft/collections';
 import type {
   AuthorizationPolicy,
   DestinationRuleSpec,
-  HttpRouteSpec,
   RequestAuthenticationSpec,
   VirtualServiceSpec,
 } from '@weft/mesh-api';
@@ -12,18 +11,17 @@ import type { ServiceState } from '../service-collections.js';
 import { destinationRulesOf } from './destination-rules.js';
 import type { PolicyTargets } from './policy-targets.js';
 import { destinationsOf, type RouteDestinations } from './route-destinations.js';
-import type { Readable, RouteSources } from './route-sources.js';
+import { ofNamespaces, type Readable, type RoutesByKind, type RouteSources } from './route-sources.js';
 import type { WaypointGateway } from './waypoint-gateway.js';
 
 /** A service together with the waypoint that its traffic goes through, and all that is to be done there. */
-export interface AttachedService {
+export interface AttachedService extends RoutesByKind {
   /** `<waypoint>|<namespace>/<hostname>`. */
   readonly key: string;
   readonly waypoint: WaypointGateway;
   readonly claim: ServiceClaim;
   /** Those of its addresses that no other service holds. */
   readonly addresses: readonly ClaimedAddress[];
-  readonly httpRoutes: readonly Readable<HttpRouteSpec>[];
   readonly virtualServices: readonly Readable<VirtualServiceSpec>[];
   readonly destinationRules: readonly Readable<DestinationRuleSpec>[];
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
@@ -50,9 +48,7 @@ export function attachedServices(inputs: AttachedServicesInputs): Collection<Att
     const owners = new Set([waypoint.namespace, namespace]);
     const place = { waypoint, service: { kind: claim.kind, namespace, name } };
     const taken = new Set(lost.map((one) => one.lost));
-    const httpRoutes = routes
-      .httpRoutesOf(fetch, `${claim.kind}/${namespace}/${name}`)
-      .filter(({ meta }) => owners.has(meta.namespace));
+    const attachedRoutes = ofNamespaces(routes.routesOf(fetch, `${claim.kind}/${namespace}/${name}`), owners);
     const virtualServices = routes
       .virtualServicesFor(fetch, claim.hostname)
       .filter(({ meta }) => owners.has(meta.namespace));
@@ -63,12 +59,12 @@ export function attachedServices(inputs: AttachedServicesInputs): Collection<Att
         waypoint,
         claim,
         addresses: claim.addresses.filter((address) => !taken.has(addressKeyOf(address))),
-        httpRoutes,
+        ...attachedRoutes,
         virtualServices,
         destinationRules: destinationRulesOf(fetch, routes, config, { waypoint, claim }),
         authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
         requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
-        destinations: destinationsOf(fetch, lookup, httpRoutes, virtualServices),
+        destinations: destinationsOf(fetch, lookup, attachedRoutes, virtualServices),
       },
     ];
   };

@@ -1,17 +1,12 @@
 import type { Collection, CollectionIndex, FetchContext } from '@weft/collections';
-import {
-  GATEWAY_API_GROUP,
-  type DestinationRuleSpec,
-  type HttpRouteSpec,
-  type ObjectMeta,
-  type VirtualServiceSpec,
-} from '@weft/mesh-api';
+import { mayRefer, type ServiceRouteKind } from '@weft/gateway-api';
+import { GATEWAY_API_GROUP, type DestinationRuleSpec, type VirtualServiceSpec } from '@weft/mesh-api';
 import type { MeshModelConfig } from '../mesh-model-config.js';
 import type { ServiceClaim } from '../service-claim.js';
 import type { ServiceState } from '../service-collections.js';
 import { qualifiedHost } from './host-names.js';
 import { destinationRulesOf } from './destination-rules.js';
-import type { Readable, RouteSources } from './route-sources.js';
+import type { Readable, RoutesByKind, RouteSources } from './route-sources.js';
 import type { WaypointGateway } from './waypoint-gateway.js';
 
 /** What a route's reference to a service turned out to be. */
@@ -28,6 +23,8 @@ export type RouteDestination =
 /** By `backendKey` and by qualified host. */
 export type RouteDestinations = Readonly<Record<string, RouteDestination>>;
 
+const SERVICE = { group: '', kind: 'Service' };
+
 interface BackendLike {
   readonly group: string;
   readonly kind: string;
@@ -35,9 +32,15 @@ interface BackendLike {
   readonly name: string;
 }
 
-/** How a destination of an HTTPRoute in a namespace is found in `RouteDestinations`. */
-export const backendKey = ({ group, kind, namespace, name }: BackendLike, routeNamespace: string): string =>
-  `${routeNamespace} ${group}/${kind}/${namespace ?? routeNamespace}/${name}`;
+/** A route as ReferenceGrants see it. */
+export interface Referring {
+  readonly kind: ServiceRouteKind;
+  readonly namespace: string;
+}
+
+/** How a destination of a route of the Gateway API is found in `RouteDestinations`. */
+export const backendKey = ({ group, kind, namespace, name }: BackendLike, from: Referring): string =>
+  `${from.kind} ${from.namespace} ${group}/${kind}/${namespace ?? from.namespace}/${name}`;
 
 export interface DestinationLookup {
   readonly services: Collection<ServiceState>;
@@ -50,13 +53,12 @@ export interface DestinationLookup {
 export function destinationsOf(
   fetch: FetchContext,
   lookup: DestinationLookup,
-  httpRoutes: readonly Readable<HttpRouteSpec>[],
+  routes: RoutesByKind,
   virtualServices: readonly Readable<VirtualServiceSpec>[],
 ): RouteDestinations {
   const found: Record<string, RouteDestination> = {};
-  for (const { meta, spec } of httpRoutes) {
-    for (const ref of backendsOf(spec)) found[backendKey(ref, meta.namespace)] ??= backend(fetch, lookup, ref, meta);
-  }
+  for (const { from, refs } of referencesOf(routes))
+    for (const ref of refs) found[backendKey(ref, from)] ??= backend(fetch, lookup, ref, from);
   for (const { meta, spec } of virtualServices) {
     for (const host of hostsOf(spec)) {
       const qualified = qualifiedHost(host, meta.namespace, lookup.config.clusterDomain);
@@ -66,7 +68,34 @@ export function destinationsOf(
   return found;
 }
 
-function backendsOf({ rules }: HttpRouteSpec): readonly BackendLike[] {
+interface References {
+  readonly from: Referring;
+  readonly refs: readonly BackendLike[];
+}
+
+function referencesOf({ httpRoutes, grpcRoutes, tlsRoutes, tcpRoutes }: RoutesByKind): readonly References[] {
+  const of =
+    <S>(kind: ServiceRouteKind, refsOf: (spec: S) => readonly BackendLike[]) =>
+    ({ meta: { namespace }, spec }: Readable<S>): References => ({ from: { kind, namespace }, refs: refsOf(spec) });
+  return [
+    ...httpRoutes.map(of('HTTPRoute', requestBackends)),
+    ...grpcRoutes.map(of('GRPCRoute', requestBackends)),
+    ...tlsRoutes.map(of('TLSRoute', streamBackends)),
+    ...tcpRoutes.map(of('TCPRoute', streamBackends)),
+  ];
+}
+
+interface Rule {
+  readonly backendRefs: readonly BackendLike[];
+}
+interface Filtering {
+  readonly filters: readonly { readonly requestMirror?: { readonly backendRef: BackendLike } | undefined }[];
+}
+interface RequestRule extends Filtering {
+  readonly backendRefs: readonly (BackendLike & Filtering)[];
+}
+
+function requestBackends({ rules }: { readonly rules: readonly RequestRule[] }): readonly BackendLike[] {
   return rules.flatMap(({ backendRefs, filters }) => [
     ...backendRefs,
     ...[...filters, ...backendRefs.flatMap((ref) => ref.filters)].flatMap(
@@ -74,6 +103,9 @@ function backendsOf({ rules }: HttpRouteSpec): readonly BackendLike[] {
     ),
   ]);
 }
+
+const streamBackends = ({ rules }: { readonly rules: readonly Rule[] }): readonly BackendLike[] =>
+  rules.flatMap(({ backendRefs }) => backendRefs);
 
 function hostsOf({ http, tcp, tls }: VirtualServiceSpec): readonly string[] {
   const of = (routes: readonly { readonly destination: { readonly host: string } }[]): readonly string[] =>
@@ -89,41 +121,22 @@ function hostsOf({ http, tcp, tls }: VirtualServiceSpec): readonly string[] {
   ];
 }
 
-function backend(
-  fetch: FetchContext,
-  lookup: DestinationLookup,
-  ref: BackendLike,
-  { namespace }: ObjectMeta,
-): RouteDestination {
+function backend(fetch: FetchContext, lookup: DestinationLookup, ref: BackendLike, from: Referring): RouteDestination {
   const { group, kind, name } = ref;
+  const { namespace } = from;
   const target = ref.namespace ?? namespace;
   if (group === 'networking.istio.io' && kind === 'Hostname') return byHostname(fetch, lookup, name, namespace);
   if ((group !== '' && group !== 'core') || kind !== 'Service') return { kind: 'none', reason: 'InvalidKind' };
-  if (target !== namespace && !isGranted(fetch, lookup.routes, { from: namespace, to: target, name }))
+  if (
+    !mayRefer(
+      { group: GATEWAY_API_GROUP, ...from },
+      { ...SERVICE, namespace: target, name },
+      lookup.routes.grantsIn(fetch, target),
+    )
+  )
     return { kind: 'none', reason: 'RefNotPermitted' };
   const hostname = `${name}.${target}.svc.${lookup.config.clusterDomain}`;
   return destination(fetch, fetch.get(lookup.services, `${target}/${hostname}`), lookup);
-}
-
-function isGranted(
-  fetch: FetchContext,
-  routes: RouteSources,
-  { from, to, name }: { readonly from: string; readonly to: string; readonly name: string },
-): boolean {
-  return routes
-    .grantsIn(fetch, to)
-    .some(
-      ({ spec }) =>
-        spec.from.some(
-          (one) => one.group === GATEWAY_API_GROUP && one.kind === 'HTTPRoute' && one.namespace === from,
-        ) &&
-        spec.to.some(
-          (one) =>
-            (one.group === '' || one.group === 'core') &&
-            one.kind === 'Service' &&
-            (one.name === undefined || one.name === '' || one.name === name),
-        ),
-    );
 }
 
 /** Of several services with that name the route's own namespace's, else the canonical one. */

@@ -2,14 +2,20 @@ import type { Collection, CollectionIndex, FetchContext, Graph } from '@weft/col
 import {
   compareByAge,
   DESTINATION_RULES,
+  GRPC_ROUTES,
   HTTP_ROUTES,
   REFERENCE_GRANTS,
+  TCP_ROUTES,
+  TLS_ROUTES,
   VIRTUAL_SERVICES,
   type DestinationRuleSpec,
+  type GrpcRouteSpec,
   type HttpRouteSpec,
   type ObjectMeta,
   type ParentReference,
   type ReferenceGrantSpec,
+  type TcpRouteSpec,
+  type TlsRouteSpec,
   type VirtualServiceSpec,
 } from '@weft/mesh-api';
 import type { MeshModelConfig } from '../mesh-model-config.js';
@@ -22,9 +28,17 @@ export interface Readable<S> {
   readonly spec: S;
 }
 
+/** Routes of the Gateway API. */
+export interface RoutesByKind {
+  readonly httpRoutes: readonly Readable<HttpRouteSpec>[];
+  readonly grpcRoutes: readonly Readable<GrpcRouteSpec>[];
+  readonly tlsRoutes: readonly Readable<TlsRouteSpec>[];
+  readonly tcpRoutes: readonly Readable<TcpRouteSpec>[];
+}
+
 export interface RouteSources {
-  /** HTTPRoutes attached to a Service or ServiceEntry, `<kind>/<namespace>/<name>`; the oldest first. */
-  httpRoutesOf(fetch: FetchContext, parent: string): readonly Readable<HttpRouteSpec>[];
+  /** Attached to a Service or ServiceEntry, `<kind>/<namespace>/<name>`; the oldest first. */
+  routesOf(fetch: FetchContext, parent: string): RoutesByKind;
   /** VirtualServices for clients in the mesh that name the host, literally or by wildcard; the oldest first. */
   virtualServicesFor(fetch: FetchContext, hostname: string): readonly Readable<VirtualServiceSpec>[];
   /** DestinationRules for the host, the most specific first, then the oldest. */
@@ -41,10 +55,14 @@ export function routeSources(graph: Graph, sources: MeshSources, config: MeshMod
       const { meta, spec } = parse(object);
       return spec === null ? undefined : { meta, spec };
     });
-  const httpRoutes = parsed('parsed HTTP routes', sources.httpRoutes, (object) => HTTP_ROUTES.parse(object));
-  const byParent = graph.index('HTTP routes by parent', httpRoutes, ({ meta, spec }) => [
-    ...new Set(spec.parentRefs.flatMap((ref) => serviceParent(ref, meta.namespace) ?? [])),
-  ]);
+  const byParent = <S extends HasParents>(name: string, input: Collection<unknown>, parse: Parse<S>) =>
+    graph.index(`${name} by parent`, parsed(`parsed ${name}`, input, parse), ({ meta, spec }) => [
+      ...new Set(spec.parentRefs.flatMap((ref) => serviceParent(ref, meta.namespace) ?? [])),
+    ]);
+  const httpRoutes = byParent('HTTP routes', sources.httpRoutes, (object) => HTTP_ROUTES.parse(object));
+  const grpcRoutes = byParent('gRPC routes', sources.grpcRoutes, (object) => GRPC_ROUTES.parse(object));
+  const tlsRoutes = byParent('TLS routes', sources.tlsRoutes, (object) => TLS_ROUTES.parse(object));
+  const tcpRoutes = byParent('TCP routes', sources.tcpRoutes, (object) => TCP_ROUTES.parse(object));
   const virtualServices = parsed('parsed virtual services', sources.virtualServices, (object) =>
     VIRTUAL_SERVICES.parse(object),
   );
@@ -62,7 +80,12 @@ export function routeSources(graph: Graph, sources: MeshSources, config: MeshMod
   const grants = parsed('parsed reference grants', sources.referenceGrants, (object) => REFERENCE_GRANTS.parse(object));
   const grantsByNamespace = graph.index('reference grants by namespace', grants, ({ meta }) => [meta.namespace]);
   return {
-    httpRoutesOf: (fetch, parent) => byAge(fetch.lookup(byParent, parent)),
+    routesOf: (fetch, parent) => ({
+      httpRoutes: byAge(fetch.lookup(httpRoutes, parent)),
+      grpcRoutes: byAge(fetch.lookup(grpcRoutes, parent)),
+      tlsRoutes: byAge(fetch.lookup(tlsRoutes, parent)),
+      tcpRoutes: byAge(fetch.lookup(tcpRoutes, parent)),
+    }),
     virtualServicesFor: (fetch, hostname) =>
       byAge(unique(hostPatterns(hostname).flatMap((host) => fetch.lookup(byHost, host)))),
     destinationRulesFor: (fetch, hostname) =>
@@ -71,6 +94,21 @@ export function routeSources(graph: Graph, sources: MeshSources, config: MeshMod
   };
 }
 
+/** Those that stand in one of the namespaces. */
+export function ofNamespaces(routes: RoutesByKind, namespaces: ReadonlySet<string>): RoutesByKind {
+  const own = <S>(some: readonly Readable<S>[]): readonly Readable<S>[] =>
+    some.filter(({ meta }) => namespaces.has(meta.namespace));
+  return {
+    httpRoutes: own(routes.httpRoutes),
+    grpcRoutes: own(routes.grpcRoutes),
+    tlsRoutes: own(routes.tlsRoutes),
+    tcpRoutes: own(routes.tcpRoutes),
+  };
+}
+
+interface HasParents {
+  readonly parentRefs: readonly ParentReference[];
+}
 type Parse<S> = (object: unknown) => { readonly meta: ObjectMeta; readonly spec: S | null };
 
 const lookupAll = <T>(fetch: FetchContext, index: CollectionIndex<T>, key: string): readonly T[] =>
