@@ -49,9 +49,11 @@ export async function soakSuite(options: SoakOptions): Promise<number> {
     let status = 0;
     for (const { name, error } of site.peers) {
       if (error !== null) note(`${name} does not run: ${error}`);
-      const rows = error === null ? await soak(site, name, minutes) : [];
-      if (json) for (const row of rows) process.stdout.write(`${JSON.stringify(row)}\n`);
-      else process.stdout.write(tableOf(name, rows));
+      if (!json) process.stdout.write(headOf(name));
+      const tell = (row: SoakMinute): void =>
+        void process.stdout.write(json ? `${JSON.stringify(row)}\n` : lineOf(row));
+      const rows = error === null ? await soak(site, name, minutes, tell) : [];
+      if (!json) process.stdout.write(trendOf(rows));
       if (error !== null || rows.some(({ errors }) => errors > 0)) status = 1;
     }
     return status;
@@ -60,7 +62,12 @@ export async function soakSuite(options: SoakOptions): Promise<number> {
   }
 }
 
-async function soak(site: BenchSite, peer: string, minutes: number): Promise<readonly SoakMinute[]> {
+async function soak(
+  site: BenchSite,
+  peer: string,
+  minutes: number,
+  tell: (row: SoakMinute) => void,
+): Promise<readonly SoakMinute[]> {
   const rows: SoakMinute[] = [];
   for (let minute = 1; minute <= minutes; minute++) {
     const endMs = performance.now() + MINUTE_MS;
@@ -86,18 +93,22 @@ async function soak(site: BenchSite, peer: string, minutes: number): Promise<rea
     const load = `minute-${minute}`;
     const row = { suite: 'soak', load, peer, connections, sourceRssMiB, destinationRssMiB, errors } as const;
     rows.push(firstError === null ? row : { ...row, firstError });
+    tell(rows.at(-1)!);
   }
   return rows;
 }
 
-function tableOf(peer: string, rows: readonly SoakMinute[]): string {
-  const lines = rows.map(
-    ({ load, connections, sourceRssMiB, destinationRssMiB, errors, firstError = '' }) =>
-      `  ${load.padEnd(12)}${String(connections).padStart(12)}${String(sourceRssMiB).padStart(12)}${String(destinationRssMiB).padStart(17)}` +
-      `${String(errors).padStart(8)}  ${firstError}`.trimEnd(),
-  );
+function headOf(peer: string): string {
+  return `${peer}: half-open, reset and burst clients\n  MINUTE       CONNECTIONS  SOURCE MiB  DESTINATION MiB  ERRORS\n`;
+}
+
+function lineOf({ load, connections, sourceRssMiB, destinationRssMiB, errors, firstError = '' }: SoakMinute): string {
+  const memory = `${String(sourceRssMiB).padStart(12)}${String(destinationRssMiB).padStart(17)}`;
+  const line = `  ${load.padEnd(12)}${String(connections).padStart(12)}${memory}${String(errors).padStart(8)}  ${firstError}`;
+  return `${line.trimEnd()}\n`;
+}
+
+function trendOf(rows: readonly SoakMinute[]): string {
   const growth = growthPerHour(rows);
-  const trend = growth === null ? '' : `  growth over the second half: ${growth.toFixed(1)} MiB an hour\n`;
-  const head = '  MINUTE       CONNECTIONS  SOURCE MiB  DESTINATION MiB  ERRORS';
-  return `${peer}: half-open, reset and burst clients\n${head}\n${lines.join('\n')}\n${trend}`;
+  return growth === null ? '' : `  growth over the second half: ${growth.toFixed(1)} MiB an hour\n`;
 }

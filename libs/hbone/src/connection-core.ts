@@ -70,14 +70,18 @@ export class ConnectionCore {
     return stream.gone;
   }
 
-  /** Takes the stream out of the table after a reset and returns its bytes to the connection window. */
+  /**
+   * Returns the bytes of a stream that was reset to the connection window and takes it out of the table; but when the
+   * connection dies of that it stays: whoever tears down the rest must find it.
+   */
   drop(stream: StreamState, cause: CloseCause): void {
     if (stream.gone) return;
-    this.#forget(stream, cause);
-    stream.localEnded = stream.remoteEnded = true;
     const { unconsumed } = stream;
     stream.unconsumed = 0;
     this.creditConnection(unconsumed);
+    if (this.isDead()) return;
+    this.#forget(stream, cause);
+    stream.localEnded = stream.remoteEnded = true;
   }
 
   #forget(stream: StreamState, cause: CloseCause): void {

@@ -230,8 +230,9 @@ export class Inbound implements FrameSink {
       return;
     }
     const premature = core.settings.role === 'server' && !stream.answered;
-    core.drop(stream, 'reset-by-peer');
+    // Before it is dropped: a stream that ends the connection is torn down with it like all others.
     if (premature && !core.checkFlood(core.guard.reset())) return;
+    core.drop(stream, 'reset-by-peer');
     if (!core.isDead()) core.handler.onReset(stream, code);
   }
 

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type net from 'node:net';
 import { until } from '@weft/testing-fixtures';
+import { APP_PORT } from '../testing/data-plane-rig.js';
 import { DataPlaneSuite, echo, endOf } from '../testing/data-plane-suite.js';
 import { ENGINE_NAMES } from './engine.js';
 
@@ -42,6 +43,35 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       };
       await until(closed, 'both proxies have closed it');
     });
+
+    it.each(['a tunnel', 'plaintext'])(
+      'a client that resets in the middle of what nobody takes, over %s',
+      async (path) => {
+        await suite.start();
+        if (path === 'plaintext') {
+          const plain = { weight: 1, targetId: 7, dial: suite.app };
+          suite.rig.plan = () => ({ kind: 'plain', targets: [plain] });
+        }
+        await suite.serve((socket) => socket.pause());
+        const socket = suite.connect();
+        const bytes = randomBytes(1024 * 1024);
+        const fill = (): void => {
+          while (socket.write(bytes));
+          socket.once('drain', fill);
+        };
+        fill();
+        await stalled(suite, socket);
+        socket.resetAndDestroy();
+        const closed = async (): Promise<boolean> => {
+          await suite.rig.dataPlane.settle();
+          return suite.rig.of('connectionClosed').length === 2;
+        };
+        await until(closed, 'both proxies have closed it', 10_000);
+        const open = (): string =>
+          suite.rig.server.run('ss', ['-Htn', 'state', 'established', 'sport', '=', `:${APP_PORT}`]);
+        expect(open()).toBe('');
+      },
+    );
 
     it('an application that resets makes the client see a reset', async () => {
       await suite.start();
@@ -117,16 +147,8 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
           });
       };
       pump();
-      await until(() => socket.writableLength > 0 && served !== null, 'the sender is held back');
-      const stalled = (): number => suite.rig.dataPlane.counters[0]!.reduce((sum, cell) => sum + cell, 0);
-      let before = -1;
-      await until(() => {
-        const now = stalled();
-        const same = now === before && now > 0;
-        before = now;
-        return same;
-      }, 'nothing moves any more');
-      expect(before).toBeLessThan(2 * 40 * 1024 * 1024);
+      await until(() => served !== null, 'the application is reached');
+      expect(await stalled(suite, socket)).toBeLessThan(2 * 40 * 1024 * 1024);
       const hash = createHash('sha256');
       served!.on('data', (chunk: Buffer) => hash.update(chunk)).resume();
       await once(served!, 'end');
@@ -136,3 +158,18 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
     });
   });
 });
+
+const STILL_LOOKS = 20;
+
+/** Resolves once the sender is held back and nothing moves any more, with the bytes that both proxies have counted. */
+async function stalled(suite: DataPlaneSuite, sender: net.Socket): Promise<number> {
+  let before = -1;
+  let looks = 0;
+  await until(() => {
+    const now = suite.rig.dataPlane.counters[0]!.reduce((sum, cell) => sum + cell, 0);
+    looks = now === before && now > 0 && sender.writableLength > 0 ? looks + 1 : 0;
+    before = now;
+    return looks === STILL_LOOKS;
+  }, 'nothing moves any more');
+  return before;
+}

@@ -1,8 +1,8 @@
-import { errnoName, type Memory } from '@weft/linux';
+import { ECONNRESET, errnoName, type Memory } from '@weft/linux';
 import type { ConnectionRecord, Terminable } from './connection-log.js';
-import type { Loop, Task } from './loop.js';
+import type { Deadline, Loop, Task } from './loop.js';
 import type { FailureFlag } from './messages.js';
-import { READ_NOTHING, type PlainSocket, type PlainSocketOwner } from './plain-socket.js';
+import { LAST_BYTES_MS, READ_NOTHING, type PlainSocket, type PlainSocketOwner } from './plain-socket.js';
 
 const TURN_BYTES = 524_288;
 
@@ -24,7 +24,7 @@ export class PlainRelay implements Terminable {
 
   constructor(private readonly parts: PlainRelayParts) {
     const { loop, downstream, upstream, buffer, record } = parts;
-    const common = { loop, buffer, over: () => this.#endIfDone(), broken: this.#broken.bind(this) };
+    const common = { loop, buffer, over: () => this.#endIfDone() };
     this.#forward = new OneWay({ ...common, from: downstream, to: upstream, count: (n) => record.received(n) });
     this.#backward = new OneWay({ ...common, from: upstream, to: downstream, count: (n) => record.sent(n) });
     downstream.owner = this.#ownerOf('client', this.#forward, this.#backward);
@@ -50,22 +50,28 @@ export class PlainRelay implements Terminable {
     };
   }
 
-  #broken(errno: number, name = 'connection'): void {
+  #broken(errno: number, name: string): void {
     this.#abort(`reset by the ${name}`, 'none', `${name} socket: ${errnoName(errno)}`);
   }
 
   #endIfDone(): void {
     if (this.#ended || !this.parts.downstream.finished || !this.parts.upstream.finished) return;
-    this.#ended = true;
+    this.#end();
     this.parts.downstream.close(false);
     this.parts.upstream.close(false);
     this.parts.record.close('completed');
     this.parts.onEnded();
   }
 
+  #end(): void {
+    this.#ended = true;
+    this.#forward.stop();
+    this.#backward.stop();
+  }
+
   #abort(why: string, flag: FailureFlag, error: string): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#end();
     this.parts.downstream.close(true);
     this.parts.upstream.close(true);
     this.parts.record.close(why, flag, error);
@@ -80,13 +86,17 @@ interface OneWayParts {
   readonly to: PlainSocket;
   readonly count: (bytes: number) => void;
   readonly over: () => void;
-  readonly broken: (errno: number) => void;
 }
 
 class OneWay implements Task {
   planned = false;
+  #deadline: Deadline | null = null;
 
   constructor(private readonly parts: OneWayParts) {}
+
+  stop(): void {
+    this.parts.loop.cancel(this.#deadline);
+  }
 
   run(): void {
     if (this.planned) return;
@@ -100,7 +110,7 @@ class OneWay implements Task {
       const got = from.read(buffer, 0, buffer.length);
       if (got === READ_NOTHING) return;
       if (got < 0) {
-        this.parts.broken(-got);
+        from.owner.onBroken(-got);
         return;
       }
       if (got === 0) {
@@ -112,6 +122,13 @@ class OneWay implements Task {
       count(got);
       if (to.write(buffer, 0, got) < 0) return;
     }
+    if (from.broken && !from.closed) this.#hurry();
+  }
+
+  /** The target may take its time, even for ever, and would never learn of the reset. */
+  #hurry(): void {
+    const { loop, from } = this.parts;
+    this.#deadline ??= loop.deadline(LAST_BYTES_MS, () => from.owner.onBroken(ECONNRESET));
   }
 
   onCrash(error: Error): void {

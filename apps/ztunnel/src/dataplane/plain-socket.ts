@@ -16,6 +16,9 @@ export interface PlainSocketOwner {
 /** `read` has nothing for now. */
 export const READ_NOTHING = -EAGAIN;
 
+/** How long what a socket got before it broke may wait to be passed on, if there is no room for it at once. */
+export const LAST_BYTES_MS = 1000;
+
 /** One connected TCP socket without TLS, as relays use it in either engine. */
 export interface PlainSocket {
   owner: PlainSocketOwner;
@@ -23,6 +26,8 @@ export interface PlainSocket {
   readonly readable: boolean;
   /** The peer closed both directions or reset the connection; what it sent before may still be read. */
   readonly gone: boolean;
+  /** It was reset or timed out: nothing can be sent, and nothing comes but what had come before. */
+  readonly broken: boolean;
   /** Written, and not yet taken by the kernel. */
   readonly queuedBytes: number;
   /** FIN was sent. */

@@ -1,9 +1,9 @@
 import { Http2Code, http2CodeName, type HboneStream } from '@weft/hbone';
 import { errnoName, type Memory } from '@weft/linux';
 import type { ConnectionRecord, Terminable } from './connection-log.js';
-import type { Loop, Task } from './loop.js';
+import type { Deadline, Loop, Task } from './loop.js';
 import type { FailureFlag } from './messages.js';
-import { READ_NOTHING, type PlainSocket, type PlainSocketOwner } from './plain-socket.js';
+import { LAST_BYTES_MS, READ_NOTHING, type PlainSocket, type PlainSocketOwner } from './plain-socket.js';
 import type { Tunnel, TunnelError, TunnelStreamUser } from './tunnel.js';
 
 /** Plaintext read in one turn before other connections get theirs. */
@@ -46,6 +46,7 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
   #sentEnd = false;
   #streamGone = false;
   #ended = false;
+  #deadline: Deadline | null = null;
 
   constructor(private readonly parts: StreamRelayParts) {
     parts.socket.owner = this;
@@ -82,7 +83,10 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
     while (budget > 0) {
       if (this.#ended || this.#sentEnd || this.#streamGone || !socket.readable) return;
       const room = http.reserve(stream);
-      if (room.length === 0) return;
+      if (room.length === 0) {
+        if (socket.broken) this.#hurry();
+        return;
+      }
       const want = Math.min(room.length, READ_BYTES);
       const got = socket.read(tunnel.out, room.offset, want);
       if (got <= 0) {
@@ -106,6 +110,14 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
       return;
     }
     this.onBroken(-result);
+  }
+
+  /** The far side may take its time, even for ever, and would never learn of the reset. */
+  #hurry(): void {
+    const { loop, socketName } = this.parts;
+    this.#deadline ??= loop.deadline(LAST_BYTES_MS, () =>
+      this.#abort(`reset by the ${socketName}`, 'none', `${socketName} socket: reset with bytes not passed on`),
+    );
   }
 
   // ---- stream to socket
@@ -177,15 +189,20 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
 
   #complete(): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#end();
     this.parts.socket.close(false);
     this.parts.record.close('completed');
     this.parts.owner?.onRelayEnded();
   }
 
+  #end(): void {
+    this.#ended = true;
+    this.parts.loop.cancel(this.#deadline);
+  }
+
   #abort(why: string, flag: FailureFlag, error: string): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#end();
     this.parts.socket.close(true);
     if (!this.#streamGone) this.parts.tunnel.http.reset(this.parts.stream, Http2Code.CONNECT_ERROR);
     this.parts.record.close(why, flag, error);

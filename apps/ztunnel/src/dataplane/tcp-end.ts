@@ -29,6 +29,7 @@ export class TcpEnd implements PlainSocket, EventSource {
   #queuedBytes = 0;
   #readable = false;
   #hungUp = false;
+  #broken = false;
   #finishing = false;
   #finished = false;
   #closed = false;
@@ -51,6 +52,10 @@ export class TcpEnd implements PlainSocket, EventSource {
 
   get gone(): boolean {
     return this.#hungUp;
+  }
+
+  get broken(): boolean {
+    return this.#broken;
   }
 
   get queuedBytes(): number {
@@ -112,6 +117,7 @@ export class TcpEnd implements PlainSocket, EventSource {
     this.#readable = true;
     if ((mask & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) this.#ending = true;
     if ((mask & (EPOLLHUP | EPOLLERR)) !== 0) this.#hungUp = true;
+    if ((mask & EPOLLERR) !== 0) this.#broken = true;
     this.owner.onReadable();
   }
 

@@ -38,6 +38,10 @@ export class NodePlainSocket implements PlainSocket {
     return this.#errno !== 0;
   }
 
+  get broken(): boolean {
+    return this.#errno !== 0;
+  }
+
   get queuedBytes(): number {
     return this.#queuedBytes;
   }
