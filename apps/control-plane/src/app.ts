@@ -5,7 +5,7 @@ import { MESH_TRUST_KEY, MeshModel, type MeshModelConfig } from '@weft/mesh-mode
 import { type Clock, toError } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
 import { XdsServer, RotatingServerCertificate } from '@weft/xds-grpc';
-import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, DeltaServer } from '@weft/xds';
+import { ACTIVATION_TYPE_URL, ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, DeltaServer } from '@weft/xds';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { validation } from './admission/validation.js';
 import { CallerAuthenticator } from './caller-authenticator.js';
@@ -21,6 +21,7 @@ import { WaypointEngines } from './envoy/waypoint-engines.js';
 import { KubeFeed } from './kube-feed.js';
 import { publishModel } from './model-publisher.js';
 import { ownCertificate } from './own-certificate.js';
+import { WaypointActivator } from './waypoint-activator.js';
 import { StatusController } from './status-controller.js';
 
 export interface ControlPlanePorts {
@@ -60,7 +61,21 @@ export function createControlPlane(
     log.error({ collection, key, err: toError(thrown) }, 'deriving failed; the last good result stays in use');
   });
   // Policies go before the workloads that name them, so that a client never meets a name that it does not know.
-  const engine = new DeltaServer([AUTHORIZATION_TYPE_URL, ADDRESS_TYPE_URL]);
+  const engine: DeltaServer = new DeltaServer(
+    [AUTHORIZATION_TYPE_URL, ADDRESS_TYPE_URL, ACTIVATION_TYPE_URL],
+    { order: 'any' },
+    (typeUrl) => {
+      if (typeUrl === ACTIVATION_TYPE_URL) activator.asked();
+    },
+  );
+  const activator = new WaypointActivator({
+    kube,
+    model,
+    wanted: () => engine.wanted(ACTIVATION_TYPE_URL),
+    clock,
+    log,
+    onRequested: () => metrics.activations.inc(),
+  });
   publishModel(model, engine, metrics);
 
   const trust = new MeshTrustWatch({
@@ -235,6 +250,7 @@ export function createControlPlane(
     feed,
     sync,
     keys,
+    activator,
     xds,
     ...(config.statusEnabled ? [statuses] : []),
     ...(webhook?.services ?? []),

@@ -25,6 +25,7 @@ export class ControlPlaneMetrics {
   readonly validationHttpErrors: Counter<'status'>;
   readonly validationConfigUpdates: Counter;
   readonly jwksFetches: Counter<'result'>;
+  readonly activations: Counter;
 
   constructor(registry: Registry, clients: () => number) {
     const registers = [registry];
@@ -35,6 +36,11 @@ export class ControlPlaneMetrics {
       collect() {
         this.set(clients());
       },
+    });
+    this.activations = new Counter({
+      name: 'weft_waypoint_activations_total',
+      help: 'Times that a sleeping waypoint was asked for, because connections wait for it.',
+      registers,
     });
     const resource = ['group', 'version', 'resource'] as const;
     this.validationPassed = new Counter({

@@ -232,6 +232,7 @@ describe('status of routes on a Kubernetes API server', () => {
   it('tells a Service what became of its waypoint', async () => {
     const kube = await makeMesh();
     type Bound = KubeObject & { status?: { conditions?: readonly Condition[] } };
+    const REFUSED = '; connections are refused until it is ready, or the label istio.io/use-waypoint is taken away';
     const bound = async () => {
       const service = (await kube.get(SERVICES, 'shop', 'web')) as Bound | null;
       const found = service?.status?.conditions?.find(({ type }) => type === 'istio.io/WaypointBound');
@@ -247,7 +248,7 @@ describe('status of routes on a Kubernetes API server', () => {
       );
     await label('waypoint');
     await until(
-      async () => (await bound()) === 'WaypointIsNotReady: waypoint shop/waypoint does not exist',
+      async () => (await bound()) === `WaypointIsNotReady: waypoint shop/waypoint does not exist${REFUSED}`,
       'it is missing',
     );
     await kube.create<KubeObject & { spec: object }>(GATEWAYS, {
@@ -255,7 +256,7 @@ describe('status of routes on a Kubernetes API server', () => {
       spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }] },
     });
     await until(
-      async () => (await bound()) === 'WaypointIsNotReady: waypoint shop/waypoint has no address yet',
+      async () => (await bound()) === `WaypointIsNotReady: waypoint shop/waypoint has no address yet${REFUSED}`,
       'no address',
     );
     const addresses = [{ type: 'Hostname', value: 'waypoint.shop.svc.cluster.local' }];

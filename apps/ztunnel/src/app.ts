@@ -3,7 +3,7 @@ import { closeDescriptor, duplicateDescriptor, netnsIdentity, openNetns, SeqPack
 import type { Clock } from '@weft/result';
 import { AdminServer, Readiness, type Service, everyAddress } from '@weft/runtime';
 import { SecretManager, type CertificateSigner } from '@weft/spiffe';
-import { ADDRESS_TYPE_URL, DeltaClient } from '@weft/xds';
+import { ACTIVATION_TYPE_URL, ADDRESS_TYPE_URL, DeltaClient, type DeltaSubscription } from '@weft/xds';
 import { CaClient, DeltaXdsClient, MeshEndpoint, type MeshEndpointOptions } from '@weft/xds-grpc';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { adminRoutes } from './admin/admin-routes.js';
@@ -20,6 +20,7 @@ import { createDnsProxy } from './dns/create-dns-proxy.js';
 import { DrainGate } from './drain-gate.js';
 import { xdsNode } from './node-identity.js';
 import { OnDemandNames, type ResolvedName } from './outbound/on-demand-names.js';
+import { WaypointActivation } from './outbound/waypoint-activation.js';
 import { resolveWithSystem } from './outbound/system-resolver.js';
 import type { DataPlanePort } from './pods/data-plane-port.js';
 import { PodRegistry } from './pods/pod-registry.js';
@@ -32,6 +33,7 @@ import { AccessLog } from './telemetry/access-log.js';
 import type { LogScopes } from './telemetry/log-scopes.js';
 import { OnDemandDnsMetrics } from './telemetry/on-demand-dns-metrics.js';
 import { ProcessMetrics } from './telemetry/process-metrics.js';
+import { WaypointMetrics } from './telemetry/waypoint-metrics.js';
 import { TrafficMetrics } from './telemetry/traffic-metrics.js';
 import { ZdsClient, type PacketConnection } from './zds/zds-client.js';
 
@@ -91,6 +93,20 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
         onForgotten: (keys) => slowPath.addressesForgotten(keys),
       })
     : null;
+  const waypointMetrics = new WaypointMetrics(registry);
+  const activation =
+    config.xds === null
+      ? null
+      : new WaypointActivation({
+          clock,
+          subscribe: (keys) => xds.forEach((it) => it.subscribe(ACTIVATION_TYPE_URL, keys)),
+          unsubscribe: (keys) => xds.forEach((it) => it.unsubscribe(ACTIVATION_TYPE_URL, keys)),
+          onRequested: (key) => {
+            waypointMetrics.activationRequested();
+            logs.scope('proxy').info({ waypoint: key }, 'a waypoint is asleep; the control plane is asked to start it');
+          },
+          askAgain: (key) => slowPath.activationOutdated(key),
+        });
   const slowPath: SlowPath = new SlowPath({
     state,
     dataPlane,
@@ -101,6 +117,8 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     metrics: new TrafficMetrics(registry, () => connections.countBytes(dataPlane.counters)),
     names,
     onDemandDns: new OnDemandDnsMetrics(registry),
+    activation,
+    waypointMetrics,
     onDemand,
     settings: config,
   });
@@ -231,7 +249,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
   const xdsLog = logs.scope('xds');
   const engine = new DeltaClient({
     node: xdsNode(config),
-    subscriptions: meshSubscriptions(state, stateChanged, onDemand),
+    subscriptions: [...meshSubscriptions(state, stateChanged, onDemand), ACTIVATION],
     onSynced: synced,
     onRejected: (typeUrl, rejected) => {
       processMetrics.xdsRejected(typeUrl, rejected.length);
@@ -295,6 +313,7 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
       for (const file of trustFiles) file.stop();
       certificates.close();
       names.close();
+      activation?.close();
       return Promise.resolve();
     },
   };
@@ -307,6 +326,9 @@ function endpointOf(options: MeshEndpointOptions): MeshEndpoint {
   if (!endpoint.ok) throw endpoint.error;
   return endpoint.value;
 }
+
+/** Its names are the message; nothing is sent for them. */
+const ACTIVATION: DeltaSubscription = { typeUrl: ACTIVATION_TYPE_URL, mode: 'when-asked', apply: () => [] };
 
 const noCa: CertificateSigner = {
   sign: () => Promise.reject(new Error('no CA is configured: CA_ADDRESS is empty')),

@@ -45,6 +45,10 @@ export interface ZtunnelConfig {
   readonly keepAlive: KeepAlive | null;
   /** TCP_USER_TIMEOUT; 0: the kernel's. */
   readonly userTimeoutMs: number;
+  /** How long a connection waits for a waypoint that is being started. */
+  readonly holdTimeoutMs: number;
+  /** How many may, over all workers. */
+  readonly maxHeld: number;
   readonly poolIdleMs: number;
   readonly http2: Http2Sizes;
   readonly responseBaggage: boolean;
@@ -122,6 +126,8 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
     preserveSource: reader.boolean('ENABLE_ORIG_SRC', true),
     ipv6: reader.boolean('IPV6_ENABLED', true),
     ...keepAliveOf(reader),
+    holdTimeoutMs: reader.durationMs('WAYPOINT_HOLD_TIMEOUT', 30_000),
+    maxHeld: reader.integer('WAYPOINT_HOLD_CONNECTIONS', 10_000, 0, 1_000_000),
     poolIdleMs: reader.durationMs('POOL_UNUSED_RELEASE_TIMEOUT', 5 * 60_000),
     http2: http2Of(reader),
     responseBaggage: reader.boolean('ENABLE_RESPONSE_BAGGAGE', true),

@@ -21,6 +21,7 @@ Everything is configured by environment variables:
   KEEPALIVE_ENABLED [true], KEEPALIVE_TIME, KEEPALIVE_INTERVAL [180s], KEEPALIVE_RETRIES [9], USER_TIMEOUT_ENABLED [false]
   HTTP2_STREAM_WINDOW_SIZE [4194304], HTTP2_CONNECTION_WINDOW_SIZE [16777216], HTTP2_FRAME_SIZE [1048576]
   POOL_MAX_STREAMS_PER_CONNECTION [100]
+  WAYPOINT_HOLD_TIMEOUT [30s], WAYPOINT_HOLD_CONNECTIONS [10000]   connections that wait for a sleeping waypoint
   POOL_UNUSED_RELEASE_TIMEOUT [5m], SECRET_TTL [24h], ENABLE_RESPONSE_BAGGAGE [true]
   WEFT_ENGINE [auto]             ffi (epoll and OpenSSL by direct calls), portable (node:net, node:tls), or auto: ffi where
                                  it can run; --engine says the same

@@ -59,6 +59,8 @@ async function main(): Promise<void> {
           tlsProfile: config.tlsProfile.name,
           idleTunnelMs: config.poolIdleMs,
           answerTimeoutMs: ANSWER_TIMEOUT_MS,
+          holdTimeoutMs: config.holdTimeoutMs,
+          maxHeld: Math.ceil(config.maxHeld / config.workers),
         },
       }),
     shutdown: () => process.kill(process.pid, 'SIGTERM'),

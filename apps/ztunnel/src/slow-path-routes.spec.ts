@@ -182,6 +182,7 @@ describe('a connection without a way', () => {
       kind: 'reject',
       reason: 'unknown waypoint: shop/w.shop.svc.cluster.local is neither service nor workload',
       flag: 'CONNECT',
+      waypoint: 'missing',
     });
     if (plan?.kind !== 'reject') throw new Error('not refused');
     it.say({
@@ -194,12 +195,14 @@ describe('a connection without a way', () => {
       reason: plan.reason,
       flag: plan.flag!,
       targetId: plan.targetId!,
+      waypoint: plan.waypoint!,
     });
     expect(it.access()[0]).toMatchObject({
       level: 'warn',
       'dst.service': 'b.shop.svc.cluster.local',
       error: plan.reason,
     });
+    expect(await it.registry.metrics()).toContain('weft_waypoint_refused_connections_total{reason="missing"} 1');
     expect(await it.registry.metrics()).toMatch(
       /istio_tcp_connections_failed_total\{.*destination_service="b.shop.svc.cluster.local".*response_flags="CONNECT".*\} 1/,
     );
@@ -214,5 +217,67 @@ describe('a connection without a way', () => {
     expect(it.dataPlane.of('invalidate')).toEqual([{ type: 'invalidate', podUid: 'client' }]);
     it.askPlan('client', '10.96.0.1:80');
     expect(lastPlan(it)).toMatchObject({ targets: [{ dial: '10.0.0.9:15008', authority: '10.96.0.1:80' }] });
+  });
+});
+
+describe('a connection through a waypoint that is asleep', () => {
+  const KEY = 'shop/w.shop.svc.cluster.local';
+  const sleeping = async (extensions = [{ name: 'weft.io/activation' }]): Promise<SlowPathRig> => {
+    const it = await rig(workload('server', '10.0.0.2', { services: memberOf('b') }));
+    it.push((state) => {
+      state.upsertService(service('b', '10.96.0.1', { waypoint: { ...waypoint('w'), hboneMtlsPort: 15_008 } }));
+      state.upsertService(service('w', '10.96.0.9', { ports: [{ servicePort: 15_008 }], extensions }));
+    });
+    it.dataPlane.sent.length = 0;
+    return it;
+  };
+  const awake = (it: SlowPathRig): void =>
+    it.push((state) => state.upsertWorkload(workload('w1', '10.0.0.9', { services: memberOf('w') })));
+
+  it('waits, and the control plane is asked once to start it', async () => {
+    const it = await sleeping();
+    it.askPlan('client', '10.96.0.1:80');
+    it.askPlan('client', '10.96.0.1:80', 2);
+    expect(lastPlan(it)).toMatchObject({ kind: 'hold', reason: `waypoint ${KEY} is asleep` });
+    expect([...it.wanted]).toEqual([KEY]);
+  });
+
+  it('goes on as soon as an endpoint is ready, and nothing is asked any more', async () => {
+    const it = await sleeping();
+    it.askPlan('client', '10.96.0.1:80');
+    awake(it);
+    expect(it.dataPlane.of('invalidate')).toEqual([{ type: 'invalidate', podUid: 'client' }]);
+    expect(it.wanted.size).toBe(0);
+    it.askPlan('client', '10.96.0.1:80');
+    expect(lastPlan(it)).toMatchObject({ kind: 'hbone', targets: [{ dial: '10.0.0.9:15008' }] });
+  });
+
+  it('keeps it asked for while somebody waits, and no longer', async () => {
+    const it = await sleeping();
+    it.askPlan('client', '10.96.0.1:80');
+    await it.clock.advance(5000);
+    expect(it.dataPlane.of('invalidate')).toHaveLength(1);
+    it.askPlan('client', '10.96.0.1:80');
+    await it.clock.advance(1000);
+    expect(it.wanted.size).toBe(1);
+    await it.clock.advance(4000);
+    await it.clock.advance(1000);
+    expect(it.wanted.size).toBe(0);
+  });
+
+  it('is refused at once when its Gateway is deleted meanwhile', async () => {
+    const it = await sleeping();
+    it.askPlan('client', '10.96.0.1:80');
+    it.push((state) => state.removeAddress(KEY));
+    expect(it.wanted.size).toBe(0);
+    it.askPlan('client', '10.96.0.1:80');
+    expect(lastPlan(it)).toMatchObject({ kind: 'reject', waypoint: 'missing' });
+  });
+
+  it('is refused when the control plane did not say that the waypoint can be started', async () => {
+    const it = await sleeping([]);
+    it.askPlan('client', '10.96.0.1:80');
+    expect(lastPlan(it)).toMatchObject({ kind: 'reject', waypoint: 'unavailable' });
+    expect(it.wanted.size).toBe(0);
   });
 });

@@ -15,9 +15,10 @@ import { judgeInbound, type SameMesh } from './inbound/judge-inbound.js';
 import { LocalWorkloadWait } from './local-workload-wait.js';
 import type { OnDemandNames } from './outbound/on-demand-names.js';
 import { planOutbound } from './outbound/plan-outbound.js';
-import type { RouteTarget } from './outbound/route-target.js';
+import type { RouteRefusal, RouteTarget } from './outbound/route-target.js';
 import { TargetLedger } from './outbound/target-ledger.js';
 import { refusedPlan } from './outbound/refused-plan.js';
+import type { WaypointActivation } from './outbound/waypoint-activation.js';
 import { toOutboundPlan } from './outbound/to-outbound-plan.js';
 import type { DataPlanePort } from './pods/data-plane-port.js';
 import type { PodRegistry } from './pods/pod-registry.js';
@@ -31,6 +32,7 @@ import { identityOf, type Workload } from './state/workload.js';
 import type { AccessLog, AccessLogger } from './telemetry/access-log.js';
 import { TrafficFinder } from './telemetry/traffic-finder.js';
 import type { OnDemandDnsMetrics } from './telemetry/on-demand-dns-metrics.js';
+import type { WaypointMetrics } from './telemetry/waypoint-metrics.js';
 import type { TrafficMetrics } from './telemetry/traffic-metrics.js';
 
 export interface SlowPathOptions {
@@ -43,6 +45,9 @@ export interface SlowPathOptions {
   readonly connections: ConnectionTable;
   readonly names: OnDemandNames;
   readonly onDemandDns: OnDemandDnsMetrics;
+  /** Null: there is no control plane that could start what is asleep. */
+  readonly activation: WaypointActivation | null;
+  readonly waypointMetrics: WaypointMetrics;
   /** Null: everything is subscribed, so what is not known does not exist. */
   readonly onDemand: OnDemandAddresses | null;
   readonly settings: {
@@ -124,6 +129,7 @@ export class SlowPath {
     if (keys.size === 0 && lostAddresses.length === 0) return;
     const changedPods = this.#pods?.refresh() ?? [];
     this.#traffics.clear();
+    this.options.activation?.check((key) => !isAsleep(state, key));
     this.#invalidate(new Set([...this.#dependencies.takeAffected(keys), ...changedPods]));
     if (lostAddresses.length > 0) {
       dataPlane.send({ type: 'evictTunnels', addresses: lostAddresses.map(({ text }) => text) });
@@ -145,6 +151,11 @@ export class SlowPath {
   trustDomainsChanged(names: ReadonlySet<string>): void {
     this.#trustDomains = names;
     this.options.dataPlane.send({ type: 'invalidate' });
+  }
+
+  /** Whether connections still wait for a service shows when they ask again. */
+  activationOutdated(key: string): void {
+    this.#invalidate(this.#dependencies.takeAffected(new Set([stateKeys.service(key)])));
   }
 
   /** Addresses that were nobody's are not followed any more: whoever was answered by them has to ask again. */
@@ -193,6 +204,10 @@ export class SlowPath {
         this.#failed(message);
         return;
       }
+      case 'connectionsHeld': {
+        this.options.waypointMetrics.held(workerIndex, message.count);
+        return;
+      }
       case 'log': {
         this.options.log[message.level]({ worker: workerIndex }, message.message);
         return;
@@ -234,7 +249,15 @@ export class SlowPath {
     this.#dependencies.add(podUid, view.keys);
     const targetId = (target: RouteTarget) => this.#ledger.add(podUid, target);
     if (route.ok) answer(toOutboundPlan(route.value, { source, random: Math.random, targetId }));
-    else answer(refusedPlan(route.error, destination, targetId));
+    else answer(this.#refusedOrHeld(route.error, refusedPlan(route.error, destination, targetId)));
+  }
+
+  /** Held: what it would go through is asleep, and somebody can be asked to start it. */
+  #refusedOrHeld({ asleep = [] }: RouteRefusal, plan: ReturnType<typeof refusedPlan>): OutboundPlan {
+    const { activation } = this.options;
+    if (activation === null || asleep.length === 0) return plan;
+    for (const key of asleep) activation.want(key);
+    return { kind: 'hold', reason: `waypoint ${asleep.join(', ')} is asleep`, targetId: plan.targetId };
   }
 
   /** Whether a decision needs what was not asked for yet; it is then made again, or refused when no answer comes. */
@@ -336,11 +359,12 @@ export class SlowPath {
   }
 
   #failed(failure: Extract<FromWorker, { type: 'connectionFailed' }>): void {
-    const { metrics, accessLog } = this.options;
+    const { metrics, accessLog, waypointMetrics } = this.options;
     const target = failure.targetId === undefined ? null : this.#ledger.get(failure.targetId);
     const tunnelled = target?.protocol === 'HBONE' || failure.peerIdentity !== null;
     const transport = failure.inbound?.transport ?? (tunnelled ? 'hbone' : 'plaintext');
     const traffic = this.#traffics.of({ ...failure, transport, actualDestination: failure.destination });
+    if (failure.waypoint !== undefined) waypointMetrics.refused(failure.waypoint);
     if (failure.flag !== 'none') metrics.refused(traffic, failure.flag);
     accessLog.refused(failure, traffic);
   }
@@ -393,4 +417,9 @@ export class SlowPath {
       );
     }
   }
+}
+
+function isAsleep(state: MeshState, key: string): boolean {
+  const service = state.service(key);
+  return service !== null && service.activatable && state.endpoints(service).length === 0;
 }

@@ -41,6 +41,7 @@ export function claimsOfServiceEntry(
     }),
     ipFamilies: IPFamilies.AUTOMATIC,
     visibility,
+    activatable: false,
     labels: meta.labels,
   }));
 }

@@ -52,7 +52,7 @@ export class MeshModel {
     const graph = new Graph(onFault);
     const sources = meshSources(graph);
     const surroundings = surroundingsCollections(graph, sources, config);
-    const bindings = waypointBindings(graph, sources, surroundings);
+    const bindings = waypointBindings(graph, sources, surroundings, config.clusterDomain);
     const services = serviceCollections(graph, sources, surroundings, bindings, config);
     const policies = policyCollections(graph, sources, config);
     const workloads = workloadCollections({ graph, sources, config, surroundings, services, policies, bindings });

@@ -40,6 +40,8 @@ export interface ServiceClaim {
   readonly loadBalancing: LoadBalancing | undefined;
   readonly ipFamilies: IPFamilies;
   readonly visibility: Service_Visibility;
+  /** Its pods may all be asleep, and are started for whoever asks. */
+  readonly activatable: boolean;
   /** Of the Service or ServiceEntry. */
   readonly labels: Readonly<Record<string, string>>;
 }

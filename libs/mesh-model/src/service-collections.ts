@@ -9,7 +9,7 @@ import { labelKeys, selectorKeys } from './selector-keys.js';
 import { addressKeyOf, firstClaim, serviceNameOf, type ServiceClaim } from './service-claim.js';
 import { serviceMessage } from './service-message.js';
 import type { SurroundingsCollections } from './surroundings-collections.js';
-import type { WaypointBinding, WaypointBindings } from './waypoints/waypoint-bindings.js';
+import { waypointAddressOf, type WaypointBinding, type WaypointBindings } from './waypoints/waypoint-bindings.js';
 
 /** A claim that a competitor beat. */
 export interface LostClaim {
@@ -100,10 +100,9 @@ function serviceStates(
     const canonical = firstClaim(fetch.lookup(byHostname, claim.hostname)) === claim;
     const lostAddresses = new Set(lost.map((one) => one.lost));
     const binding = bindingOfService(fetch, bindings, claim);
-    const address = binding?.kind === 'bound' ? (binding.waypoint.address ?? undefined) : undefined;
     return {
       claim,
-      message: serviceMessage(claim, { lostAddresses, canonical, waypoint: address }),
+      message: serviceMessage(claim, { lostAddresses, canonical, waypoint: waypointAddressOf(binding) }),
       lost,
       waypoint: binding,
     };

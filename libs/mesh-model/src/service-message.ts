@@ -1,4 +1,5 @@
 import { Service, type GatewayAddress } from '@weft/xds/gen/mesh/workload/workload.js';
+import { ACTIVATION_EXTENSION } from '@weft/xds';
 import { addressKeyOf, type ServiceClaim } from './service-claim.js';
 
 export interface ServiceStanding {
@@ -24,5 +25,6 @@ export function serviceMessage(claim: ServiceClaim, { lostAddresses, canonical, 
     canonical,
     waypoint,
     visibility: claim.visibility,
+    extensions: claim.activatable ? [{ name: ACTIVATION_EXTENSION }] : [],
   });
 }

@@ -20,7 +20,7 @@ import { serviceNameOf } from './service-claim.js';
 import type { ServiceCollections } from './service-collections.js';
 import { endpointsOfSlice, sliceTargetPort, sliceWorkload, type SliceEndpoint } from './slice-endpoints.js';
 import type { SurroundingsCollections } from './surroundings-collections.js';
-import type { WaypointBindings } from './waypoints/waypoint-bindings.js';
+import { waypointAddressOf, type WaypointBindings } from './waypoints/waypoint-bindings.js';
 import { workloadServices, type ServiceBinding } from './workload-services.js';
 
 export interface WorkloadInputs {
@@ -102,8 +102,7 @@ function waypointOfPod(
   labels: Readonly<Record<string, string>>,
 ): GatewayAddress | undefined {
   if (LABEL_GATEWAY_NAME in labels) return undefined;
-  const binding = bindings.bindingOf(fetch, { namespace, labels, traffic: 'workload' });
-  return binding?.kind === 'bound' ? (binding.waypoint.address ?? undefined) : undefined;
+  return waypointAddressOf(bindings.bindingOf(fetch, { namespace, labels, traffic: 'workload' }));
 }
 
 /** An address that was given on while its old pod still goes away belongs to the pod that stays, else to the newer one. */

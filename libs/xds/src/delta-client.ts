@@ -24,8 +24,11 @@ export interface RejectedResource {
 
 export interface DeltaSubscription {
   readonly typeUrl: string;
-  /** `wildcard`: the server sends everything. `on-demand`: only names given to `subscribe`. */
-  readonly mode: 'wildcard' | 'on-demand';
+  /**
+   * `wildcard`: the server sends everything. `on-demand`: only names given to `subscribe`. `when-asked`: as that, and the type is
+   * not mentioned before the first name.
+   */
+  readonly mode: 'wildcard' | 'on-demand' | 'when-asked';
   /** Applies the update and returns what it could not read; the rest of the update counts as applied. */
   readonly apply: (update: DeltaUpdate) => readonly RejectedResource[];
 }
@@ -72,7 +75,10 @@ export class DeltaClient {
   /** A new stream is open: the first request of each type. */
   connected(): readonly DeltaDiscoveryRequest[] {
     this.#connected = true;
-    return [...this.#types.values()].map((state, index) => this.#firstRequest(state, index === 0));
+    const begun = [...this.#types.values()].filter(
+      ({ subscription, wanted }) => subscription.mode !== 'when-asked' || wanted.size > 0,
+    );
+    return begun.map((state, index) => this.#firstRequest(state, index === 0));
   }
 
   /** The stream is gone; everything held stays. */

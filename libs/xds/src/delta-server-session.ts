@@ -75,6 +75,7 @@ interface Watch {
   lastNack: string | null;
 }
 
+const NOTHING_WANTED: ReadonlySet<string> = new Set();
 const WILDCARD = '*';
 /** A client that acknowledges nothing for so long is sent changes all the same. */
 const ACK_DEADLINE_MS = 30_000;
@@ -96,6 +97,7 @@ export class DeltaServerSession {
     private readonly stores: ReadonlyMap<string, ResourceStore>,
     private readonly onNack: (nack: Nack) => void,
     private readonly delivery: Delivery = { order: 'any' },
+    private readonly onAsked: (typeUrl: string) => void = () => undefined,
   ) {}
 
   /** Takes a request in and returns what it has to be answered with. A type that is not served gets one empty response. */
@@ -138,6 +140,11 @@ export class DeltaServerSession {
   /** The log position up to which this client was served; undefined if it does not watch the type. */
   positionOf(typeUrl: string): number | undefined {
     return this.#watches.get(typeUrl)?.position;
+  }
+
+  /** What this client has asked for one by one. */
+  wantedOf(typeUrl: string): ReadonlySet<string> {
+    return this.#watches.get(typeUrl)?.wanted ?? NOTHING_WANTED;
   }
 
   states(): readonly WatchState[] {
@@ -215,6 +222,7 @@ export class DeltaServerSession {
       }
     }
     for (const name of removals) watch.sent.delete(name);
+    this.onAsked(watch.store.typeUrl);
     return this.#unsent(watch, [...upserts.values()], removals);
   }
 

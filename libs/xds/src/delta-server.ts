@@ -9,6 +9,8 @@ export class DeltaServer {
   constructor(
     typeUrls: readonly string[],
     private readonly delivery: Delivery = { order: 'any' },
+    /** Somebody asked for resources of this type one by one. */
+    private readonly onAsked?: (typeUrl: string) => void,
   ) {
     this.#stores = new Map(typeUrls.map((typeUrl) => [typeUrl, new ResourceStore(typeUrl)]));
   }
@@ -42,9 +44,16 @@ export class DeltaServer {
     store.compact(oldest);
   }
 
+  /** What clients have asked for one by one. */
+  wanted(typeUrl: string): ReadonlySet<string> {
+    const all = new Set<string>();
+    for (const session of this.#sessions) for (const name of session.wantedOf(typeUrl)) all.add(name);
+    return all;
+  }
+
   /** One per stream; `close` it when the stream ends. */
   open(onNack: (nack: Nack) => void): DeltaServerSession {
-    const session = new DeltaServerSession(this.#stores, onNack, this.delivery);
+    const session = new DeltaServerSession(this.#stores, onNack, this.delivery, this.onAsked);
     this.#sessions.add(session);
     return session;
   }

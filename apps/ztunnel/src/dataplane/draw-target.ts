@@ -34,7 +34,7 @@ export function targetKey({ kind, target }: Drawn): string {
 }
 
 export function targetCount(plan: OutboundPlan): number {
-  if (plan.kind === 'reject') return 0;
+  if (plan.kind !== 'hbone' && plan.kind !== 'plain') return 0;
   return plan.targets.length + (plan.kind === 'hbone' ? (plan.plainTargets?.length ?? 0) : 0);
 }
 
@@ -57,7 +57,7 @@ function draw({ all, upTo, total }: Wheel, random: number): Drawn | null {
 }
 
 function targetsOf(plan: OutboundPlan): readonly Drawn[] {
-  if (plan.kind === 'reject') return [];
+  if (plan.kind !== 'hbone' && plan.kind !== 'plain') return [];
   if (plan.kind === 'plain') return plan.targets.map((target) => ({ kind: 'plain', target }));
   return [
     ...plan.targets.map((target) => ({ kind: 'hbone' as const, target })),

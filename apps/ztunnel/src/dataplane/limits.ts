@@ -40,6 +40,10 @@ export interface DataPlaneLimits {
   readonly maxConnections: number;
   /** Plans, and verdicts, remembered per pod. */
   readonly cacheEntries: number;
+  /** For a waypoint that is being started, counted from the accept. */
+  readonly holdTimeoutMs: number;
+  /** Connections of one worker that may wait for one at the same time. */
+  readonly maxHeld: number;
 }
 
 export const DEFAULT_LIMITS: DataPlaneLimits = {
@@ -62,6 +66,8 @@ export const DEFAULT_LIMITS: DataPlaneLimits = {
   idleTunnelMs: 300_000,
   maxConnections: 65_536,
   cacheEntries: 10_000,
+  holdTimeoutMs: 30_000,
+  maxHeld: 10_000,
 };
 
 /** Ports of ours: a connection that would end on one of them would come back to us for ever. */

@@ -75,7 +75,13 @@ export type OutboundPlan =
       /** Comes back in `connectionFailed`, so that the refusal is counted for the service that was meant. */
       readonly targetId?: number;
       readonly flag?: FailureFlag;
-    };
+      readonly waypoint?: WaypointRefusal;
+    }
+  /** What it has to go through is asleep and is being started: the connection waits, and asks again when the plans are cleared. */
+  | { readonly kind: 'hold'; readonly reason: string; readonly targetId: number };
+
+/** Why the waypoint that it has to go through was not to be had. */
+export type WaypointRefusal = 'missing' | 'unavailable' | 'start_timeout' | 'too_many_held';
 
 export type InboundVerdict =
   | {
@@ -227,11 +233,15 @@ export type FromWorker =
       readonly peerIdentity: string | null;
       readonly reason: string;
       readonly flag: FailureFlag;
+      /** Outbound: it failed for want of a waypoint. */
+      readonly waypoint?: WaypointRefusal;
       /** Outbound: the target of the plan that was tried last, if it came that far. */
       readonly targetId?: number;
       /** Inbound: what the verdict was asked for, if it came that far. */
       readonly inbound?: InboundContext;
     }
+  /** How many connections of this worker wait for waypoints, whenever that changes. */
+  | { readonly type: 'connectionsHeld'; readonly count: number }
   /**
    * Said by `DataPlane` in the place of a worker thread that ended by itself, after a `connectionClosed` for each of its
    * connections. All its sockets are closed; another thread takes its place with the same pods and identities.

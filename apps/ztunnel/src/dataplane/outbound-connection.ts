@@ -5,7 +5,7 @@ import type { ClientTunnel, TunnelFailure } from './client-tunnel.js';
 import { isOwnPort } from './limits.js';
 import type { Deadline } from './loop.js';
 import { InnerTunnel, type InnerStream } from './inner-tunnel.js';
-import type { FailureFlag, HboneTarget, InnerTarget, OutboundPlan, PlainTarget } from './messages.js';
+import type { FailureFlag, HboneTarget, InnerTarget, OutboundPlan, PlainTarget, WaypointRefusal } from './messages.js';
 import { PlainRelay } from './plain-relay.js';
 import type { PlainSocket, PlainSocketOwner } from './plain-socket.js';
 import type { Pod, PodMember } from './pod.js';
@@ -18,6 +18,8 @@ import type { StreamSeeker } from './tunnel-pool.js';
 import type { TunnelError, TunnelStreamUser } from './tunnel.js';
 import { drawTarget, targetCount, targetKey, type Drawn } from './draw-target.js';
 
+/** One with targets. */
+type TriedPlan = Extract<OutboundPlan, { kind: 'hbone' | 'plain' }>;
 type HbonePlan = Extract<OutboundPlan, { kind: 'hbone' }>;
 
 /** One for all connections, of which there are many. */
@@ -40,7 +42,9 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
   readonly #destination: string;
   readonly #source: string;
   readonly #acceptedMs: number;
-  #plan: OutboundPlan | null = null;
+  /** Of the tries: the accept, or the end of waiting for a waypoint. */
+  #startedMs: number;
+  #plan: TriedPlan | null = null;
   #target: Drawn | null = null;
   #rejectedId: number | undefined;
   /** One per connection, on every request that it makes. */
@@ -61,7 +65,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     private readonly services: PodServices,
     accepted: Accepted,
   ) {
-    this.#acceptedMs = accepted.acceptedMs;
+    this.#acceptedMs = this.#startedMs = accepted.acceptedMs;
     const original = originalDestination(accepted.fd);
     this.#source = formatSocketAddress(accepted.peer);
     this.#destination = formatSocketAddress(original);
@@ -105,11 +109,44 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     }
     if (plan.kind === 'reject') {
       this.#rejectedId = plan.targetId;
-      this.#fail({ reason: plan.reason, flag: plan.flag ?? 'none' });
+      this.#fail({ reason: plan.reason, flag: plan.flag ?? 'none' }, plan.waypoint);
+      return;
+    }
+    if (plan.kind === 'hold') {
+      this.#hold(plan);
       return;
     }
     this.#plan = plan;
     this.#try();
+  }
+
+  /** Waits for a waypoint that is being started, and asks again whenever the answer may be another one. */
+  #hold({ reason, targetId }: Extract<OutboundPlan, { kind: 'hold' }>): void {
+    const { held, loop, limits } = this.services;
+    this.#rejectedId = targetId;
+    this.#target = null;
+    const leave = held.enter(this.#pod.uid, () => {
+      this.#withdraw = NOTHING;
+      loop.cancel(this.#deadline);
+      this.#deadline = null;
+      this.#failed = null;
+      this.#tries = 0;
+      this.#startedMs = loop.nowMs;
+      this.#askPlan();
+    });
+    if (leave === null) {
+      this.#fail({ reason: `${reason}: ${limits.maxHeld} connections wait already`, flag: 'CONNECT' }, 'too_many_held');
+      return;
+    }
+    this.#withdraw = leave;
+    loop.cancel(this.#deadline);
+    this.#deadline = loop.deadline(Math.max(1, this.#acceptedMs + limits.holdTimeoutMs - loop.nowMs), () => {
+      this.#deadline = null;
+      this.#fail(
+        { reason: `${reason}: not started within ${limits.holdTimeoutMs} ms`, flag: 'CONNECT' },
+        'start_timeout',
+      );
+    });
   }
 
   /** Goes for a target that was not tried yet. */
@@ -132,7 +169,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     this.#stream = null;
     this.#failure = failure;
     if (!sameAgain) (this.#failed ??= new Set()).add(targetKey(this.#target!));
-    const late = this.#tries > 1 && this.services.loop.nowMs - this.#acceptedMs > RETRIES_END_MS;
+    const late = this.#tries > 1 && this.services.loop.nowMs - this.#startedMs > RETRIES_END_MS;
     if (late || this.#tries >= MAX_TRIES) this.#fail(failure);
     else this.#askPlan();
   }
@@ -415,7 +452,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     return record;
   }
 
-  #fail({ reason, flag }: TunnelFailure): void {
+  #fail({ reason, flag }: TunnelFailure, waypoint?: WaypointRefusal): void {
     if (this.#over) return;
     this.#over = true;
     this.#withdraw();
@@ -435,6 +472,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       reason,
       flag,
       ...(targetId === undefined ? {} : { targetId }),
+      ...(waypoint === undefined ? {} : { waypoint }),
     });
     this.#leave();
   }

@@ -1,5 +1,6 @@
 import type { Memory } from '@weft/linux';
 import type { ConnectionLog } from './connection-log.js';
+import type { HeldConnections } from './held-connections.js';
 import type { Loop } from './loop.js';
 import type { Identities } from './identities.js';
 import type { DataPlaneLimits } from './limits.js';
@@ -18,6 +19,7 @@ export interface PodServices {
   readonly pool: TunnelPool;
   readonly identities: Identities;
   readonly trust: PeerTrust;
+  readonly held: HeldConnections;
   readonly log: ConnectionLog;
   readonly post: (message: FromWorker) => void;
   /** Where tunnels are read into, one after the other. */

@@ -8,6 +8,7 @@ import { EnrolledPod } from './enrolled-pod.js';
 import { EpollEngine } from './epoll-engine.js';
 import { Identities } from './identities.js';
 import type { DataPlaneLimits } from './limits.js';
+import { HeldConnections } from './held-connections.js';
 import type { Loop } from './loop.js';
 import { CLOSED_BY_DRAIN, type FromWorker, type InboundVerdict, type OutboundPlan, type ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
@@ -46,6 +47,8 @@ export class DataPlaneWorker {
   readonly #trust: PeerTrust;
   readonly #log: ConnectionLog;
   readonly #outbox: Outbox;
+  readonly #held: HeldConnections;
+  #heldChanged = false;
   #draining = false;
   #drained = false;
   #reported = 0;
@@ -58,6 +61,7 @@ export class DataPlaneWorker {
     const counters = new Float64Array(settings.counters);
     this.#identities = new Identities(this.#loop, this.#engine.transport, settings.limits, post);
     this.#trust = new PeerTrust(this.#loop, post);
+    this.#held = new HeldConnections(settings.limits.maxHeld, () => (this.#heldChanged = true));
     this.#requests = new Requests(settings.connectionIds.first);
     this.#log = new ConnectionLog(this.#loop, counters, settings.connectionIds, post);
     this.#loop.atTurnEnd(() => this.#turnEnd());
@@ -82,6 +86,8 @@ export class DataPlaneWorker {
   }
 
   #turnEnd(): void {
+    if (this.#heldChanged) this.#post({ type: 'connectionsHeld', count: this.#held.count });
+    this.#heldChanged = false;
     if (this.#draining && !this.#drained && this.#log.openCount === 0 && !this.#busy) {
       this.#drained = true;
       this.#post({ type: 'drained' });
@@ -205,7 +211,8 @@ export class DataPlaneWorker {
     const trust = this.#trust;
     const pool = new TunnelPool({ loop, transport, limits, identities, trust, pod, readBuffer });
     const post = (message: FromWorker): void => this.#post(message);
-    const shared = { loop, transport, limits, pod, pool, identities, trust, readBuffer, post };
+    const held = this.#held;
+    const shared = { loop, transport, limits, pod, pool, identities, trust, held, readBuffer, post };
     return new EnrolledPod({ ...shared, log: this.#log, plainBuffer: this.#plainBuffer });
   }
 
@@ -227,6 +234,7 @@ export class DataPlaneWorker {
       services.pod.plans.clear();
       services.pod.verdicts.clear();
     }
+    this.#held.wake(podUid);
   }
 
   #evictTunnels(addresses: readonly string[]): void {

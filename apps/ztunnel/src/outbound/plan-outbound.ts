@@ -7,7 +7,7 @@ import type { Service } from '../state/service.js';
 import { identityOf, type Workload } from '../state/workload.js';
 import { gatewayTargets } from './gateway-route.js';
 import { dialAddresses, loadBalance, type Upstream } from './load-balance.js';
-import type { RouteContext, RouteRefusal, RouteTarget } from './route-target.js';
+import type { RouteContext, RouteProblem, RouteRefusal, RouteTarget } from './route-target.js';
 import { waypointTargets } from './waypoint-route.js';
 
 export interface OutboundRequest {
@@ -17,7 +17,7 @@ export interface OutboundRequest {
 
 export const HBONE_PORT = 15008;
 
-type Route = Result<readonly RouteTarget[], string>;
+type Route = Result<readonly RouteTarget[], RouteProblem>;
 
 /**
  * Where a connection of a pod goes. The rules, in order: no calls into the proxy itself; a service with a waypoint goes to
@@ -35,7 +35,7 @@ export function planOutbound(
   const service = view.serviceByVip(network, destination.ip, namespace);
   const owner = view.workloadByIp(network, destination.ip);
   const route = planWith(context, service, owner);
-  return route.ok ? route : err({ reason: route.error, service });
+  return route.ok ? route : err({ ...route.error, service });
 }
 
 function planWith(context: RouteContext, service: Service | null, owner: Workload | null): Route {
@@ -54,17 +54,19 @@ function routeToServiceWaypoint(context: RouteContext, service: Service): Route 
     weighted.length > 0 ? weighted : service.waypoint === null ? [] : [{ destination: service.waypoint, weight: 1 }];
   if (choices.length === 0) return null;
   const targets: RouteTarget[] = [];
-  let problem = '';
+  let problem: RouteProblem = { reason: '' };
+  const asleep: string[] = [];
   for (const { destination, weight } of choices) {
     const route = waypointTargets(context, destination, service);
     if (!route.ok) {
       problem = route.error;
+      asleep.push(...(route.error.asleep ?? []));
       continue;
     }
     const total = route.value.reduce((sum, target) => sum + target.weight, 0);
     targets.push(...route.value.map((target) => ({ ...target, weight: (target.weight / total) * weight })));
   }
-  return targets.length > 0 ? ok(targets) : err(problem);
+  return targets.length > 0 ? ok(targets) : err({ ...problem, asleep });
 }
 
 function routeToService(context: RouteContext, service: Service): Route {
@@ -89,7 +91,7 @@ function routeToService(context: RouteContext, service: Service): Route {
     else problem = remote.error;
   }
   if (targets.length > 0) return ok(targets);
-  return err(problem === '' ? noUpstream(context, service) : problem);
+  return err({ reason: problem === '' ? noUpstream(context, service) : problem });
 }
 
 function routeToWorkload(context: RouteContext, workload: Workload): Route {

@@ -4,10 +4,10 @@ import type { RouteRefusal, RouteTarget } from './route-target.js';
 
 /** A refusal in the form that workers take; it is counted for the service that was meant. */
 export function refusedPlan(
-  { reason, service }: RouteRefusal,
+  { reason, service, waypoint }: RouteRefusal,
   destination: SocketAddress,
   targetId: (target: RouteTarget) => number,
-): OutboundPlan {
+): Extract<OutboundPlan, { kind: 'reject' }> & { readonly targetId: number } {
   const meant: RouteTarget = {
     protocol: 'TCP',
     dial: destination,
@@ -18,5 +18,6 @@ export function refusedPlan(
     workload: null,
     service,
   };
-  return { kind: 'reject', reason, targetId: targetId(meant), flag: 'CONNECT' };
+  const common = { kind: 'reject', reason, targetId: targetId(meant), flag: 'CONNECT' } as const;
+  return waypoint === undefined ? common : { ...common, waypoint };
 }

@@ -19,9 +19,19 @@ export interface RouteTarget {
   readonly service: Service | null;
 }
 
-/** Why there is no way, and which service the client meant, for telemetry. */
-export interface RouteRefusal {
+/** What is wrong with the waypoint that traffic has to go through. */
+export type WaypointFault = 'missing' | 'unavailable';
+
+/** Why there is no way. */
+export interface RouteProblem {
   readonly reason: string;
+  readonly waypoint?: WaypointFault;
+  /** Keys of services that would be the way, and that are asleep. */
+  readonly asleep?: readonly string[];
+}
+
+/** With the service that the client meant, for telemetry. */
+export interface RouteRefusal extends RouteProblem {
   readonly service: Service | null;
 }
 

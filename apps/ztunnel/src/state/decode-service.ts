@@ -1,4 +1,5 @@
 import { cidrOf, ipFromBytes } from '@weft/ip';
+import { ACTIVATION_EXTENSION } from '@weft/xds';
 import { err, ok, type Result } from '@weft/result';
 import {
   IPFamilies,
@@ -66,6 +67,7 @@ export function decodeService(message: ServiceMessage): Result<Service, string> 
     weightedWaypoints: weighted.value,
     loadBalancing: loadBalancing.value,
     ipFamilies,
+    activatable: message.extensions.some((extension) => extension.name === ACTIVATION_EXTENSION),
     canonical: message.canonical,
     // Unknown visibility counts as public, unlike every other enum.
     namespacePrivate: message.visibility === Service_Visibility.NAMESPACE,

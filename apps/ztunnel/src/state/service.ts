@@ -24,6 +24,8 @@ export interface Service {
   readonly weightedWaypoints: readonly { readonly destination: GatewayAddress; readonly weight: number }[];
   readonly loadBalancing: LoadBalancing;
   readonly ipFamilies: 'AUTOMATIC' | 'IPV4_ONLY' | 'IPV6_ONLY' | 'DUAL';
+  /** Without endpoints it is asleep, and the control plane starts it for whoever asks. */
+  readonly activatable: boolean;
   readonly canonical: boolean;
   /** Seen by clients of its own namespace only. */
   readonly namespacePrivate: boolean;

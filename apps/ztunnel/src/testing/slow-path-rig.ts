@@ -4,6 +4,7 @@ import { IdentityFeed, type CertificateSource } from '../certificates/identity-f
 import { ConnectionTable } from '../connections/connection-table.js';
 import type { ConnectionClosed, ConnectionOpened, FromWorker } from '../dataplane/messages.js';
 import { OnDemandNames, type ResolvedName } from '../outbound/on-demand-names.js';
+import { WaypointActivation } from '../outbound/waypoint-activation.js';
 import { PodRegistry } from '../pods/pod-registry.js';
 import { SlowPath } from '../slow-path.js';
 import { OnDemandAddresses } from '../state/on-demand-addresses.js';
@@ -11,6 +12,7 @@ import { MeshState } from '../state/mesh-state.js';
 import { AccessLog } from '../telemetry/access-log.js';
 import { LogScopes } from '../telemetry/log-scopes.js';
 import { OnDemandDnsMetrics } from '../telemetry/on-demand-dns-metrics.js';
+import { WaypointMetrics } from '../telemetry/waypoint-metrics.js';
 import { TrafficMetrics } from '../telemetry/traffic-metrics.js';
 import { FakeDataPlane } from './fake-data-plane.js';
 
@@ -46,6 +48,16 @@ export class SlowPathRig {
 
   readonly onDemand: OnDemandAddresses | null;
 
+  /** Services that are asked to be started. */
+  readonly wanted = new Set<string>();
+  readonly activation = new WaypointActivation({
+    clock: this.clock,
+    subscribe: (keys) => keys.forEach((key) => this.wanted.add(key)),
+    unsubscribe: (keys) => keys.forEach((key) => this.wanted.delete(key)),
+    onRequested: () => undefined,
+    askAgain: (key) => this.slowPath.activationOutdated(key),
+  });
+
   constructor(certificates: CertificateSource = noCertificates, options: { readonly onDemand?: boolean } = {}) {
     const { state, clock, dataPlane, connections, logs } = this;
     const onDemand = new OnDemandAddresses({
@@ -71,6 +83,8 @@ export class SlowPathRig {
       metrics: this.metrics,
       names,
       onDemandDns: new OnDemandDnsMetrics(this.registry),
+      activation: this.activation,
+      waypointMetrics: new WaypointMetrics(this.registry),
       onDemand: this.onDemand,
       settings: {
         nodeName: 'n1',

@@ -1,16 +1,23 @@
 import type { Collection, FetchContext, Graph } from '@weft/collections';
 import { allowsNamespace } from '@weft/gateway-api';
 import { LABEL_USE_WAYPOINT, LABEL_USE_WAYPOINT_NAMESPACE } from '@weft/mesh-api';
+import type { GatewayAddress } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { MeshSources } from '../mesh-sources.js';
 import type { SurroundingsCollections } from '../surroundings-collections.js';
-import { waypointGatewayOf, type WaypointGateway, type WaypointTraffic } from './waypoint-gateway.js';
+import { serviceAddress, waypointGatewayOf, type WaypointGateway, type WaypointTraffic } from './waypoint-gateway.js';
 
 type Labels = Readonly<Record<string, string>>;
 
 /** What came of asking for a waypoint by label. */
 export type WaypointBinding =
   | { readonly kind: 'bound'; readonly waypoint: WaypointGateway }
-  | { readonly kind: 'refused'; readonly reason: WaypointRefusal; readonly message: string };
+  | {
+      readonly kind: 'refused';
+      readonly reason: WaypointRefusal;
+      readonly message: string;
+      /** Where the waypoint would be: traffic goes there and nowhere else, so that nothing passes it by. Null: it goes on without. */
+      readonly awaited: GatewayAddress | null;
+    };
 
 export type WaypointRefusal = 'WaypointIsNotReady' | 'AttachmentDenied' | 'UnsupportedTrafficType';
 
@@ -28,11 +35,16 @@ export interface WaypointBindings {
   bindingOf(fetch: FetchContext, user: WaypointUser): WaypointBinding | null;
 }
 
-/** @see reference/l7-envoy-config.md 9.4 */
+/**
+ * Differs from Istio: a waypoint that was asked for and is missing, or has no address yet, is not passed by.
+ *
+ * @see reference/l7-envoy-config.md 9.4
+ */
 export function waypointBindings(
   graph: Graph,
   sources: MeshSources,
   surroundings: SurroundingsCollections,
+  clusterDomain: string,
 ): WaypointBindings {
   const waypoints = graph.derive<unknown, WaypointGateway>(
     'waypoints',
@@ -44,36 +56,70 @@ export function waypointBindings(
     bindingOf: (fetch, user) => {
       const asked = askedOf(user, surroundings.labelsOf(fetch, user.namespace));
       if (asked === null) return null;
-      const waypoint = fetch.get(waypoints, asked);
-      if (waypoint === undefined || waypoint.address === null)
-        return refused(
-          'WaypointIsNotReady',
-          `waypoint ${asked} ${waypoint === undefined ? 'does not exist' : 'has no address yet'}`,
-        );
+      const waypoint = fetch.get(waypoints, asked.key);
+      const awaited = serviceAddress(asked, clusterDomain);
+      if (waypoint === undefined) return missing(asked, user.traffic, awaited);
       const home = { namespace: user.namespace, labels: surroundings.labelsOf(fetch, user.namespace) };
       if (!allowsNamespace(waypoint.allowed, waypoint.namespace, home))
-        return refused(
+        return passedBy(
           'AttachmentDenied',
-          `waypoint ${asked} takes no traffic of namespace ${user.namespace}; see allowedRoutes of its listener`,
+          `waypoint ${asked.key} takes no traffic of namespace ${user.namespace}; see allowedRoutes of its listener`,
         );
       if (!waypoint.traffic.includes(user.traffic))
-        return refused(
+        return passedBy(
           'UnsupportedTrafficType',
-          `waypoint ${asked} takes no ${user.traffic} traffic; see its label istio.io/waypoint-for`,
+          `waypoint ${asked.key} takes no ${user.traffic} traffic; see its label istio.io/waypoint-for`,
         );
+      if (waypoint.address === null) return refused(`waypoint ${asked.key} has no address yet`, awaited);
       return { kind: 'bound', waypoint };
     },
   };
 }
 
-/** `<namespace>/<name>` of the waypoint; the label `none` on the object keeps the namespace's from applying. */
-function askedOf({ namespace, labels }: WaypointUser, namespaceLabels: Labels): string | null {
+interface AskedWaypoint {
+  /** `<namespace>/<name>`. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** By a label of the object itself, not of its namespace. */
+  readonly byItself: boolean;
+}
+
+/** The label `none` on the object keeps the namespace's from applying. */
+function askedOf({ namespace, labels }: WaypointUser, namespaceLabels: Labels): AskedWaypoint | null {
   const own = labels[LABEL_USE_WAYPOINT];
-  const source = own === undefined || own === '' ? namespaceLabels : labels;
+  const byItself = own !== undefined && own !== '';
+  const source = byItself ? labels : namespaceLabels;
   const name = source[LABEL_USE_WAYPOINT];
   if (name === undefined || name === '' || name === 'none') return null;
   const elsewhere = source[LABEL_USE_WAYPOINT_NAMESPACE];
-  return `${elsewhere === undefined || elsewhere === '' ? namespace : elsewhere}/${name}`;
+  const home = elsewhere === undefined || elsewhere === '' ? namespace : elsewhere;
+  return { key: `${home}/${name}`, namespace: home, name, byItself };
 }
 
-const refused = (reason: WaypointRefusal, message: string): WaypointBinding => ({ kind: 'refused', reason, message });
+/** A Gateway that nobody has seen takes traffic of services, as one without the label `istio.io/waypoint-for` does. */
+function missing(asked: AskedWaypoint, traffic: WaypointTraffic, awaited: GatewayAddress): WaypointBinding {
+  const message = `waypoint ${asked.key} does not exist`;
+  if (traffic === 'workload' && !asked.byItself) return passedBy('WaypointIsNotReady', message);
+  return refused(message, awaited);
+}
+
+const refused = (problem: string, awaited: GatewayAddress): WaypointBinding => ({
+  kind: 'refused',
+  reason: 'WaypointIsNotReady',
+  message: `${problem}; connections are refused until it is ready, or the label istio.io/use-waypoint is taken away`,
+  awaited,
+});
+
+const passedBy = (reason: WaypointRefusal, message: string): WaypointBinding => ({
+  kind: 'refused',
+  reason,
+  message,
+  awaited: null,
+});
+
+/** Where the traffic of whoever asked goes first; undefined: straight to it. */
+export function waypointAddressOf(binding: WaypointBinding | null): GatewayAddress | undefined {
+  if (binding === null) return undefined;
+  return (binding.kind === 'bound' ? binding.waypoint.address : binding.awaited) ?? undefined;
+}

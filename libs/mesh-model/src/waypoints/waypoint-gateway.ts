@@ -42,6 +42,14 @@ export function waypointGatewayOf(object: unknown, network: string): WaypointGat
   };
 }
 
+/** The address that a waypoint has when the Service of its name in its namespace leads to it. */
+export function serviceAddress(
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  clusterDomain: string,
+): GatewayAddress {
+  return gatewayAddress(null, { namespace, hostname: `${name}.${namespace}.svc.${clusterDomain}`, network: '' });
+}
+
 /** The first of `status.addresses`; a host name is a Service in the namespace of the Gateway. */
 function addressOf(object: unknown, namespace: string, network: string): GatewayAddress | null {
   const addresses = (object as { status?: { addresses?: unknown } } | null)?.status?.addresses;

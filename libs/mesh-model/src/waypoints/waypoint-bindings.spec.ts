@@ -1,0 +1,106 @@
+import type { GatewayAddress } from '@weft/xds/gen/mesh/workload/workload.js';
+import { MeshModel } from '../mesh-model.js';
+import { loadObjects } from '../testing/load-objects.js';
+
+const USE = { 'istio.io/use-waypoint': 'wp' };
+const AT = 'wp.shop.svc.cluster.local';
+
+const namespace = (labels: object = {}) => ({ kind: 'Namespace', metadata: { name: 'shop', labels } });
+const service = (labels: object = {}, annotations: object = {}) => ({
+  kind: 'Service',
+  metadata: { name: 'web', namespace: 'shop', labels, annotations },
+  spec: { clusterIP: '10.0.0.1', selector: { app: 'web' }, ports: [{ name: 'http', port: 80 }] },
+});
+const pod = (labels: object = {}) => ({
+  kind: 'Pod',
+  metadata: { name: 'web-1', namespace: 'shop', labels: { app: 'web', ...labels } },
+  spec: { nodeName: 'n1', containers: [{}] },
+  status: { phase: 'Running', podIP: '10.1.0.1', conditions: [{ type: 'Ready', status: 'True' }] },
+});
+const gateway = (labels: object = {}, addresses: readonly object[] = []) => ({
+  kind: 'Gateway',
+  metadata: { name: 'wp', namespace: 'shop', labels },
+  spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }] },
+  status: { addresses },
+});
+const READY = [{ type: 'Hostname', value: AT }];
+
+function modelOf(...objects: object[]): MeshModel {
+  const config = {
+    rootNamespace: 'istio-system',
+    trustDomain: 'cluster.local',
+    clusterId: 'c',
+    clusterDomain: 'cluster.local',
+    network: '',
+    dryRunPoliciesEnabled: false,
+  };
+  const model = new MeshModel(config, ({ thrown }) => {
+    throw thrown as Error;
+  });
+  loadObjects(model, objects);
+  return model;
+}
+
+const hostOf = (address: GatewayAddress | undefined): string | null =>
+  address?.destination?.$case === 'hostname' ? address.destination.value.hostname : null;
+const ofService = (model: MeshModel) => hostOf(model.services.get(`shop/web.shop.svc.cluster.local`)?.message.waypoint);
+const ofPod = (model: MeshModel) => hostOf(model.workloads.get('c//Pod/shop/web-1')?.waypoint);
+
+describe('a waypoint that was asked for', () => {
+  it.each([
+    ['is missing: traffic to the service goes nowhere else', [namespace(), service(USE)], AT],
+    ['is missing, asked for by the namespace: the same', [namespace(USE), service()], AT],
+    ['has no address: the same', [namespace(), service(USE), gateway()], AT],
+    ['is there: traffic goes to it', [namespace(), service(USE), gateway({}, READY)], AT],
+    [
+      '`none` on the service: no waypoint, whatever the namespace says',
+      [service({ 'istio.io/use-waypoint': 'none' }), namespace(USE)],
+      null,
+    ],
+    [
+      'takes other traffic: passed by',
+      [namespace(), service(USE), gateway({ 'istio.io/waypoint-for': 'workload' }, READY)],
+      null,
+    ],
+    [
+      'takes other traffic, and has no address: passed by',
+      [namespace(), service(USE), gateway({ 'istio.io/waypoint-for': 'none' })],
+      null,
+    ],
+  ])('%s', (_, objects, expected) => {
+    expect(ofService(modelOf(...objects))).toBe(expected);
+  });
+
+  it.each([
+    ['is missing, asked for by the pod itself: traffic to the pod goes nowhere else', [namespace(), pod(USE)], AT],
+    ['is missing, asked for by the namespace: taken for one for services', [namespace(USE), pod()], null],
+    [
+      'has no address and takes workload traffic',
+      [namespace(USE), pod(), gateway({ 'istio.io/waypoint-for': 'all' })],
+      AT,
+    ],
+    ['has no address and takes none', [namespace(USE), pod(), gateway()], null],
+  ])('by a pod: %s', (_, objects, expected) => {
+    expect(ofPod(modelOf(...objects))).toBe(expected);
+  });
+
+  it('the Service says that connections are refused', () => {
+    const [status] = [...modelOf(namespace(), service(USE)).waypointStatuses.values()];
+    expect(status).toMatchObject({
+      bound: false,
+      reason: 'WaypointIsNotReady',
+      message:
+        'waypoint shop/wp does not exist; connections are refused until it is ready, or the label istio.io/use-waypoint is taken away',
+    });
+  });
+});
+
+describe('a Service whose pods may be asleep', () => {
+  it('is said to be startable by an extension, which others ignore', () => {
+    const extensions = (annotations: object) =>
+      modelOf(namespace(), service({}, annotations)).services.get('shop/web.shop.svc.cluster.local')?.message
+        .extensions;
+    expect(extensions({ 'weft.io/scales-to-zero': 'true' })).toMatchObject([{ name: 'weft.io/activation' }]);
+    expect(extensions({})).toEqual([]);
+  });
+});
