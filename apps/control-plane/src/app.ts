@@ -1,5 +1,5 @@
 import { status, type ServerCredentials } from '@grpc/grpc-js';
-import { jwksSources, waypointResources, type MeshSettings } from '@weft/envoy-config';
+import { jwksSources, proxylessResources, waypointResources, type MeshSettings } from '@weft/envoy-config';
 import { MeshTrustWatch, type KubeClient } from '@weft/kube';
 import { MESH_TRUST_KEY, MeshModel, type MeshModelConfig } from '@weft/mesh-model';
 import { type Clock, toError } from '@weft/result';
@@ -16,6 +16,7 @@ import { debugPages } from './debug-pages.js';
 import { Debouncer } from './debouncer.js';
 import { FollowedEngine } from './envoy/followed-engine.js';
 import { JwksFetcher } from './envoy/jwks-fetcher.js';
+import { ProxylessEngines } from './envoy/proxyless-engines.js';
 import { unknownKeys } from './envoy/unknown-keys.js';
 import { WaypointEngines } from './envoy/waypoint-engines.js';
 import { KubeFeed } from './kube-feed.js';
@@ -49,7 +50,10 @@ export function createControlPlane(
 ): ControlPlaneApp {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const metrics = new ControlPlaneMetrics(registry, () => engine.sessions.size + waypoints.sessions);
+  const metrics = new ControlPlaneMetrics(
+    registry,
+    () => engine.sessions.size + waypoints.sessions + proxyless.sessions,
+  );
   const readiness = new Readiness([
     'kubernetes synced',
     ...(credentials === undefined ? ['server certificate'] : []),
@@ -89,7 +93,17 @@ export function createControlPlane(
     debouncer.trigger();
   });
   const waypoints = new WaypointEngines(waypointResources(model, meshSettingsOf(config.mesh)));
-  const followed = new FollowedEngine({ model, mesh: engine, waypoints, trustedAccounts: config.trustedAccounts });
+  const proxyless = new ProxylessEngines(
+    proxylessResources(model, meshSettingsOf(config.mesh)),
+    model.sources.proxylessNamespaces,
+  );
+  const followed = new FollowedEngine({
+    model,
+    mesh: engine,
+    waypoints,
+    proxyless,
+    trustedAccounts: config.trustedAccounts,
+  });
 
   const flush = (waitedMs: number): void => {
     const startedMs = performance.now();
@@ -201,7 +215,15 @@ export function createControlPlane(
     onRefused: ({ code }) => metrics.refused.inc({ code: status[code] }),
   });
 
-  const pages = debugPages({ model, engine, waypoints, xds, config: printable(config), lastNacks: () => nacks });
+  const pages = debugPages({
+    model,
+    engine,
+    waypoints,
+    proxyless,
+    xds,
+    config: printable(config),
+    lastNacks: () => nacks,
+  });
   const admin = new AdminServer({
     name: 'control plane',
     host: config.adminHost,

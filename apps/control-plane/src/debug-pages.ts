@@ -3,6 +3,7 @@ import type { XdsServer } from '@weft/xds-grpc';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, type DeltaServer } from '@weft/xds';
 import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Service, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
+import type { ProxylessEngines } from './envoy/proxyless-engines.js';
 import type { WaypointEngines } from './envoy/waypoint-engines.js';
 import { explainPolicies } from './explain-policies.js';
 
@@ -17,13 +18,22 @@ export interface DebugSources {
   readonly model: MeshModel;
   readonly engine: DeltaServer;
   readonly waypoints: WaypointEngines;
+  readonly proxyless: ProxylessEngines;
   readonly xds: XdsServer;
   /** Without secrets. */
   readonly config: unknown;
   readonly lastNacks: () => readonly unknown[];
 }
 
-export function debugPages({ model, engine, waypoints, xds, config, lastNacks }: DebugSources): readonly DebugPage[] {
+export function debugPages({
+  model,
+  engine,
+  waypoints,
+  proxyless,
+  xds,
+  config,
+  lastNacks,
+}: DebugSources): readonly DebugPage[] {
   const only = <T>(items: Iterable<T>, namespaceOf: (item: T) => string, namespace: string | undefined): T[] =>
     [...items].filter((item) => namespace === undefined || namespaceOf(item) === namespace);
   const pages: DebugPage[] = [
@@ -76,8 +86,12 @@ export function debugPages({ model, engine, waypoints, xds, config, lastNacks }:
     },
     {
       path: '/debug/config_dump',
-      help: 'what the Envoys of a waypoint are told (?waypoint=namespace/gateway)',
-      answer: ({ waypoint }) => waypoints.dump(waypoint ?? '') ?? { waypoints: waypoints.keys() },
+      help: 'what the Envoys of a waypoint are told (?waypoint=namespace/gateway), or gRPC clients (?proxyless=namespace)',
+      answer: ({ waypoint, proxyless: namespace }) =>
+        (namespace === undefined ? waypoints.dump(waypoint ?? '') : proxyless.dump(namespace)) ?? {
+          waypoints: waypoints.keys(),
+          proxyless: proxyless.keys(),
+        },
     },
     { path: '/config_dump', help: 'configuration of this process', answer: () => config },
   ];

@@ -18,6 +18,8 @@ export {
 } from './resource-status.js';
 export { type ServiceState } from './service-collections.js';
 export { serviceNameOf, type ClaimedPort, type ServiceClaim } from './service-claim.js';
+export { type ServiceView } from './clients/service-views.js';
+export { type ServiceMember } from './service-members.js';
 export { type AttachedService } from './waypoints/attached-services.js';
 export { type AttachedWorkloads } from './waypoints/attached-workloads.js';
 export { qualifiedHost } from './waypoints/host-names.js';

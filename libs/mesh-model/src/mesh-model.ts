@@ -3,12 +3,14 @@ import type { XdsResource } from '@weft/xds';
 import type { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import type { Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { MeshModelConfig } from './mesh-model-config.js';
+import { serviceViews, type ServiceView } from './clients/service-views.js';
 import { meshSources, type MeshSources } from './mesh-sources.js';
 import { policyCollections, type PolicyState } from './policy-collections.js';
 import { statusCollection, type ResourceStatus } from './resource-status.js';
 import type { RouteStatus } from './routes/route-status.js';
 import { routeStatuses } from './routes/route-statuses.js';
 import { serviceCollections, type ServiceState } from './service-collections.js';
+import { serviceMembers, type ServiceMembers } from './service-members.js';
 import { surroundingsCollections } from './surroundings-collections.js';
 import { workloadCollections } from './workload-collections.js';
 import { attachedServices, type AttachedService } from './waypoints/attached-services.js';
@@ -40,6 +42,9 @@ export class MeshModel {
   readonly attachedServices: Collection<AttachedService>;
   /** By `<waypoint>`. */
   readonly attachedWorkloads: Collection<AttachedWorkloads>;
+  /** For clients that route by themselves; empty while there are none. */
+  readonly serviceViews: Collection<ServiceView>;
+  readonly membersOf: ServiceMembers;
   /** `istio.workload.Address`, encoded. */
   readonly addressResources: Collection<XdsResource>;
   /** `istio.security.Authorization`, encoded. */
@@ -64,13 +69,19 @@ export class MeshModel {
     this.authorizations = policies.authorizations;
     this.waypoints = bindings.waypoints;
     const targets = policyTargets(graph, sources, policies, config);
+    const routes = routeSources(graph, sources, config);
     this.attachedServices = attachedServices({
       graph,
       config,
       services: services.services,
-      routes: routeSources(graph, sources, config),
+      routes,
       policies: targets,
     });
+    this.serviceViews = serviceViews(
+      { graph, config, services: services.services, routes },
+      sources.proxylessNamespaces,
+    );
+    this.membersOf = serviceMembers(graph, sources, workloads.workloads);
     this.attachedWorkloads = attachedWorkloads(graph, bindings.waypoints, workloads.workloads, targets);
     this.statuses = statusCollection(graph, services, policies, workloads, sources);
     this.routeStatuses = routeStatuses(graph, sources);

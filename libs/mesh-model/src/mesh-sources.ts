@@ -30,6 +30,8 @@ export interface MeshSources {
   readonly jwks: SourceCollection<string>;
   /** What MeshConfig says, by `MESH_TRUST_KEY`; without it the start-up configuration holds. */
   readonly trustDomains: SourceCollection<MeshTrustDomains>;
+  /** Namespaces with connected clients that route by themselves, by name. */
+  readonly proxylessNamespaces: SourceCollection<string>;
 }
 
 export const MESH_TRUST_KEY = 'mesh';
@@ -60,5 +62,6 @@ export function meshSources(graph: Graph): MeshSources {
     requestAuthentications: graph.source<unknown>('request authentications', CHANGED_BY_IDENTITY),
     jwks: graph.source<string>('keys of token issuers'),
     trustDomains: graph.source<MeshTrustDomains>('trust domains'),
+    proxylessNamespaces: graph.source<string>('namespaces of proxyless clients'),
   };
 }

@@ -1,7 +1,8 @@
 import { MeshModel } from '@weft/mesh-model';
-import { waypointResources } from '@weft/envoy-config';
+import { proxylessResources, waypointResources } from '@weft/envoy-config';
 import { ADDRESS_TYPE_URL, DeltaServer } from '@weft/xds';
 import { FollowedEngine } from './followed-engine.js';
+import { ProxylessEngines } from './proxyless-engines.js';
 import { WaypointEngines } from './waypoint-engines.js';
 
 const config = {
@@ -19,14 +20,14 @@ describe('a client follows', () => {
     throw thrown as Error;
   });
   const mesh = new DeltaServer([ADDRESS_TYPE_URL]);
-  const waypoints = new WaypointEngines(
-    waypointResources(model, {
-      trustDomains: ['cluster.local'],
-      connectTimeoutMs: 1000,
-      clusterDomain: 'cluster.local',
-      unknownKeys: '',
-    }),
-  );
+  const settings = {
+    trustDomains: ['cluster.local'],
+    connectTimeoutMs: 1000,
+    clusterDomain: 'cluster.local',
+    unknownKeys: '',
+  };
+  const waypoints = new WaypointEngines(waypointResources(model, settings));
+  const proxyless = new ProxylessEngines(proxylessResources(model, settings), model.sources.proxylessNamespaces);
   const pod = (name: string, labels: Record<string, string>) =>
     model.sources.pods.set(`shop/${name}`, {
       metadata: { namespace: 'shop', name, labels },
@@ -39,9 +40,15 @@ describe('a client follows', () => {
   pod('wp-1', { [GATEWAY]: 'wp' });
   pod('wp-2', { [GATEWAY]: 'gone' });
   pod('app', {});
-  const followed = new FollowedEngine({ model, mesh, waypoints, trustedAccounts: new Set(['istio-system/ztunnel']) });
-  const ask = (account: string, id: string) => {
-    const engine = followed.engineFor({ name: account }, { id });
+  const followed = new FollowedEngine({
+    model,
+    mesh,
+    waypoints,
+    proxyless,
+    trustedAccounts: new Set(['istio-system/ztunnel']),
+  });
+  const ask = (account: string, id: string, metadata?: Record<string, string>) => {
+    const engine = followed.engineFor({ name: account }, { id, metadata });
     return engine.ok ? engine.value : engine.error.message;
   };
 
@@ -52,6 +59,18 @@ describe('a client follows', () => {
 
   it('its own waypoint, by the label of its pod', () => {
     expect(ask('shop/wp', 'waypoint~1.1.1.1~wp-1.shop~shop.svc.cluster.local')).toBe(waypoints.get('shop/wp'));
+  });
+
+  it('its namespace, if it is a gRPC client, as long as anyone follows that', () => {
+    const grpc = (name: string) =>
+      ask('shop/wp', `sidecar~1.1.1.1~${name}.shop~shop.svc.cluster.local`, { GENERATOR: 'grpc' });
+    const engine = grpc('app');
+    expect(engine).toBe(proxyless.engineFor('shop'));
+    expect(proxyless.keys()).toEqual(['shop']);
+    expect(grpc('stranger')).toContain('is not known yet');
+    expect(ask('shop/wp', 'sidecar~1.1.1.1~app.shop~shop.svc.cluster.local')).toContain('may not follow the mesh');
+    proxyless.engineFor('other');
+    expect(proxyless.keys()).toEqual(['other']);
   });
 
   it.each([

@@ -1,9 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import { LABEL_GATEWAY_NAME, objectMetaOf } from '@weft/mesh-api';
-import type { MeshModel } from '@weft/mesh-model';
+import type { MeshModel, PodObject } from '@weft/mesh-model';
 import { err, ok, type Result } from '@weft/result';
 import type { DeltaServer } from '@weft/xds';
 import type { XdsCaller, XdsRefusal } from '@weft/xds-grpc';
+import type { ProxylessEngines } from './proxyless-engines.js';
 import type { WaypointEngines } from './waypoint-engines.js';
 
 export interface FollowedEngineOptions {
@@ -11,6 +12,7 @@ export interface FollowedEngineOptions {
   /** Workloads and policies, for node proxies. */
   readonly mesh: DeltaServer;
   readonly waypoints: WaypointEngines;
+  readonly proxyless: Pick<ProxylessEngines, 'engineFor'>;
   /** `namespace/serviceAccount` that may follow the whole mesh. */
   readonly trustedAccounts: ReadonlySet<string>;
 }
@@ -18,29 +20,46 @@ export interface FollowedEngineOptions {
 /** `type~ip~pod.namespace~domain` */
 const NODE_ID = /^([a-z]+)~[^~]*~([^~]+)\.([^.~]+)~[^~]*$/;
 
+export interface ProxyNode {
+  readonly id: string;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+}
+
 /**
- * What a client follows. A waypoint is recognised by its pod as Kubernetes has it, never by what it says of itself: the pod
- * must run as the account of the token, and its label names the Gateway.
+ * What a client follows. A waypoint or a gRPC client is recognised by its pod as Kubernetes has it, never by what it says of itself: the pod
+ * must run as the account of the token, and its label names the Gateway, its namespace what clients there are told.
  */
 export class FollowedEngine {
   constructor(private readonly options: FollowedEngineOptions) {}
 
-  engineFor(caller: XdsCaller, node: { readonly id: string }): Result<DeltaServer, XdsRefusal> {
+  engineFor(caller: XdsCaller, node: ProxyNode): Result<DeltaServer, XdsRefusal> {
     const [, type = '', pod = '', namespace = ''] = NODE_ID.exec(node.id) ?? [];
-    if (type === 'waypoint') return this.#waypoint(caller, `${namespace}/${pod}`);
+    const podKey = `${namespace}/${pod}`;
+    if (type === 'waypoint') return this.#waypoint(caller, podKey);
+    if (type === 'sidecar' && node.metadata?.['GENERATOR'] === 'grpc') {
+      const own = this.#ownPod(caller, podKey);
+      return own.ok ? ok(this.options.proxyless.engineFor(namespace)) : own;
+    }
     const { mesh, trustedAccounts } = this.options;
     if (trustedAccounts.has(caller.name)) return ok(mesh);
     return denied(`${caller.name} may not follow the mesh; see XDS_TRUSTED_ACCOUNTS`);
   }
 
-  #waypoint({ name }: XdsCaller, podKey: string): Result<DeltaServer, XdsRefusal> {
-    const { model, waypoints } = this.options;
-    const pod = model.sources.pods.get(podKey);
+  #ownPod({ name }: XdsCaller, podKey: string): Result<PodObject, XdsRefusal> {
+    const pod = this.options.model.sources.pods.get(podKey);
     // It may be so new that its event is still on the way.
     if (pod === undefined) return unavailable(`pod ${podKey} is not known yet, try again`);
-    const { namespace, labels } = objectMetaOf(pod);
-    if (name !== `${namespace}/${pod.spec?.serviceAccountName || 'default'}`)
-      return denied(`pod ${podKey} does not run as ${name}`);
+    const { namespace } = objectMetaOf(pod);
+    return name === `${namespace}/${pod.spec?.serviceAccountName || 'default'}`
+      ? ok(pod)
+      : denied(`pod ${podKey} does not run as ${name}`);
+  }
+
+  #waypoint(caller: XdsCaller, podKey: string): Result<DeltaServer, XdsRefusal> {
+    const { waypoints } = this.options;
+    const pod = this.#ownPod(caller, podKey);
+    if (!pod.ok) return pod;
+    const { namespace, labels } = objectMetaOf(pod.value);
     const gateway = labels[LABEL_GATEWAY_NAME];
     if (gateway === undefined) return denied(`pod ${podKey} has no label ${LABEL_GATEWAY_NAME}`);
     const engine = waypoints.get(`${namespace}/${gateway}`);

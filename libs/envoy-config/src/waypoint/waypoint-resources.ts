@@ -1,5 +1,5 @@
 import type { Collection, FetchContext, Graph } from '@weft/collections';
-import { objectMetaOf, selectorMatches } from '@weft/mesh-api';
+import { selectorMatches } from '@weft/mesh-api';
 import { serviceNameOf, type AttachedService, type MeshModel, type ServiceClaim } from '@weft/mesh-model';
 import {
   CLUSTER_TYPE_URL,
@@ -13,7 +13,6 @@ import { Cluster } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
 import { ClusterLoadAssignment } from '@weft/xds/gen/envoy/config/endpoint/v3/endpoint.js';
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
-import type { Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
 import { outboundName } from '../routes/route-target.js';
 import { attachedChains, type ChainSettings } from './attached-chains.js';
@@ -115,19 +114,10 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
 
 type EndpointsOf = (fetch: FetchContext, claim: ServiceClaim) => readonly ServiceEndpoint[];
 
-function serviceEndpointsOf({ graph, workloads, sources }: MeshModel): EndpointsOf {
-  const byService = graph.index('workloads by service', workloads, ({ services }) => Object.keys(services));
-  // Subsets are chosen by labels, which ztunnel is not told.
-  const labels = graph.derive('labels of pods', sources.pods, (pod) => objectMetaOf(pod).labels);
-  return (fetch, claim) => {
-    const serviceKey = serviceNameOf(claim);
-    return fetch
-      .lookup(byService, serviceKey)
-      .flatMap((workload) => serviceEndpoints(workload, serviceKey, fetch.get(labels, podKeyOf(workload)) ?? {}));
-  };
-}
-
-const podKeyOf = ({ namespace, name }: Workload): string => `${namespace}/${name}`;
+const serviceEndpointsOf =
+  ({ membersOf }: MeshModel): EndpointsOf =>
+  (fetch, claim) =>
+    membersOf(fetch, claim).flatMap(({ workload, labels }) => serviceEndpoints(workload, serviceNameOf(claim), labels));
 
 interface WaypointParts {
   readonly services: readonly ServiceChains[];

@@ -10,7 +10,7 @@ export function destinationRulesOf(
   fetch: FetchContext,
   routes: RouteSources,
   { rootNamespace }: MeshModelConfig,
-  { waypoint, claim }: { readonly waypoint: WaypointGateway; readonly claim: ServiceClaim },
+  { waypoint, claim }: { readonly waypoint: Pick<WaypointGateway, 'namespace'>; readonly claim: ServiceClaim },
 ): readonly Readable<DestinationRuleSpec>[] {
   const all = routes.destinationRulesFor(fetch, claim.hostname);
   const namespaces = [

@@ -47,7 +47,8 @@ export interface DestinationLookup {
   readonly byHostname: CollectionIndex<ServiceState>;
   readonly routes: RouteSources;
   readonly config: MeshModelConfig;
-  readonly waypoint: WaypointGateway;
+  /** Where the routes are applied; clients that route by themselves are no waypoint, and have no key. */
+  readonly waypoint: Pick<WaypointGateway, 'key' | 'namespace'>;
 }
 
 export function destinationsOf(

@@ -1,0 +1,70 @@
+import type { ServiceView } from '@weft/mesh-model';
+import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
+import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
+import { hashPolicyOf } from '../clusters/load-balancing.js';
+import type { RouteDraft } from '../routes/forward.js';
+import { gatewayApiRoutes } from '../routes/gateway-api-route.js';
+import { istioRoutes } from '../routes/istio-route.js';
+import { retryPolicy } from '../routes/retry-policy.js';
+import { outboundName } from '../routes/route-target.js';
+import { serviceParent } from '../waypoint/route-parent.js';
+import { grpcRoute } from './grpc-route.js';
+
+/** How calls to one port of a service are routed by the client itself. */
+export function grpcRoutes(view: ServiceView, port: number, clusterDomain: string): RouteConfiguration {
+  const name = outboundName(view.claim.hostname, port);
+  const clusters = clusterNames(view);
+  return RouteConfiguration.fromPartial({
+    name,
+    virtualHosts: [
+      {
+        name: `${view.claim.hostname}:${port}`,
+        domains: ['*'],
+        routes: routesOf(view, port, clusterDomain).flatMap(
+          (route) => grpcRoute(route, (cluster) => clusters.has(cluster)) ?? [],
+        ),
+      },
+    ],
+  });
+}
+
+function routesOf(view: ServiceView, port: number, clusterDomain: string): readonly RouteDraft[] {
+  const { claim, behindWaypoint, destinations } = view;
+  if (behindWaypoint) return [defaultRoute(view, port)];
+  const own = view.httpRoutes.filter(({ meta, spec }) => serviceParent(claim, port, spec.parentRefs, meta.namespace));
+  const istio = view.virtualServices.filter(({ spec }) => spec.http.length > 0);
+  if (own.length + istio.length === 0) return [defaultRoute(view, port)];
+  return [...istioRoutes(istio, { clusterDomain, port, destinations }), ...gatewayApiRoutes(own, destinations)];
+}
+
+/** A waypoint retries by itself. */
+function defaultRoute({ claim, destinationRules, behindWaypoint }: ServiceView, port: number): RouteDraft {
+  const policy = behindWaypoint ? null : retryPolicy();
+  return {
+    name: 'default',
+    match: { pathSpecifier: { $case: 'prefix', value: '' } },
+    action: {
+      $case: 'route',
+      value: {
+        clusterSpecifier: { $case: 'cluster', value: outboundName(claim.hostname, port) },
+        hashPolicy: [...hashPolicyOf(effectivePolicy(destinationRules, port).loadBalancer)],
+        ...(policy === null ? {} : { retryPolicy: policy }),
+      },
+    },
+  };
+}
+
+/** Of the service itself and of all that its routes lead to. */
+function clusterNames({ claim, destinationRules, destinations }: ServiceView): ReadonlySet<string> {
+  const places = [
+    { claim, destinationRules },
+    ...Object.values(destinations).flatMap((one) => (one.kind === 'service' ? [one] : [])),
+  ];
+  return new Set(
+    places.flatMap(({ claim: { hostname, ports }, destinationRules: rules }) =>
+      ports.flatMap(({ servicePort }) =>
+        ['', ...subsetsOf(rules).map(({ name }) => name)].map((subset) => outboundName(hostname, servicePort, subset)),
+      ),
+    ),
+  );
+}
