@@ -2,7 +2,7 @@ import { experimental, ServerCredentials, ServerInterceptingCall, ServerListener
 import { register } from '@grpc/grpc-js-xds';
 import { NAMESPACES, PODS, SERVICES, type KubeObject, type ResourceType } from '@weft/kube';
 import { InMemoryKube } from '@weft/kube/testing';
-import { DESTINATION_RULES, HTTP_ROUTES, VIRTUAL_SERVICES } from '@weft/mesh-api';
+import { DESTINATION_RULES, GRPC_ROUTES, HTTP_ROUTES, VIRTUAL_SERVICES } from '@weft/mesh-api';
 import { createLogger, startAll, systemClock } from '@weft/runtime';
 import { until as untilHolds } from '@weft/testing-fixtures';
 import { createControlPlane } from './app.js';
@@ -29,7 +29,7 @@ describe('a gRPC client without a proxy', () => {
   let xdsPort = 0;
   let adminPort = 0;
   let port = 0;
-  const create = (type: object, object: object) => kube.create(type as ResourceType<KubeObject>, object as KubeObject);
+  const create = (type: object, object: object) => kube.create(type as ResourceType<KubeObject>, object);
   const put = async (type: object, name: string, spec: object, namespace = 'shop') => {
     await kube.delete(type as ResourceType<KubeObject>, namespace, name).catch(() => undefined);
     await create(type, { metadata: { name, namespace }, spec });
@@ -94,7 +94,7 @@ describe('a gRPC client without a proxy', () => {
     for (const client of clients) client.close();
     for (const server of servers.values()) server.stop();
     await stop();
-    await api.close();
+    api.close();
   });
 
   let tokenUser = 'system:serviceaccount:shop:echo';
@@ -192,6 +192,24 @@ describe('a gRPC client without a proxy', () => {
     await remove(VIRTUAL_SERVICES, 'echo');
     await remove(DESTINATION_RULES, 'echo');
     await until('both are gone', async () => 'v2' in (await client.count(4)));
+  });
+
+  it('matches a method by GRPCRoute', async () => {
+    const client = dial(ECHO);
+    await put(GRPC_ROUTES, 'echo', {
+      parentRefs: [{ group: '', kind: 'Service', name: 'echo' }],
+      rules: [
+        {
+          matches: [{ method: { service: 'test.Echo', method: 'Other' } }],
+          backendRefs: [{ name: 'echo-v3', port }],
+        },
+        { backendRefs: [{ name: 'echo', port }] },
+      ],
+    });
+    await until('one method goes to v3', async () => (await client.call('Other')) === 'v3');
+    expect(await client.call('Who')).toMatch(/v[12]/);
+    await remove(GRPC_ROUTES, 'echo');
+    await until('the route is gone', async () => (await client.call('Other')) !== 'v3');
   });
 
   it('is told what its own namespace says of a service of another, and the others are not', async () => {

@@ -81,7 +81,7 @@ export class EchoClient {
         metadata,
         { deadline: Date.now() + CALL_DEADLINE_MS },
         (error: ServiceError | null, bytes?: Buffer) =>
-          resolve(error === null ? (bytes?.toString() ?? '') : (status[error.code] ?? String(error.code))),
+          resolve(error === null ? (bytes?.toString() ?? '') : status[error.code]),
       ),
     );
   }

@@ -18,9 +18,9 @@ import { outboundName, UNKNOWN_SERVICE } from '../routes/route-target.js';
 import type { MeshSettings } from '../waypoint/mesh-settings.js';
 import { serviceEndpoints, type ServiceEndpoint } from '../waypoint/service-endpoints.js';
 import { vipLoadAssignment } from '../waypoint/vip-endpoints.js';
-import { grpcCluster } from './grpc-cluster.js';
-import { grpcListener } from './grpc-listener.js';
-import { grpcRoutes } from './grpc-routes.js';
+import { proxylessCluster } from './proxyless-cluster.js';
+import { proxylessListener } from './proxyless-listener.js';
+import { proxylessRoutes } from './proxyless-routes.js';
 
 /** A resource for gRPC clients that route by themselves. */
 export interface ProxylessResource {
@@ -74,21 +74,21 @@ export function proxylessResources(model: MeshModel, { clusterDomain }: MeshSett
 
 /** A cluster that is there and has no endpoints: calls fail at once, where an unknown cluster would be waited for. */
 function unknownService(namespace: string): readonly ProxylessResource[] {
-  return [clusterOf(namespace, grpcCluster(UNKNOWN_SERVICE, {})), assignmentOf(namespace, UNKNOWN_SERVICE, [])];
+  return [clusterOf(namespace, proxylessCluster(UNKNOWN_SERVICE, {})), assignmentOf(namespace, UNKNOWN_SERVICE, [])];
 }
 
 function ofView(view: ServiceView, clusterDomain: string): readonly ProxylessResource[] {
   const { clientNamespace, claim, destinationRules } = view;
   return claim.ports.flatMap(({ servicePort }) => {
-    const routes = grpcRoutes(view, servicePort, clusterDomain);
-    const listener = grpcListener(`${claim.hostname}:${servicePort}`, routes.name);
+    const routes = proxylessRoutes(view, servicePort, clusterDomain);
+    const listener = proxylessListener(`${claim.hostname}:${servicePort}`, routes.name);
     return [
       make(clientNamespace, LISTENER_TYPE_URL, listener.name, Listener.encode(listener).finish()),
       make(clientNamespace, ROUTE_TYPE_URL, routes.name, RouteConfiguration.encode(routes).finish()),
       ...[undefined, ...subsetsOf(destinationRules)].map((subset) =>
         clusterOf(
           clientNamespace,
-          grpcCluster(
+          proxylessCluster(
             outboundName(claim.hostname, servicePort, subset?.name),
             effectivePolicy(destinationRules, servicePort, subset),
           ),

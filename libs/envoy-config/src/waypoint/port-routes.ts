@@ -1,6 +1,6 @@
 import { SERVICE_ROUTE_KINDS, type ServiceRouteKind } from '@weft/gateway-api';
 import type { ParentReference } from '@weft/mesh-api';
-import type { AttachedService, Readable, RoutesByKind } from '@weft/mesh-model';
+import type { Readable, RoutesByKind, ServiceClaim } from '@weft/mesh-model';
 import { serviceParent } from './route-parent.js';
 
 /** The routes of the Gateway API that are in force on one port: all of one kind, the oldest first. */
@@ -20,7 +20,7 @@ interface HasParents {
 }
 
 /** Null: there are none. Where kinds meet, the most specific is in force alone. */
-export function portRoutes(attached: AttachedService, port: number): PortRoutes | null {
+export function portRoutes(attached: RoutesByKind & { readonly claim: ServiceClaim }, port: number): PortRoutes | null {
   for (const kind of SERVICE_ROUTE_KINDS) {
     const all: readonly Readable<HasParents>[] = attached[LISTS[kind]];
     const routes = all.filter(({ meta, spec }) => serviceParent(attached.claim, port, spec.parentRefs, meta.namespace));

@@ -4,12 +4,9 @@ import { duration } from '../messages/duration.js';
 import type { RouteDraft } from '../routes/forward.js';
 import { effectivePolicy } from '../clusters/effective-policy.js';
 import { hashPolicyOf } from '../clusters/load-balancing.js';
-import { gatewayApiRoutes } from '../routes/gateway-api-route.js';
-import { grpcRoutes } from '../routes/grpc-route.js';
-import { istioRoutes } from '../routes/istio-route.js';
 import { retryPolicy } from '../routes/retry-policy.js';
+import { routesOfPort } from '../routes/routes-of-port.js';
 import type { MeshSettings } from './mesh-settings.js';
-import { portRoutes } from './port-routes.js';
 import { vipName, type VipPort } from './vip-service.js';
 
 const MAX_DIRECT_RESPONSE_BYTES = 1_048_576;
@@ -30,25 +27,11 @@ export function vipRoutes(
         name: `inbound|http|${port.number}`,
         domains: ['*'],
         includeRequestAttemptCount: true,
-        routes: [...routesOf(attached, port, clusterDomain)],
+        // With routes of its own a service answers 404 to what none of them matches; without any everything goes to it.
+        routes: [...(routesOfPort(attached, port.number, clusterDomain) ?? [defaultRoute(attached, port.number)])],
       },
     ],
   });
-}
-
-/** With routes of its own a service answers 404 to what none of them matches; without any everything goes to it. */
-function routesOf(attached: AttachedService, port: VipPort, clusterDomain: string): readonly RouteDraft[] {
-  const { destinations } = attached;
-  const own = portRoutes(attached, port.number);
-  const istio = attached.virtualServices.filter(({ spec }) => spec.http.length > 0);
-  const gatewayApi =
-    own?.kind === 'HTTPRoute'
-      ? gatewayApiRoutes(own.routes, destinations)
-      : own?.kind === 'GRPCRoute'
-        ? grpcRoutes(own.routes, destinations)
-        : null;
-  if (gatewayApi === null && istio.length === 0) return [defaultRoute(attached, port.number)];
-  return [...istioRoutes(istio, { clusterDomain, port: port.number, destinations }), ...(gatewayApi ?? [])];
 }
 
 function defaultRoute({ claim, destinationRules }: AttachedService, port: number): RouteDraft {

@@ -1,14 +1,14 @@
 import type { Collection, FetchContext, Graph } from '@weft/collections';
-import type { DestinationRuleSpec, HttpRouteSpec, VirtualServiceSpec } from '@weft/mesh-api';
+import type { DestinationRuleSpec, VirtualServiceSpec } from '@weft/mesh-api';
 import type { MeshModelConfig } from '../mesh-model-config.js';
 import { addressKeyOf, serviceNameOf, type ClaimedAddress, type ServiceClaim } from '../service-claim.js';
 import type { ServiceState } from '../service-collections.js';
 import { destinationRulesOf } from '../waypoints/destination-rules.js';
 import { destinationsOf, type RouteDestinations } from '../waypoints/route-destinations.js';
-import type { Readable, RouteSources } from '../waypoints/route-sources.js';
+import { ofNamespaces, type Readable, type RoutesByKind, type RouteSources } from '../waypoints/route-sources.js';
 
 /** A service as clients that route by themselves see it. */
-export interface ServiceView {
+export interface ServiceView extends RoutesByKind {
   /** `<client namespace>|<namespace>/<hostname>`. */
   readonly key: string;
   /** Empty: of every namespace that has no view of its own. */
@@ -18,7 +18,6 @@ export interface ServiceView {
   readonly addresses: readonly ClaimedAddress[];
   /** Its traffic goes through a waypoint, which applies what is below: clients must not do it a second time. */
   readonly behindWaypoint: boolean;
-  readonly httpRoutes: readonly Readable<HttpRouteSpec>[];
   readonly virtualServices: readonly Readable<VirtualServiceSpec>[];
   readonly destinationRules: readonly Readable<DestinationRuleSpec>[];
   /** What the routes send requests to. */
@@ -47,7 +46,7 @@ export function serviceViews(inputs: ServiceViewInputs, wanted: Collection<unkno
       const rules = rulesOf(state, fetch, routes);
       const { namespace } = state.claim.meta;
       const others = new Set(
-        [...rules.httpRoutes, ...rules.virtualServices, ...rules.destinationRules]
+        [...rules.routes.httpRoutes, ...rules.routes.grpcRoutes, ...rules.virtualServices, ...rules.destinationRules]
           .map(({ meta }) => meta.namespace)
           .filter((one) => one !== namespace && one !== config.rootNamespace),
       );
@@ -60,12 +59,14 @@ export function serviceViews(inputs: ServiceViewInputs, wanted: Collection<unkno
 }
 
 /** Of every namespace. */
-type Rules = Pick<ServiceView, 'httpRoutes' | 'virtualServices' | 'destinationRules'>;
+interface Rules extends Pick<ServiceView, 'virtualServices' | 'destinationRules'> {
+  readonly routes: RoutesByKind;
+}
 
 function rulesOf({ claim }: ServiceState, fetch: FetchContext, routes: RouteSources): Rules {
   const { namespace, name } = claim.meta;
   return {
-    httpRoutes: routes.httpRoutesOf(fetch, `${claim.kind}/${namespace}/${name}`),
+    routes: routes.routesOf(fetch, `${claim.kind}/${namespace}/${name}`),
     virtualServices: routes.virtualServicesFor(fetch, claim.hostname),
     destinationRules: routes.destinationRulesFor(fetch, claim.hostname),
   };
@@ -85,25 +86,23 @@ function viewOf(
 ): ServiceView {
   const { services, routes, config } = inputs;
   const owners = new Set([clientNamespace, claim.meta.namespace]);
-  const ofOwners = <S>(all: readonly Readable<S>[]): readonly Readable<S>[] =>
-    all.filter(({ meta }) => owners.has(meta.namespace));
   const taken = new Set(lost.map((one) => one.lost));
   const viewer = { key: '', namespace: clientNamespace };
-  const httpRoutes = ofOwners(rules.httpRoutes);
-  const virtualServices = ofOwners(rules.virtualServices);
+  const own = ofNamespaces(rules.routes, owners);
+  const virtualServices = rules.virtualServices.filter(({ meta }) => owners.has(meta.namespace));
   return {
     key: `${clientNamespace}|${serviceNameOf(claim)}`,
     clientNamespace,
     claim,
     addresses: claim.addresses.filter((address) => !taken.has(addressKeyOf(address))),
     behindWaypoint: binding?.kind === 'bound',
-    httpRoutes,
+    ...own,
     virtualServices,
     destinationRules: destinationRulesOf(fetch, routes, config, { waypoint: viewer, claim }),
     destinations: destinationsOf(
       fetch,
       { services, byHostname, routes, config, waypoint: viewer },
-      httpRoutes,
+      own,
       virtualServices,
     ),
   };

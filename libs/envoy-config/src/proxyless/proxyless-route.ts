@@ -2,7 +2,7 @@ import { FAULT_FILTER } from '../routes/fault-filter.js';
 import type { RouteActionDraft, RouteDraft, RouteMatchDraft } from '../routes/forward.js';
 import { UNKNOWN_SERVICE } from '../routes/route-target.js';
 import { quoted } from '../routes/string-matcher.js';
-import { grpcRetries } from './grpc-retries.js';
+import { proxylessRetries } from './proxyless-retries.js';
 
 /**
  * A route as a gRPC client can follow it; null: no call of such a client can ever match. It has no redirects, no answers of its
@@ -11,7 +11,7 @@ import { grpcRetries } from './grpc-retries.js';
  *
  * @param exists Whether the client will find a cluster of this name; it would wait for one that it does not find.
  */
-export function grpcRoute(route: RouteDraft, exists: (cluster: string) => boolean): RouteDraft | null {
+export function proxylessRoute(route: RouteDraft, exists: (cluster: string) => boolean): RouteDraft | null {
   const match = matchOf(route.match ?? {});
   if (match === null) return null;
   const fault = route.typedPerFilterConfig?.[FAULT_FILTER];
@@ -58,7 +58,7 @@ function pathOf(path: RouteMatchDraft['pathSpecifier']): NonNullable<RouteMatchD
 function actionOf(action: RouteActionDraft, exists: (cluster: string) => boolean): RouteActionDraft {
   const known = (cluster: string): string => (exists(cluster) ? cluster : UNKNOWN_SERVICE);
   const { clusterSpecifier: target, retryPolicy, timeout, hashPolicy } = action;
-  const retries = retryPolicy === undefined ? null : grpcRetries(retryPolicy);
+  const retries = retryPolicy === undefined ? null : proxylessRetries(retryPolicy);
   const isLimited = BigInt(timeout?.seconds ?? 0) > 0n || (timeout?.nanos ?? 0) > 0;
   return {
     ...(target?.$case === 'weightedClusters'

@@ -5,7 +5,7 @@ import { loadBalancing } from '../clusters/load-balancing.js';
 import { ADS } from '../messages/config-source.js';
 
 /** Round robin or a ring: gRPC clients know no other way that all of them know. */
-export function grpcCluster(name: string, policy: EffectivePolicy): Cluster {
+export function proxylessCluster(name: string, policy: EffectivePolicy): Cluster {
   const { lbPolicy, lbConfig } = loadBalancing(policy.loadBalancer);
   const isHashed = lbPolicy === Cluster_LbPolicy.RING_HASH || lbPolicy === Cluster_LbPolicy.MAGLEV;
   const { maxRequests } = circuitBreakers(policy).thresholds?.[0] ?? {};

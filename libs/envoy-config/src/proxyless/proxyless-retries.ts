@@ -15,7 +15,7 @@ const MEANS_UNAVAILABLE = new Set([
 const UNAVAILABLE_STATUS = new Set([429, 502, 503, 504]);
 
 /** The same wish in the words of gRPC; null: nothing of it can be retried there. */
-export function grpcRetries({
+export function proxylessRetries({
   retryOn = '',
   retriableStatusCodes,
   ...rest

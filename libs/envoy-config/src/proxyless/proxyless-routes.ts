@@ -3,15 +3,13 @@ import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js
 import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
 import { hashPolicyOf } from '../clusters/load-balancing.js';
 import type { RouteDraft } from '../routes/forward.js';
-import { gatewayApiRoutes } from '../routes/gateway-api-route.js';
-import { istioRoutes } from '../routes/istio-route.js';
 import { retryPolicy } from '../routes/retry-policy.js';
 import { outboundName } from '../routes/route-target.js';
-import { serviceParent } from '../waypoint/route-parent.js';
-import { grpcRoute } from './grpc-route.js';
+import { routesOfPort } from '../routes/routes-of-port.js';
+import { proxylessRoute } from './proxyless-route.js';
 
 /** How calls to one port of a service are routed by the client itself. */
-export function grpcRoutes(view: ServiceView, port: number, clusterDomain: string): RouteConfiguration {
+export function proxylessRoutes(view: ServiceView, port: number, clusterDomain: string): RouteConfiguration {
   const name = outboundName(view.claim.hostname, port);
   const clusters = clusterNames(view);
   return RouteConfiguration.fromPartial({
@@ -21,7 +19,7 @@ export function grpcRoutes(view: ServiceView, port: number, clusterDomain: strin
         name: `${view.claim.hostname}:${port}`,
         domains: ['*'],
         routes: routesOf(view, port, clusterDomain).flatMap(
-          (route) => grpcRoute(route, (cluster) => clusters.has(cluster)) ?? [],
+          (route) => proxylessRoute(route, (cluster) => clusters.has(cluster)) ?? [],
         ),
       },
     ],
@@ -29,12 +27,8 @@ export function grpcRoutes(view: ServiceView, port: number, clusterDomain: strin
 }
 
 function routesOf(view: ServiceView, port: number, clusterDomain: string): readonly RouteDraft[] {
-  const { claim, behindWaypoint, destinations } = view;
-  if (behindWaypoint) return [defaultRoute(view, port)];
-  const own = view.httpRoutes.filter(({ meta, spec }) => serviceParent(claim, port, spec.parentRefs, meta.namespace));
-  const istio = view.virtualServices.filter(({ spec }) => spec.http.length > 0);
-  if (own.length + istio.length === 0) return [defaultRoute(view, port)];
-  return [...istioRoutes(istio, { clusterDomain, port, destinations }), ...gatewayApiRoutes(own, destinations)];
+  const own = view.behindWaypoint ? null : routesOfPort(view, port, clusterDomain);
+  return own ?? [defaultRoute(view, port)];
 }
 
 /** A waypoint retries by itself. */

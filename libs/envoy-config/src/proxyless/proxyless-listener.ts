@@ -8,7 +8,7 @@ import { filter } from '../messages/extension.js';
 import { FAULT_FILTER } from '../routes/fault-filter.js';
 
 /** What a client finds under the name that it dials, `xds:///<host>:<port>`: where its routes are. */
-export function grpcListener(name: string, routes: string): Listener {
+export function proxylessListener(name: string, routes: string): Listener {
   return Listener.fromPartial({
     name,
     apiListener: {
