@@ -15,6 +15,7 @@ const DECLARATIONS = {
   getrlimit: 'int getrlimit(int, int64_t)',
   getsockname: 'int getsockname(int, int64_t, int64_t)',
   getsockopt: 'int getsockopt(int, int, int, int64_t, int64_t)',
+  ioctl: 'int ioctl(int, int64_t, int64_t)',
   listen: 'int listen(int, int)',
   madvise: 'int madvise(int64_t, int64_t, int)',
   read: 'int64_t read(int, int64_t, int64_t)',

@@ -14,6 +14,9 @@ import { NEW_SOCKET_FLAGS, SOCK_STREAM, SOL_IP, SOL_IPV6 } from './socket-consta
 import { checked, negativeErrno, SystemCallError } from './system-call-error.js';
 
 const SO_ORIGINAL_DST = 80;
+/** Bytes that the peer has not acknowledged, and those of them that were not even sent. */
+const SIOCOUTQ = 0x5411;
+const SIOCOUTQNSD = 0x894b;
 /** Room for any address; the length cell is behind it. */
 const LENGTH_AT = 128;
 
@@ -67,6 +70,15 @@ export const tcpSocket = {
   /** Null once the connection is gone. */
   peerAddress(fd: number): SocketAddress | null {
     return readAddress((address, length) => libc().getpeername(fd, address, length));
+  },
+
+  /** Whether bytes were sent that the peer has not acknowledged. False once the connection is gone. */
+  hasBytesInFlight(fd: number): boolean {
+    const [queued, unsent] = [SIOCOUTQ, SIOCOUTQNSD].map((request) => {
+      const answer = room().addressAt(LENGTH_AT, 4);
+      return libc().ioctl(fd, request, answer) < 0 ? 0 : room().bytes.readInt32LE(LENGTH_AT);
+    }) as [number, number];
+    return queued > unsent;
   },
 
   /** Where the client meant to go before a REDIRECT rule; null when no rule touched the connection. */

@@ -37,11 +37,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       socket.end('x');
       await once(socket, 'data');
       socket.resetAndDestroy();
-      const closed = async (): Promise<boolean> => {
-        await suite.rig.dataPlane.settle();
-        return suite.rig.of('connectionClosed').length === 2;
-      };
-      await until(closed, 'both proxies have closed it');
+      await allClosed(suite);
     });
 
     it.each(['a tunnel', 'plaintext'])(
@@ -62,16 +58,49 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
         fill();
         await stalled(suite, socket);
         socket.resetAndDestroy();
-        const closed = async (): Promise<boolean> => {
-          await suite.rig.dataPlane.settle();
-          return suite.rig.of('connectionClosed').length === 2;
-        };
-        await until(closed, 'both proxies have closed it', 10_000);
+        await allClosed(suite);
         const open = (): string =>
           suite.rig.server.run('ss', ['-Htn', 'state', 'established', 'sport', '=', `:${APP_PORT}`]);
         expect(open()).toBe('');
       },
     );
+
+    it('a reset reaches an application that has not got all of what came before it', async () => {
+      await suite.start();
+      const ended = new Promise<string>((resolve) => {
+        void suite.serve((socket) => {
+          void endOf(socket).then(resolve);
+          socket.write('x');
+        });
+      });
+      const socket = suite.connect();
+      await once(socket, 'data');
+      const { server } = suite.rig;
+      const lost = [
+        'INPUT',
+        '-p',
+        'tcp',
+        '--dport',
+        String(APP_PORT),
+        '-m',
+        'length',
+        '--length',
+        '1000:',
+        '-j',
+        'DROP',
+      ];
+      server.run('iptables', ['-A', ...lost]);
+      const bytes = randomBytes(10_000);
+      socket.write(bytes);
+      await until(
+        () => suite.rig.dataPlane.counters[0]!.filter((cell) => cell === bytes.length).length === 2,
+        'both proxies passed it on',
+      );
+      socket.resetAndDestroy();
+      await allClosed(suite);
+      server.run('iptables', ['-D', ...lost]);
+      expect(await ended).toBe('ECONNRESET');
+    });
 
     it('an application that resets makes the client see a reset', async () => {
       await suite.start();
@@ -158,6 +187,15 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
     });
   });
 });
+
+/** One connection, at both proxies. */
+async function allClosed({ rig }: DataPlaneSuite): Promise<void> {
+  const closed = async (): Promise<boolean> => {
+    await rig.dataPlane.settle();
+    return rig.of('connectionClosed').length === 2;
+  };
+  await until(closed, 'both proxies have closed it', 10_000);
+}
 
 const STILL_LOOKS = 20;
 

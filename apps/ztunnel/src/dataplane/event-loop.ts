@@ -84,6 +84,11 @@ export class EventLoop implements Loop {
     this.#forget(fd);
   }
 
+  /** No event comes any more; the descriptor stays open. */
+  silence(fd: number): void {
+    this.#sources[fd] = undefined;
+  }
+
   /** No event comes any more; the descriptor is closed at the end of the turn. */
   close(fd: number): void {
     this.#sources[fd] = undefined;

@@ -8,11 +8,11 @@ import {
   EPOLLRDHUP,
   receive,
   shutdownWrite,
-  socketOptions,
   transmit,
   Memory,
 } from '@weft/linux';
 import type { EventLoop, EventSource } from './event-loop.js';
+import { resetWhenHeard } from './reset-when-heard.js';
 import { READ_NOTHING, type PlainSocket, type PlainSocketOwner } from './plain-socket.js';
 
 /** Edge-triggered, once for the life of the socket. */
@@ -105,8 +105,10 @@ export class TcpEnd implements PlainSocket, EventSource {
     if (this.#closed) return;
     this.#closed = true;
     this.#queue = null;
-    if (reset) socketOptions.setResetOnClose(this.fd);
-    this.loop.close(this.fd);
+    if (reset && !this.#broken) {
+      this.loop.silence(this.fd);
+      resetWhenHeard(this.loop, { fd: this.fd, isOpen: () => true, close: () => this.loop.close(this.fd) });
+    } else this.loop.close(this.fd);
   }
 
   onEvents(mask: number): void {

@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import { ECONNRESET, socketOptions, type Memory } from '@weft/linux';
 import { READ_NOTHING, type PlainSocket, type PlainSocketOwner } from '../plain-socket.js';
+import { resetWhenHeard } from '../reset-when-heard.js';
 import type { NodeLoop } from './node-loop.js';
 
 /** One plain TCP socket of Node's, read only when asked. */
@@ -103,8 +104,10 @@ export class NodePlainSocket implements PlainSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopTicking();
-    if (reset && !this.socket.destroyed) socketOptions.setResetOnClose(this.fd);
-    this.socket.destroy();
+    const { fd, socket } = this;
+    const close = (): void => void socket.destroy();
+    if (reset && !socket.destroyed) resetWhenHeard(this.loop, { fd, isOpen: () => !socket.destroyed, close });
+    else close();
   }
 
   #arrived(): void {
