@@ -27,7 +27,9 @@ export function proxylessRoutes(view: ServiceView, port: number, clusterDomain: 
 }
 
 function routesOf(view: ServiceView, port: number, clusterDomain: string): readonly RouteDraft[] {
-  const own = view.behindWaypoint ? null : routesOfPort(view, port, clusterDomain);
+  const own = view.behindWaypoint
+    ? null
+    : routesOfPort(view, { port, clusterDomain, clientNamespace: view.clientNamespace });
   return own ?? [defaultRoute(view, port)];
 }
 

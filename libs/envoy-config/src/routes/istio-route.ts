@@ -29,6 +29,8 @@ export interface IstioRouteContext {
   readonly clusterDomain: string;
   /** The port that clients ask for. */
   readonly port: number;
+  /** Of the clients that the routes are for; undefined: of all that no namespace is told of. */
+  readonly clientNamespace?: string | undefined;
   readonly destinations: RouteDestinations;
 }
 
@@ -58,8 +60,9 @@ export function istioRoutes(
   return routes;
 }
 
-function isSeen({ sourceLabels, gateways, port }: HttpMatch, context: IstioRouteContext): boolean {
+function isSeen({ sourceLabels, sourceNamespace, gateways, port }: HttpMatch, context: IstioRouteContext): boolean {
   if (Object.keys(sourceLabels).length > 0) return false;
+  if (sourceNamespace !== undefined && sourceNamespace !== context.clientNamespace) return false;
   if (gateways.length > 0 && !gateways.includes('mesh')) return false;
   return port === undefined || port === context.port;
 }

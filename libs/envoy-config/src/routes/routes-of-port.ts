@@ -3,7 +3,7 @@ import { portRoutes } from '../waypoint/port-routes.js';
 import type { RouteDraft } from './forward.js';
 import { gatewayApiRoutes } from './gateway-api-route.js';
 import { grpcRoutes } from './grpc-route.js';
-import { istioRoutes } from './istio-route.js';
+import { istioRoutes, type IstioRouteContext } from './istio-route.js';
 
 /** A service with its routes, in a waypoint or as clients see it. */
 export type RoutedService = Pick<AttachedService, 'claim' | 'virtualServices' | 'destinations'> & RoutesByKind;
@@ -11,11 +11,10 @@ export type RoutedService = Pick<AttachedService, 'claim' | 'virtualServices' | 
 /** The routes that were written for one port, VirtualServices first; null: there are none. */
 export function routesOfPort(
   service: RoutedService,
-  port: number,
-  clusterDomain: string,
+  context: Omit<IstioRouteContext, 'destinations'>,
 ): readonly RouteDraft[] | null {
   const { destinations } = service;
-  const own = portRoutes(service, port);
+  const own = portRoutes(service, context.port);
   const istio = service.virtualServices.filter(({ spec }) => spec.http.length > 0);
   const gatewayApi =
     own?.kind === 'HTTPRoute'
@@ -24,5 +23,5 @@ export function routesOfPort(
         ? grpcRoutes(own.routes, destinations)
         : null;
   if (gatewayApi === null && istio.length === 0) return null;
-  return [...istioRoutes(istio, { clusterDomain, port, destinations }), ...(gatewayApi ?? [])];
+  return [...istioRoutes(istio, { ...context, destinations }), ...(gatewayApi ?? [])];
 }

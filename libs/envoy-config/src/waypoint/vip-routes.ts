@@ -7,19 +7,18 @@ import { hashPolicyOf } from '../clusters/load-balancing.js';
 import { retryPolicy } from '../routes/retry-policy.js';
 import { routesOfPort } from '../routes/routes-of-port.js';
 import type { MeshSettings } from './mesh-settings.js';
+import { byClientNamespace } from './client-matcher.js';
+import { portRoutes } from './port-routes.js';
 import { vipName, type VipPort } from './vip-service.js';
 
 const MAX_DIRECT_RESPONSE_BYTES = 1_048_576;
 
 /** How requests to one port of a service are routed. */
-export function vipRoutes(
-  attached: AttachedService,
-  port: VipPort,
-  { clusterDomain }: MeshSettings,
-): RouteConfiguration {
-  const name = vipName(attached.claim.hostname, port.number, 'http');
+export function vipRoutes(attached: AttachedService, port: VipPort, mesh: MeshSettings): RouteConfiguration {
+  const routes = (clientNamespace?: string) => [...routesOf(attached, port, { mesh, clientNamespace })];
+  const namespaces = clientNamespaces(attached, port.number);
   return RouteConfiguration.fromPartial({
-    name,
+    name: vipName(attached.claim.hostname, port.number, 'http'),
     validateClusters: false,
     maxDirectResponseBodySizeBytes: MAX_DIRECT_RESPONSE_BYTES,
     virtualHosts: [
@@ -27,11 +26,43 @@ export function vipRoutes(
         name: `inbound|http|${port.number}`,
         domains: ['*'],
         includeRequestAttemptCount: true,
-        // With routes of its own a service answers 404 to what none of them matches; without any everything goes to it.
-        routes: [...(routesOfPort(attached, port.number, clusterDomain) ?? [defaultRoute(attached, port.number)])],
+        ...(namespaces.length === 0
+          ? { routes: routes() }
+          : {
+              matcher: byClientNamespace(
+                namespaces.map((namespace) => ({ namespace, routes: routes(namespace) })),
+                routes(),
+                mesh.trustDomains,
+              ),
+            }),
       },
     ],
   });
+}
+
+/** The namespaces whose clients are routed in a way of their own. */
+function clientNamespaces(attached: AttachedService, port: number): readonly string[] {
+  const { claim, consumers, virtualServices } = attached;
+  const own = Object.keys(consumers).filter((one) => portRoutes({ claim, ...consumers[one]! }, port) !== null);
+  const named = virtualServices.flatMap(({ spec }) =>
+    spec.http.flatMap(({ match }) => match.flatMap(({ sourceNamespace }) => sourceNamespace ?? [])),
+  );
+  return [...new Set([...own, ...named])].sort();
+}
+
+interface Clients {
+  readonly mesh: MeshSettings;
+  readonly clientNamespace: string | undefined;
+}
+
+/** With routes of its own a service answers 404 to what none of them matches; without any everything goes to it. */
+function routesOf(attached: AttachedService, port: VipPort, { mesh, clientNamespace }: Clients): readonly RouteDraft[] {
+  const { claim, consumers } = attached;
+  const own = clientNamespace === undefined ? undefined : consumers[clientNamespace];
+  const inPlace = own !== undefined && portRoutes({ claim, ...own }, port.number) !== null ? own : {};
+  const { clusterDomain } = mesh;
+  const context = { clusterDomain, port: port.number, clientNamespace };
+  return routesOfPort({ ...attached, ...inPlace }, context) ?? [defaultRoute(attached, port.number)];
 }
 
 function defaultRoute({ claim, destinationRules }: AttachedService, port: number): RouteDraft {

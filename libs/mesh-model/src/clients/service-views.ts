@@ -101,8 +101,8 @@ function viewOf(
     destinationRules: destinationRulesOf(fetch, routes, config, { waypoint: viewer, claim }),
     destinations: destinationsOf(
       fetch,
-      { services, byHostname, routes, config, waypoint: viewer },
-      own,
+      { services, byHostname, routes, config, waypoint: viewer, claim },
+      [own],
       virtualServices,
     ),
   };

@@ -14,6 +14,8 @@ export interface BackendReference {
 export interface ReferenceSurroundings {
   /** Undefined: there is no such Service. */
   readonly portsOf: (namespace: string, service: string) => readonly number[] | undefined;
+  /** Whether the Service is a parent of the route, which needs no grant. */
+  readonly isParent: (namespace: string, service: string) => boolean;
   readonly grantsIn: (namespace: string) => readonly ParsedResource<ReferenceGrantSpec>[];
 }
 
@@ -35,13 +37,13 @@ export function resolveReferences(
 function faultOf(
   { kind: routeKind, namespace: home }: { readonly kind: string; readonly namespace: string },
   { field, group, kind, name, namespace = home, port }: BackendReference,
-  { portsOf, grantsIn }: ReferenceSurroundings,
+  { portsOf, grantsIn, isParent }: ReferenceSurroundings,
 ): Verdict | null {
   if (`${group}/${kind}` === HOSTNAME) return null;
   if (group !== '' || kind !== 'Service')
     return fails('InvalidKind', `${field}: ${group === '' ? 'core' : group}/${kind} is no backend; refer to a Service`);
   const from = { group: GATEWAY_API_GROUP, kind: routeKind, namespace: home };
-  if (!mayRefer(from, { group, kind, name, namespace }, grantsIn(namespace)))
+  if (!isParent(namespace, name) && !mayRefer(from, { group, kind, name, namespace }, grantsIn(namespace)))
     return fails(
       'RefNotPermitted',
       `${field}: Service ${namespace}/${name} may not be referred to from namespace ${home}; add a ReferenceGrant there`,

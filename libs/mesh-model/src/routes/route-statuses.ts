@@ -72,6 +72,10 @@ export function routeStatuses(graph: Graph, sources: MeshSources): Collection<Ro
         const route = { kind: name, namespace: meta.namespace, hostnames: spec?.hostnames ?? [] };
         const refs = resolveReferences(route, spec === null ? [] : referencesOf(spec), {
           portsOf: (namespace, service) => fetch.get(around.servicePorts, `${namespace}/${service}`),
+          isParent: (namespace, service) =>
+            (spec?.parentRefs ?? []).some(
+              (ref) => serviceParent(ref, meta.namespace) === `Service/${namespace}/${service}`,
+            ),
           grantsIn: (namespace) => around.grantsIn(fetch, namespace),
         });
         const parents = (spec?.parentRefs ?? []).flatMap((parentRef): readonly RouteParentStatus[] => {

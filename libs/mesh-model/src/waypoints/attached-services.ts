@@ -11,7 +11,7 @@ import type { ServiceState } from '../service-collections.js';
 import { destinationRulesOf } from './destination-rules.js';
 import type { PolicyTargets } from './policy-targets.js';
 import { destinationsOf, type RouteDestinations } from './route-destinations.js';
-import { ofNamespaces, type Readable, type RoutesByKind, type RouteSources } from './route-sources.js';
+import { consumersOf, ofNamespaces, type Readable, type RoutesByKind, type RouteSources } from './route-sources.js';
 import type { WaypointGateway } from './waypoint-gateway.js';
 
 /** A service together with the waypoint that its traffic goes through, and all that is to be done there. */
@@ -22,6 +22,8 @@ export interface AttachedService extends RoutesByKind {
   readonly claim: ServiceClaim;
   /** Those of its addresses that no other service holds. */
   readonly addresses: readonly ClaimedAddress[];
+  /** Routes of other namespaces, which are for clients from there alone. */
+  readonly consumers: Readonly<Record<string, RoutesByKind>>;
   readonly virtualServices: readonly Readable<VirtualServiceSpec>[];
   readonly destinationRules: readonly Readable<DestinationRuleSpec>[];
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
@@ -48,11 +50,13 @@ export function attachedServices(inputs: AttachedServicesInputs): Collection<Att
     const owners = new Set([waypoint.namespace, namespace]);
     const place = { waypoint, service: { kind: claim.kind, namespace, name } };
     const taken = new Set(lost.map((one) => one.lost));
-    const attachedRoutes = ofNamespaces(routes.routesOf(fetch, `${claim.kind}/${namespace}/${name}`), owners);
+    const allRoutes = routes.routesOf(fetch, `${claim.kind}/${namespace}/${name}`);
+    const attachedRoutes = ofNamespaces(allRoutes, owners);
+    const consumers = consumersOf(allRoutes, owners);
     const virtualServices = routes
       .virtualServicesFor(fetch, claim.hostname)
       .filter(({ meta }) => owners.has(meta.namespace));
-    const lookup = { services, byHostname, routes, config, waypoint };
+    const lookup = { services, byHostname, routes, config, waypoint, claim };
     return [
       {
         key: `${waypoint.key}|${serviceNameOf(claim)}`,
@@ -60,11 +64,12 @@ export function attachedServices(inputs: AttachedServicesInputs): Collection<Att
         claim,
         addresses: claim.addresses.filter((address) => !taken.has(addressKeyOf(address))),
         ...attachedRoutes,
+        consumers,
         virtualServices,
         destinationRules: destinationRulesOf(fetch, routes, config, { waypoint, claim }),
         authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
         requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
-        destinations: destinationsOf(fetch, lookup, attachedRoutes, virtualServices),
+        destinations: destinationsOf(fetch, lookup, [attachedRoutes, ...Object.values(consumers)], virtualServices),
       },
     ];
   };

@@ -49,16 +49,18 @@ export interface DestinationLookup {
   readonly config: MeshModelConfig;
   /** Where the routes are applied; clients that route by themselves are no waypoint, and have no key. */
   readonly waypoint: Pick<WaypointGateway, 'key' | 'namespace'>;
+  /** The service that the routes are for. */
+  readonly claim: ServiceClaim;
 }
 
 export function destinationsOf(
   fetch: FetchContext,
   lookup: DestinationLookup,
-  routes: RoutesByKind,
+  routes: readonly RoutesByKind[],
   virtualServices: readonly Readable<VirtualServiceSpec>[],
 ): RouteDestinations {
   const found: Record<string, RouteDestination> = {};
-  for (const { from, refs } of referencesOf(routes))
+  for (const { from, refs } of routes.flatMap(referencesOf))
     for (const ref of refs) found[backendKey(ref, from)] ??= backend(fetch, lookup, ref, from);
   for (const { meta, spec } of virtualServices) {
     for (const host of hostsOf(spec)) {
@@ -77,7 +79,10 @@ interface References {
 function referencesOf({ httpRoutes, grpcRoutes, tlsRoutes, tcpRoutes }: RoutesByKind): readonly References[] {
   const of =
     <S>(kind: ServiceRouteKind, refsOf: (spec: S) => readonly BackendLike[]) =>
-    ({ meta: { namespace }, spec }: Readable<S>): References => ({ from: { kind, namespace }, refs: refsOf(spec) });
+    ({ meta: { namespace }, spec }: Readable<S>): References => ({
+      from: { kind, namespace },
+      refs: refsOf(spec),
+    });
   return [
     ...httpRoutes.map(of('HTTPRoute', requestBackends)),
     ...grpcRoutes.map(of('GRPCRoute', requestBackends)),
@@ -128,17 +133,20 @@ function backend(fetch: FetchContext, lookup: DestinationLookup, ref: BackendLik
   const target = ref.namespace ?? namespace;
   if (group === 'networking.istio.io' && kind === 'Hostname') return byHostname(fetch, lookup, name, namespace);
   if ((group !== '' && group !== 'core') || kind !== 'Service') return { kind: 'none', reason: 'InvalidKind' };
-  if (
-    !mayRefer(
-      { group: GATEWAY_API_GROUP, ...from },
-      { ...SERVICE, namespace: target, name },
-      lookup.routes.grantsIn(fetch, target),
-    )
-  )
-    return { kind: 'none', reason: 'RefNotPermitted' };
+  const grants = lookup.routes.grantsIn(fetch, target);
+  const allowed =
+    isSame(lookup.claim, { namespace: target, name }) ||
+    mayRefer({ group: GATEWAY_API_GROUP, ...from }, { ...SERVICE, namespace: target, name }, grants);
+  if (!allowed) return { kind: 'none', reason: 'RefNotPermitted' };
   const hostname = `${name}.${target}.svc.${lookup.config.clusterDomain}`;
   return destination(fetch, fetch.get(lookup.services, `${target}/${hostname}`), lookup);
 }
+
+/** What a route is for it may send on to, wherever that is: nothing is opened that was closed. */
+const isSame = (
+  { kind, meta }: ServiceClaim,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): boolean => kind === 'Service' && meta.namespace === namespace && meta.name === name;
 
 /** Of several services with that name the route's own namespace's, else the canonical one. */
 function byHostname(

@@ -106,6 +106,21 @@ export function ofNamespaces(routes: RoutesByKind, namespaces: ReadonlySet<strin
   };
 }
 
+/**
+ * Routes of requests by namespace, but for those namespaces. Connections are not told apart by who opens them.
+ *
+ * @see Gateway API, GEP-1294, "Consumer routes"
+ */
+export function consumersOf(routes: RoutesByKind, owners: ReadonlySet<string>): Readonly<Record<string, RoutesByKind>> {
+  const namespaces = [...routes.httpRoutes, ...routes.grpcRoutes].map(({ meta }) => meta.namespace);
+  return Object.fromEntries(
+    [...new Set(namespaces)]
+      .filter((one) => !owners.has(one))
+      .sort()
+      .map((one) => [one, { ...ofNamespaces(routes, new Set([one])), tlsRoutes: [], tcpRoutes: [] }]),
+  );
+}
+
 interface HasParents {
   readonly parentRefs: readonly ParentReference[];
 }

@@ -1,0 +1,99 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { GrpcEcho } from './grpc-echo.js';
+import type { Identity } from './secret-server.js';
+
+export const HTTP_PORT = 8080;
+export const GRPC_PORT = 7070;
+export const TCP_PORT = 9000;
+export const TLS_PORT = 8443;
+
+/** What an HTTP server of a pod says of a request. */
+export interface Echo {
+  readonly server: string;
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  readonly host: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Programs of one pod: HTTP, gRPC, TCP and TLS, each of which tells the name of the pod. */
+export class EchoPod {
+  readonly #http: Server;
+  readonly #grpc: GrpcEcho;
+  readonly #tcp: TcpServer;
+  readonly #tls: TcpServer;
+  readonly #sockets = new Set<Socket>();
+  readonly #failures = new Map<string, number>();
+  /** Requests that came, also those whose answers nobody waits for. */
+  readonly requests: Echo[] = [];
+
+  constructor(
+    readonly name: string,
+    certificate: Identity,
+  ) {
+    this.#http = createServer((request, response) => this.#answer(request, response));
+    this.#grpc = new GrpcEcho(name);
+    this.#tcp = createTcpServer((socket) => socket.end(name));
+    const { certPem: cert, keyPem: key } = certificate;
+    this.#tls = createTlsServer({ cert, key }, (socket) => {
+      socket.on('error', () => undefined);
+      socket.end(name);
+    });
+    for (const server of [this.#http, this.#tcp, this.#tls])
+      server.on('connection', (socket: Socket) => {
+        this.#sockets.add(socket);
+        socket.on('error', () => undefined);
+        socket.on('close', () => this.#sockets.delete(socket));
+      });
+  }
+
+  async listen(host: string): Promise<void> {
+    const on = (server: TcpServer, port: number): Promise<void> =>
+      new Promise((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+    await Promise.all([
+      on(this.#http, HTTP_PORT),
+      on(this.#tcp, TCP_PORT),
+      on(this.#tls, TLS_PORT),
+      this.#grpc.listen(host, GRPC_PORT),
+    ]);
+  }
+
+  close(): void {
+    this.#grpc.close();
+    for (const server of [this.#http, this.#tcp, this.#tls]) server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Connections to it. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** `/status/<code>`, `/delay/<ms>`, `/reset`, and `/fail/<times>/<id>`: 503 so many times. All else is 200. */
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { method = '', url: path = '' } = request;
+    // Several lines of one name are one value, as in Go's echo server.
+    const headers = Object.fromEntries(
+      Object.keys(request.headers).map((key) => [key, (request.headersDistinct[key] ?? []).join(',')]),
+    );
+    const echo = { server: this.name, method, path, host: headers['host'] ?? '', headers };
+    this.requests.push(echo);
+    const [, verb = '', first = '', id = ''] = path.split(/[/?]/);
+    const send = (status: number): void => {
+      response.writeHead(status, { 'content-type': 'application/json', 'x-server': this.name });
+      response.end(JSON.stringify(echo));
+    };
+    request.resume();
+    if (verb === 'status') send(Number(first));
+    else if (verb === 'reset') request.socket.destroy();
+    else if (verb === 'delay') setTimeout(send, Number(first), 200);
+    else if (verb === 'fail') {
+      const failed = this.#failures.get(id) ?? 0;
+      this.#failures.set(id, failed + 1);
+      send(failed < Number(first) ? 503 : 200);
+    } else send(200);
+  }
+}

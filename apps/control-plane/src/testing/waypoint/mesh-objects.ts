@@ -1,0 +1,96 @@
+import type { KubeObject } from '@weft/kube';
+import { GRPC_PORT, HTTP_PORT, TCP_PORT, TLS_PORT } from './echo-pod.js';
+
+export const SHOP = 'shop';
+/** Of the account that the waypoint runs as. */
+export const WAYPOINT_TOKEN = 'waypoint-token';
+
+/** Kinds whose types are not needed here. */
+export const object = (fields: object): KubeObject => fields;
+
+export const namespace = (name: string, labels: Readonly<Record<string, string>> = {}): KubeObject =>
+  object({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
+
+export const gateway = (): KubeObject =>
+  object({
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'Gateway',
+    metadata: { name: 'wp', namespace: SHOP },
+    spec: {
+      gatewayClassName: 'istio-waypoint',
+      listeners: [{ name: 'mesh', port: 15_008, protocol: 'HBONE', allowedRoutes: { namespaces: { from: 'All' } } }],
+    },
+    status: { addresses: [{ type: 'Hostname', value: `wp.${SHOP}.svc.cluster.local` }] },
+  });
+
+const running = (ip: string) => ({
+  phase: 'Running',
+  podIP: ip,
+  podIPs: [{ ip }],
+  conditions: [{ type: 'Ready', status: 'True' }],
+});
+
+export const waypointPod = (ip: string): KubeObject =>
+  object({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'wp-1', namespace: SHOP, labels: { 'gateway.networking.k8s.io/gateway-name': 'wp' } },
+    spec: { serviceAccountName: 'wp', nodeName: 'node-1' },
+    status: running(ip),
+  });
+
+/** Outside of the mesh, so that a waypoint reaches it without a tunnel. */
+export const pod = (name: string, ip: string): KubeObject =>
+  object({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: SHOP, labels: { app: 'echo', version: name } },
+    spec: { nodeName: 'node-1', serviceAccountName: 'echo' },
+    status: running(ip),
+  });
+
+export interface ServicePort {
+  readonly name: string;
+  readonly port: number;
+  readonly targetPort: number;
+}
+
+export const PORTS: readonly ServicePort[] = [
+  { name: 'http', port: 80, targetPort: HTTP_PORT },
+  { name: 'http-alt', port: 8080, targetPort: HTTP_PORT },
+  { name: 'grpc', port: 7070, targetPort: GRPC_PORT },
+  { name: 'tcp', port: 9000, targetPort: TCP_PORT },
+  { name: 'tls', port: 443, targetPort: TLS_PORT },
+];
+
+/** `version` null: all pods. */
+export const service = (
+  name: string,
+  clusterIP: string,
+  version: string | null,
+  { ns = SHOP, ports = PORTS }: { readonly ns?: string; readonly ports?: readonly ServicePort[] } = {},
+): KubeObject =>
+  object({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: ns },
+    spec: { clusterIP, ports, selector: { app: 'echo', ...(version === null ? {} : { version }) } },
+  });
+
+/** A route of the Gateway API for a Service, for one of its ports or for all. */
+export const route = (
+  kind: 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute' | 'TCPRoute',
+  name: string,
+  parent: { readonly name: string; readonly namespace?: string; readonly port?: number },
+  spec: object,
+  ns = SHOP,
+): KubeObject =>
+  object({
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind,
+    metadata: { name, namespace: ns },
+    spec: { parentRefs: [{ group: '', kind: 'Service', ...parent }], ...spec },
+  });
+
+export const istio = (kind: 'VirtualService' | 'DestinationRule', name: string, spec: object): KubeObject =>
+  object({ apiVersion: 'networking.istio.io/v1', kind, metadata: { name, namespace: SHOP }, spec });

@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const TRIES = 10;
+/** Of 10.<x>.<y>.0/24: what test networks are cut from. */
+const FIRST = 225;
+const SERVER_COUNT = 8;
+
+/**
+ * A network namespace for one proxy, so that its fixed ports are its own, joined to this process by a pair of interfaces. This
+ * end has several addresses: each is a pod that servers of the test listen for.
+ */
+export class PrivateNetwork {
+  private constructor(
+    readonly namespace: string,
+    private readonly subnet: string,
+    private readonly link: string,
+  ) {}
+
+  static async create(): Promise<PrivateNetwork> {
+    for (let tries = 1; ; tries++) {
+      const id = randomInt(0x1_0000);
+      const network = new PrivateNetwork(
+        `weft-route-${id.toString(16)}`,
+        `10.${FIRST + randomInt(16)}.${id % 256}`,
+        `wr${id.toString(16)}`,
+      );
+      try {
+        await network.#set();
+        return network;
+      } catch (failure) {
+        await network.remove();
+        if (tries === TRIES) throw failure;
+      }
+    }
+  }
+
+  /** Of this process. */
+  get host(): string {
+    return `${this.subnet}.1`;
+  }
+
+  get proxy(): string {
+    return `${this.subnet}.2`;
+  }
+
+  /** Of this process, too: one address for each. */
+  server(number: number): string {
+    return `${this.subnet}.${10 + number}`;
+  }
+
+  /** Ends what runs there with it, if it has not ended yet. */
+  async remove(): Promise<void> {
+    await run('ip', ['netns', 'del', this.namespace]).catch(() => undefined);
+    await run('ip', ['link', 'del', this.link]).catch(() => undefined);
+  }
+
+  async #set(): Promise<void> {
+    const { namespace, link } = this;
+    const inside = (...argv: string[]) => run('ip', ['-n', namespace, ...argv]);
+    await run('ip', ['netns', 'add', namespace]);
+    await run('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
+    for (const address of [this.host, ...Array.from({ length: SERVER_COUNT }, (_, i) => this.server(i))])
+      await run('ip', ['addr', 'add', `${address}/24`, 'dev', link]);
+    await run('ip', ['link', 'set', link, 'up']);
+    await inside('addr', 'add', `${this.proxy}/24`, 'dev', 'eth0');
+    await inside('link', 'set', 'eth0', 'up');
+    await inside('link', 'set', 'lo', 'up');
+  }
+}
