@@ -135,7 +135,8 @@ function forwarding(rule: HttpRule, match: HttpMatch | undefined, context: RuleC
   const host = rule.rewrite?.authority ?? hostOf(changesOf(rule.headers?.request));
   return {
     timeout: duration(rule.timeout ?? 0),
-    ...(rule.timeout === undefined ? {} : { maxStreamDuration: { grpcTimeoutHeaderMax: duration(rule.timeout) } }),
+    // With `max_stream_duration`, which is newer, Envoy would not look at `timeout` at all.
+    ...(rule.timeout === undefined ? {} : { maxGrpcTimeout: duration(rule.timeout) }),
     ...(policy === null ? {} : { retryPolicy: policy }),
     ...(host === undefined ? {} : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral', value: host } }),
     ...(rule.rewrite === undefined ? {} : rewritePath(rule.rewrite, match)),
@@ -172,6 +173,7 @@ function mirrorsOf(
 
 function redirectAction(redirect: Redirect, match: HttpMatch | undefined, port: number): Draft<typeof RedirectAction> {
   const { uri, prefixRewrite, authority, port: toPort, derivePort, scheme, redirectCode: status } = redirect;
+  const usualPort = scheme === 'https' ? 443 : 80;
   const path: Draft<typeof RedirectAction>['pathRewriteSpecifier'] =
     prefixRewrite !== undefined && match?.uri?.prefix !== undefined
       ? { $case: 'prefixRewrite', value: prefixRewrite }
@@ -181,7 +183,7 @@ function redirectAction(redirect: Redirect, match: HttpMatch | undefined, port: 
   return {
     ...(scheme === undefined ? {} : { schemeRewriteSpecifier: { $case: 'schemeRedirect', value: scheme } }),
     hostRedirect: authority ?? '',
-    portRedirect: toPort ?? (derivePort === 'FROM_REQUEST_PORT' ? port : 0),
+    portRedirect: toPort ?? (derivePort === 'FROM_REQUEST_PORT' && port !== usualPort ? port : 0),
     responseCode: redirectCode(status ?? 301) ?? redirectCode(301)!,
     ...(path === undefined ? {} : { pathRewriteSpecifier: path }),
   };

@@ -89,7 +89,10 @@ function viewOf(
   const taken = new Set(lost.map((one) => one.lost));
   const viewer = { key: '', namespace: clientNamespace };
   const own = ofNamespaces(rules.routes, owners);
-  const virtualServices = rules.virtualServices.filter(({ meta }) => owners.has(meta.namespace));
+  const virtualServices = routes.withDelegates(
+    fetch,
+    rules.virtualServices.filter(({ meta }) => owners.has(meta.namespace)),
+  );
   return {
     key: `${clientNamespace}|${serviceNameOf(claim)}`,
     clientNamespace,

@@ -53,9 +53,10 @@ export function attachedServices(inputs: AttachedServicesInputs): Collection<Att
     const allRoutes = routes.routesOf(fetch, `${claim.kind}/${namespace}/${name}`);
     const attachedRoutes = ofNamespaces(allRoutes, owners);
     const consumers = consumersOf(allRoutes, owners);
-    const virtualServices = routes
-      .virtualServicesFor(fetch, claim.hostname)
-      .filter(({ meta }) => owners.has(meta.namespace));
+    const virtualServices = routes.withDelegates(
+      fetch,
+      routes.virtualServicesFor(fetch, claim.hostname).filter(({ meta }) => owners.has(meta.namespace)),
+    );
     const lookup = { services, byHostname, routes, config, waypoint, claim };
     return [
       {

@@ -20,6 +20,7 @@ import {
 } from '@weft/mesh-api';
 import type { MeshModelConfig } from '../mesh-model-config.js';
 import type { MeshSources } from '../mesh-sources.js';
+import { withDelegates } from './delegated-routes.js';
 import { hostPatterns, qualifiedHost } from './host-names.js';
 
 /** A resource of which something can be used. */
@@ -41,6 +42,11 @@ export interface RouteSources {
   routesOf(fetch: FetchContext, parent: string): RoutesByKind;
   /** VirtualServices for clients in the mesh that name the host, literally or by wildcard; the oldest first. */
   virtualServicesFor(fetch: FetchContext, hostname: string): readonly Readable<VirtualServiceSpec>[];
+  /** With the routes that they leave to others in their places. */
+  withDelegates(
+    fetch: FetchContext,
+    services: readonly Readable<VirtualServiceSpec>[],
+  ): readonly Readable<VirtualServiceSpec>[];
   /** DestinationRules for the host, the most specific first, then the oldest. */
   destinationRulesFor(fetch: FetchContext, hostname: string): readonly Readable<DestinationRuleSpec>[];
   /** Of the namespace. */
@@ -88,6 +94,10 @@ export function routeSources(graph: Graph, sources: MeshSources, config: MeshMod
     }),
     virtualServicesFor: (fetch, hostname) =>
       byAge(unique(hostPatterns(hostname).flatMap((host) => fetch.lookup(byHost, host)))),
+    withDelegates: (fetch, services) =>
+      services.flatMap((one) =>
+        withDelegates(one, (namespace, name) => fetch.get(virtualServices, `${namespace}/${name}`)),
+      ),
     destinationRulesFor: (fetch, hostname) =>
       hostPatterns(hostname).flatMap((host) => byAge(fetch.lookup(rulesByHost, host))),
     grantsIn: (fetch, namespace) => lookupAll(fetch, grantsByNamespace, namespace),

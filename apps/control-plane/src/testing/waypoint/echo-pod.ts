@@ -89,7 +89,7 @@ export class EchoPod {
     request.resume();
     if (verb === 'status') send(Number(first));
     else if (verb === 'reset') request.socket.destroy();
-    else if (verb === 'delay') setTimeout(send, Number(first), 200);
+    else if (verb === 'delay') setTimeout(send, Number(first), 200).unref();
     else if (verb === 'fail') {
       const failed = this.#failures.get(id) ?? 0;
       this.#failures.set(id, failed + 1);
