@@ -1,6 +1,7 @@
 import { toError } from '@weft/result';
 import { caSuite } from './ca/ca-suite.js';
 import { clusterSuite } from './cluster/cluster-suite.js';
+import { controlSuite } from './control/control-suite.js';
 import { l4Suite } from './l4/l4-suite.js';
 import { scaleSuite } from './scale/scale-suite.js';
 import { soakSuite } from './soak/soak-suite.js';
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
   if (options.suites.includes('l4')) status = await l4Suite({ ...options, root, note });
   if (options.suites.includes('cluster')) status = Math.max(status, await clusterSuite({ ...options, root, note }));
   if (options.suites.includes('ca')) status = Math.max(status, await caSuite({ ...options, root, note }));
+  if (options.suites.includes('control')) status = Math.max(status, await controlSuite({ ...options, root, note }));
   if (options.suites.includes('scale')) status = Math.max(status, await scaleSuite({ ...options, root, note }));
   if (options.suites.includes('soak')) status = Math.max(status, await soakSuite({ ...options, root, note }));
   return status;

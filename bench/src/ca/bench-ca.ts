@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CONFIG_MAPS, KubeClient, NAMESPACES, SERVICE_ACCOUNTS } from '@weft/kube';
 import { MeshError } from '@weft/result';
 import { createLogger } from '@weft/runtime';
 import { ApiServer } from '@weft/testing-kube-apiserver';
+import { freePort } from '../free-port.js';
 import { Program } from '../l4/program.js';
 
 /** `BENCH_CA_NOT_READY`: the CA process ended, or did not do something in time. */
@@ -127,12 +127,4 @@ export class BenchCa {
     this.rootsPem = configMap?.data?.['root-cert.pem'] ?? '';
     return this.rootsPem !== '';
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

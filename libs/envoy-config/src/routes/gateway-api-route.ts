@@ -1,5 +1,12 @@
+import { structurallyEqual } from '@weft/collections';
 import type { HttpRouteFilter, HttpRouteMatch, HttpRouteRule, HttpRouteSpec, PathModifier } from '@weft/mesh-api';
-import { backendKey, type Readable, type Referring, type RouteDestinations } from '@weft/mesh-model';
+import {
+  backendKey,
+  type Readable,
+  type Referring,
+  type RouteDestination,
+  type RouteDestinations,
+} from '@weft/mesh-model';
 import type { RedirectAction } from '@weft/xds/gen/envoy/config/route/v3/route_components.js';
 import type { PackedAny } from '../messages/any.js';
 import type { Draft } from '../messages/draft.js';
@@ -25,7 +32,7 @@ export function gatewayApiRoutes(
       rule.matches.filter(hasUsableRegexes).map((match) => ({
         match,
         build: () =>
-          ruleRoute(`${meta.namespace}.${meta.name}.${i}`, rule, match, {
+          rememberedRoute(`${meta.namespace}.${meta.name}.${i}`, rule, match, {
             from: { kind: 'HTTPRoute', namespace: meta.namespace },
             destinations,
           }),
@@ -40,6 +47,30 @@ export interface RuleContext {
   readonly from: Referring;
   readonly destinations: RouteDestinations;
 }
+
+interface Remembered {
+  readonly name: string;
+  readonly rule: HttpRouteRule;
+  readonly places: readonly (RouteDestination | undefined)[];
+  readonly route: RouteDraft;
+}
+
+const remembered = new WeakMap<HttpRouteMatch, Remembered>();
+
+/** The same object as long as nothing changed that it is made of: of thousands of routes one change makes one. */
+function rememberedRoute(name: string, rule: HttpRouteRule, match: HttpRouteMatch, context: RuleContext): RouteDraft {
+  const places = backendsOf(rule).map((ref) => context.destinations[backendKey(ref, context.from)]);
+  const last = remembered.get(match);
+  if (last?.name === name && last.rule === rule && structurallyEqual(last.places, places)) return last.route;
+  const route = ruleRoute(name, rule, match, context);
+  remembered.set(match, { name, rule, places, route });
+  return route;
+}
+
+const backendsOf = ({ backendRefs, filters }: HttpRouteRule) => [
+  ...backendRefs,
+  ...filters.flatMap(({ requestMirror }) => requestMirror?.backendRef ?? []),
+];
 
 /** One match of a rule. A call that cannot be forwarded is answered as a gRPC client expects: 503 is UNAVAILABLE to it. */
 export function ruleRoute(name: string, rule: HttpRouteRule, match: HttpRouteMatch, context: RuleContext): RouteDraft {

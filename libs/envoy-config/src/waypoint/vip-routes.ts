@@ -1,6 +1,7 @@
 import type { AttachedService } from '@weft/mesh-model';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { duration } from '../messages/duration.js';
+import { splicedRoutes } from '../messages/spliced-routes.js';
 import type { RouteDraft } from '../routes/forward.js';
 import { effectivePolicy } from '../clusters/effective-policy.js';
 import { hashPolicyOf } from '../clusters/load-balancing.js';
@@ -13,12 +14,19 @@ import { vipName, type VipPort } from './vip-service.js';
 
 const MAX_DIRECT_RESPONSE_BYTES = 1_048_576;
 
+/** A RouteConfiguration, encoded. */
+export interface EncodedRoutes {
+  readonly name: string;
+  readonly body: Uint8Array;
+}
+
 /** How requests to one port of a service are routed. */
-export function vipRoutes(attached: AttachedService, port: VipPort, mesh: MeshSettings): RouteConfiguration {
+export function vipRoutes(attached: AttachedService, port: VipPort, mesh: MeshSettings): EncodedRoutes {
   const routes = (clientNamespace?: string) => [...routesOf(attached, port, { mesh, clientNamespace })];
   const namespaces = clientNamespaces(attached, port.number);
-  return RouteConfiguration.fromPartial({
-    name: vipName(attached.claim.hostname, port.number, 'http'),
+  const name = vipName(attached.claim.hostname, port.number, 'http');
+  const configuration = RouteConfiguration.fromPartial({
+    name,
     validateClusters: false,
     maxDirectResponseBodySizeBytes: MAX_DIRECT_RESPONSE_BYTES,
     virtualHosts: [
@@ -27,7 +35,7 @@ export function vipRoutes(attached: AttachedService, port: VipPort, mesh: MeshSe
         domains: ['*'],
         includeRequestAttemptCount: true,
         ...(namespaces.length === 0
-          ? { routes: routes() }
+          ? {}
           : {
               matcher: byClientNamespace(
                 namespaces.map((namespace) => ({ namespace, routes: routes(namespace) })),
@@ -38,6 +46,7 @@ export function vipRoutes(attached: AttachedService, port: VipPort, mesh: MeshSe
       },
     ],
   });
+  return { name, body: splicedRoutes(configuration, namespaces.length === 0 ? routes() : []) };
 }
 
 /** The namespaces whose clients are routed in a way of their own. */

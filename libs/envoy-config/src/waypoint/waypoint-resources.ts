@@ -26,7 +26,7 @@ import type { MeshSettings } from './mesh-settings.js';
 import { serviceEndpoints, type ServiceEndpoint } from './service-endpoints.js';
 import { vipCluster } from './vip-cluster.js';
 import { vipLoadAssignment } from './vip-endpoints.js';
-import { vipRoutes } from './vip-routes.js';
+import { vipRoutes, type EncodedRoutes } from './vip-routes.js';
 import { stacksOf, vipName, type VipPort, type VipService } from './vip-service.js';
 
 /** A resource of the proxies of one waypoint. */
@@ -146,7 +146,7 @@ function ofService(attached: AttachedService, mesh: MeshSettings): readonly Prox
         stack,
         mesh,
       }),
-      ...(stack === 'http' ? [routeResource(attached.waypoint.key, vipRoutes(attached, port, mesh))] : []),
+      ...(stack === 'http' ? [encodedRoutes(attached.waypoint.key, vipRoutes(attached, port, mesh))] : []),
     ]),
   );
 }
@@ -266,6 +266,8 @@ const clusterResource = (waypoint: string, cluster: Cluster): ProxyResource =>
   proxyResource(waypoint, CLUSTER_TYPE_URL, cluster.name, Cluster.encode(cluster).finish());
 const listenerResource = (waypoint: string, listener: Listener): ProxyResource =>
   proxyResource(waypoint, LISTENER_TYPE_URL, listener.name, Listener.encode(listener).finish());
+const encodedRoutes = (waypoint: string, { name, body }: EncodedRoutes): ProxyResource =>
+  proxyResource(waypoint, ROUTE_TYPE_URL, name, body);
 const routeResource = (waypoint: string, routes: RouteConfiguration): ProxyResource =>
   proxyResource(waypoint, ROUTE_TYPE_URL, routes.name, RouteConfiguration.encode(routes).finish());
 const endpointResource = (waypoint: string, cluster: string, endpoints: readonly ServiceEndpoint[]): ProxyResource =>

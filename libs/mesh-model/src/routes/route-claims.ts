@@ -10,25 +10,30 @@ interface HasParents {
   readonly parentRefs: readonly ParentReference[];
 }
 
-/** What routes claim of a service, `<kind>/<namespace>/<name>`: the kinds that others can be behind. */
+/**
+ * What routes claim of a service, `<kind>/<namespace>/<name>`: the kinds that others can be behind. Each claim once, however
+ * many routes make it: what depends on it is not derived again for one route more.
+ */
 export function routeClaims(graph: Graph, sources: MeshSources): RouteClaims {
   const of = <S extends HasParents>(kind: MeshKind<S>, source: Collection<unknown>) => {
-    const parents = graph.derive(`parents of ${kind.plural}`, source, (object) => {
-      const { meta, spec } = kind.parse(object);
-      return (spec?.parentRefs ?? []).flatMap((ref) => {
-        const service = serviceParent(ref, meta.namespace);
-        return service === null ? [] : [{ service, port: ref.port }];
-      });
-    });
-    const byService = graph.index(`parents of ${kind.plural} by service`, parents, (all) => [
-      ...new Set(all.map(({ service }) => service)),
-    ]);
+    const parents = graph.deriveMany(
+      `parents of ${kind.plural}`,
+      source,
+      (object, _fetch, key) => {
+        const { meta, spec } = kind.parse(object);
+        return (spec?.parentRefs ?? []).flatMap((ref, i) => {
+          const service = serviceParent(ref, meta.namespace);
+          return service === null ? [] : [{ key: `${key} ${i}`, service, port: ref.port }];
+        });
+      },
+      { key: ({ key }) => key },
+    );
+    const byService = graph.group(`parents of ${kind.plural} by service`, parents, ({ service }) => [service]);
+    const claims = graph.derive(`ports claimed by ${kind.plural}`, byService, ({ members }) =>
+      [...new Set(members.map(({ port }) => port))].sort(compareNumbers),
+    );
     return (fetch: FetchContext, service: string): readonly ServicePortClaim[] =>
-      fetch
-        .lookup(byService, service)
-        .flat()
-        .filter((one) => one.service === service)
-        .map(({ port }) => ({ kind: kind.kind as ServiceRouteKind, port }));
+      (fetch.get(claims, service) ?? []).map((port) => ({ kind: kind.kind as ServiceRouteKind, port }));
   };
   const kinds = [
     of(GRPC_ROUTES, sources.grpcRoutes),
@@ -37,3 +42,6 @@ export function routeClaims(graph: Graph, sources: MeshSources): RouteClaims {
   ];
   return (fetch, service) => kinds.flatMap((one) => one(fetch, service));
 }
+
+/** No port is every port. */
+const compareNumbers = (a = 0, b = 0): number => a - b;
