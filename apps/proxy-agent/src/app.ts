@@ -11,6 +11,7 @@ import { EnvoyAdmin } from './envoy/envoy-admin.js';
 import { EnvoyProcess } from './envoy/envoy-process.js';
 import { SdsServer } from './secrets/sds-server.js';
 import { secretsOf } from './secrets/secret-resources.js';
+import { proxyLoad } from './status/proxy-load.js';
 import { mergedMetrics } from './status/merged-metrics.js';
 import { AdsRelay } from './xds/ads-relay.js';
 import { ConfigVersions } from './xds/config-versions.js';
@@ -118,9 +119,12 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
     routes: (server) => {
       for (const path of ['/stats/prometheus', '/metrics']) {
         server.get(path, async (_request, reply) =>
-          reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await mergedMetrics(registry, admin)),
+          reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await mergedMetrics(registry, admin, envoy.pid)),
         );
       }
+      server.get('/stats/load', async (_request, reply) =>
+        reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await proxyLoad(admin, envoy.pid)),
+      );
       server.get('/debug/config_versions', () => versions.summary());
       server.post('/quitquitquit', async (request, reply) => {
         if (request.ip !== '127.0.0.1') return reply.code(403).send('ask from inside the pod\n');

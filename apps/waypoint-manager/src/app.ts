@@ -2,12 +2,14 @@ import {
   CONFIG_MAPS,
   LeaderElector,
   NAMESPACES,
+  PODS,
   type ConfigMap,
   type Deployment,
   type Informer,
   type KubeClient,
   type KubeObject,
   type KubeService,
+  type Pod,
 } from '@weft/kube';
 import { GATEWAY_CLASSES, GATEWAYS } from '@weft/mesh-api';
 import type { Clock } from '@weft/result';
@@ -20,6 +22,9 @@ import { GatewayReconciler } from './gateway-reconciler.js';
 import { WaypointManagerMetrics } from './metrics.js';
 import { AttachedRoutes } from './status/attached-routes.js';
 import { CertificateSecrets } from './status/certificate-secrets.js';
+import { readProxy } from './scaling/proxy-readings.js';
+import { SCALING_KEY } from './scaling/scaling-settings.js';
+import { WaypointScaler } from './scaling/waypoint-scaler.js';
 import { LABEL_MANAGED, OBJECT_TYPES } from './workloads/desired-objects.js';
 import { ObjectApplier } from './workloads/object-applier.js';
 import { PARAMETER_KEYS } from './workloads/parameters.js';
@@ -51,6 +56,7 @@ export function createWaypointManager(
     horizontalPodAutoscaler: kube.informer(OBJECT_TYPES.horizontalPodAutoscaler, managed),
     podDisruptionBudget: kube.informer(OBJECT_TYPES.podDisruptionBudget, managed),
   };
+  const pods = kube.informer(PODS, { ...managed, transform: withoutSpec });
   const namespaces = kube.informer(NAMESPACES);
   const informers = {
     gateways: kube.informer<KubeObject>(GATEWAYS),
@@ -100,6 +106,16 @@ export function createWaypointManager(
         reconciler,
         routes,
         certificates,
+        scaler: new WaypointScaler({
+          kube,
+          deployments: informers.deployments,
+          pods,
+          read: readProxy,
+          intervalMs: config.scalingIntervalMs,
+          clock,
+          log,
+          onScaled: (direction) => metrics.scalings.inc({ direction }),
+        }),
         clusterDomain: config.clusterDomain,
         clock,
         log,
@@ -116,6 +132,7 @@ export function createWaypointManager(
   });
   const all: readonly (Service & { readonly synced: Promise<unknown> })[] = [
     namespaces,
+    pods,
     informers.classes,
     informers.gateways,
     informers.configMaps,
@@ -136,9 +153,14 @@ export function createWaypointManager(
   return { services: [admin, ...all, elector], readiness, admin };
 }
 
+/** What a proxy runs with is of no concern. */
+function withoutSpec({ metadata, status }: Pod): Pod {
+  return { ...(metadata && { metadata }), ...(status && { status }) };
+}
+
 /** ConfigMaps may be large, and few of them are ours. */
 function onlyParameters(map: ConfigMap): ConfigMap {
   const data = Object.entries(map.data ?? {}).filter(([, text]) => text.length < 65_536);
-  const relevant = data.some(([key]) => (PARAMETER_KEYS as readonly string[]).includes(key));
+  const relevant = data.some(([key]) => key === SCALING_KEY || (PARAMETER_KEYS as readonly string[]).includes(key));
   return { ...(map.metadata && { metadata: map.metadata }), ...(relevant && { data: Object.fromEntries(data) }) };
 }

@@ -26,6 +26,8 @@ export interface WaypointManagerConfig {
   readonly trustDomain: string;
   readonly proxy: ProxySettings;
   readonly serverless: ServerlessSettings;
+  /** How often proxies are asked what they carry. */
+  readonly scalingIntervalMs: number;
   readonly adminHost: string;
   readonly adminPort: number;
   readonly logLevel: LogLevel;
@@ -44,6 +46,7 @@ Settings (environment):
   SERVERLESS_NODE_SELECTOR  JSON object: labels of virtual nodes            ({"type":"virtual-kubelet"})
   SERVERLESS_TOLERATIONS    JSON list: what pods there tolerate
                                   ([{"key":"virtual-kubelet.io/provider","operator":"Exists"}])
+  SCALING_INTERVAL  how often proxies are asked what they carry                          (2s)
   ADMIN_HOST, ADMIN_PORT   /healthz /readyz /metrics                                     (every address, 15014)
   LOG_LEVEL       ${LOG_LEVELS.join(', ')}  (info)
 `;
@@ -71,6 +74,7 @@ export function parseWaypointManagerConfig(
       nodeSelector: stringsOf(SELECTOR, read.string(SELECTOR, '{"type":"virtual-kubelet"}'), problems),
       tolerations: tolerationsOf(read.string(TOLERATIONS, DEFAULT_TOLERATIONS), problems),
     },
+    scalingIntervalMs: read.durationMs('SCALING_INTERVAL', 2000),
     adminHost: read.string('ADMIN_HOST', everyAddress()),
     adminPort: read.integer('ADMIN_PORT', 15_014, 0, 65_535),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),

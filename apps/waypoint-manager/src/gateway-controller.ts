@@ -1,4 +1,4 @@
-import { listenerStates } from '@weft/gateway-api';
+import { listenerStates, shortName } from '@weft/gateway-api';
 import {
   keyOf,
   objectKey,
@@ -13,6 +13,7 @@ import {
 import { GATEWAYS } from '@weft/mesh-api';
 import type { Clock } from '@weft/result';
 import type { GatewayInformers, GatewayReconciler, GatewayResult } from './gateway-reconciler.js';
+import type { WaypointScaler } from './scaling/waypoint-scaler.js';
 import type { AttachedRoutes } from './status/attached-routes.js';
 import type { CertificateSecrets } from './status/certificate-secrets.js';
 import { gatewayStatus, type GatewayStatus } from './status/gateway-status.js';
@@ -28,6 +29,7 @@ export interface GatewayControllerOptions {
   readonly clusterDomain: string;
   readonly clock: Clock;
   readonly log: KubeLog;
+  readonly scaler: WaypointScaler;
   readonly onReconciled: (seconds: number) => void;
 }
 
@@ -48,6 +50,7 @@ export class GatewayController {
   async start(): Promise<void> {
     await this.#writer.start();
     await this.#queue.start();
+    await this.options.scaler.start();
     const { gateways, classes, configMaps, namespaces } = this.options.informers;
     const add = (object: KubeObject) => this.enqueue(objectKey(object));
     const all = () => this.#enqueueAll();
@@ -68,6 +71,7 @@ export class GatewayController {
 
   async stop(hard: AbortSignal): Promise<void> {
     for (const end of this.#unsubscribe.splice(0)) end();
+    await this.options.scaler.stop();
     await this.#queue.stop(hard);
     await this.#writer.stop(hard);
   }
@@ -82,14 +86,26 @@ export class GatewayController {
 
   #forget(gateway: KubeObject): void {
     this.#writer.forget(gateway);
+    this.options.scaler.forget(objectKey(gateway));
   }
 
   async #handle(key: string): Promise<undefined> {
     const startedMs = performance.now();
     const result = await this.options.reconciler.reconcile(key);
     if (result !== null) this.#writer.set(result.object, this.#statusOf(key, result));
+    this.#scale(key, result);
     this.options.onReconciled((performance.now() - startedMs) / 1000);
     return undefined;
+  }
+
+  #scale(key: string, result: GatewayResult | null): void {
+    const { scaler } = this.options;
+    if (result === null || result.workload === null || result.scaling === null) {
+      scaler.forget(key);
+      return;
+    }
+    const { object, workload, scaling: settings, gateway } = result;
+    scaler.set({ key, object, workload, podLabel: shortName(gateway.meta.name), settings });
   }
 
   #statusOf(key: string, result: GatewayResult): GatewayStatus {

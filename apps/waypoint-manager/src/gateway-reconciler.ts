@@ -1,3 +1,4 @@
+import { CONTROLLERS } from '@weft/gateway-api';
 import {
   objectKey,
   splitKey,
@@ -9,6 +10,7 @@ import {
   type Namespace,
 } from '@weft/kube';
 import {
+  ANNOTATION_SCALES_TO_ZERO,
   GATEWAY_CLASSES,
   GATEWAYS,
   LABEL_NETWORK,
@@ -17,6 +19,7 @@ import {
   type ParsedResource,
 } from '@weft/mesh-api';
 import type { WaypointManagerConfig } from './config.js';
+import { ANNOTATION_SCALING, readScaling, type ScalingSettings } from './scaling/scaling-settings.js';
 import { gatewayKindOf, type GatewayKind } from './gateway-kind.js';
 import { desiredObjects } from './workloads/desired-objects.js';
 import { objectName } from './workloads/names.js';
@@ -47,6 +50,8 @@ export interface GatewayResult {
   readonly workload: string | null;
   /** What keeps it from being made as asked: reason and message. */
   readonly problem: { readonly reason: string; readonly message: string } | null;
+  /** Null if nothing is made. */
+  readonly scaling: ScalingSettings | null;
 }
 
 /** Makes what one Gateway asks for. */
@@ -68,11 +73,15 @@ export class GatewayReconciler {
     if (kind === undefined || !this.#isMine(gateway)) return null;
     const result = { object, gateway, kind };
     const { spec, meta } = gateway;
-    if (spec === null || kind.proxy === null || !isManaged(spec)) return { ...result, workload: null, problem: null };
+    if (spec === null || kind.proxy === null || !isManaged(spec)) return { ...result, ...NOTHING_MADE };
     const placement = placementOf(meta);
-    const { parameters, problem: badParameters } = this.#parameters(gateway, className);
-    const problem = placement === null ? NO_SUCH_PLACE : badParameters;
+    const { parameters, problem: badParameters, ...read } = this.#parameters(gateway, className);
+    const mayWake = kind.controllerName === CONTROLLERS.waypoint;
+    const scaling = mayWake ? read.scaling : { ...read.scaling, toZero: false };
+    const notZero = read.scaling.toZero && !mayWake ? NOBODY_WAKES : null;
+    const problem = placement === null ? NO_SUCH_PLACE : (badParameters ?? notZero);
     const network = meta.labels[LABEL_NETWORK] ?? this.#clusterNetwork();
+    const workload = objectName(meta, className, kind.proxy);
     const desired = desiredObjects({
       config: this.config,
       proxy: kind.proxy,
@@ -82,13 +91,22 @@ export class GatewayReconciler {
       network,
       placement: placement ?? 'in-cluster',
       parameters,
+      startable: scaling.toZero || this.#isBeingWoken(meta.namespace, workload),
     });
     const outcome = await this.applier.apply(meta, desired);
     return {
       ...result,
-      workload: objectName(meta, className, kind.proxy),
+      workload,
       problem: problem ?? foreignProblem(outcome),
+      scaling,
     };
+  }
+
+  /** It may not sleep any more, but its first pod is not ready yet: until then connections are still to wait for it. */
+  #isBeingWoken(namespace: string, workload: string): boolean {
+    const service = this.informers.services.get(namespace, workload);
+    const ready = this.informers.deployments.get(namespace, workload)?.status?.readyReplicas ?? 0;
+    return service?.metadata?.annotations?.[ANNOTATION_SCALES_TO_ZERO] === 'true' && ready === 0;
   }
 
   /** The kind of a class that the cluster has. */
@@ -126,7 +144,11 @@ export class GatewayReconciler {
   #parameters(
     { meta, spec }: ParsedResource<GatewaySpec>,
     className: string,
-  ): { readonly parameters: Parameters; readonly problem: GatewayResult['problem'] } {
+  ): {
+    readonly parameters: Parameters;
+    readonly scaling: ScalingSettings;
+    readonly problem: GatewayResult['problem'];
+  } {
     const { configMaps } = this.informers;
     const defaults = configMaps
       .list()
@@ -136,8 +158,10 @@ export class GatewayReconciler {
       )
       .sort((a, b) => (objectKey(a) < objectKey(b) ? -1 : 1));
     const reference = spec?.infrastructure?.parametersRef;
+    const annotation = meta.annotations[ANNOTATION_SCALING];
     const invalid = (message: string) => ({
       parameters: readParameters(defaults).parameters,
+      scaling: readScaling(defaults, annotation).settings,
       problem: { reason: 'InvalidParameters', message },
     });
     if (reference !== undefined && (reference.group !== '' || reference.kind !== 'ConfigMap'))
@@ -149,11 +173,32 @@ export class GatewayReconciler {
       return invalid(
         `spec.infrastructure.parametersRef: there is no ConfigMap ${meta.namespace}/${reference.name}; create it or correct the name`,
       );
-    const { parameters, problems } = readParameters(own === undefined ? defaults : [...defaults, own]);
-    const message = problems.map((one) => `${one.key}: ${one.problem}`).join('; ');
-    return { parameters, problem: problems.length === 0 ? null : { reason: 'InvalidParameters', message } };
+    const all = own === undefined ? defaults : [...defaults, own];
+    const { parameters, problems } = readParameters(all);
+    const { settings, problems: badScaling } = readScaling(all, annotation);
+    const twoOwners = settings.byLoad !== null && parameters.horizontalPodAutoscaler !== undefined;
+    const messages = [
+      ...problems.map((one) => `${one.key}: ${one.problem}`),
+      ...badScaling,
+      ...(twoOwners ? [TWO_OWNERS] : []),
+    ];
+    return {
+      parameters,
+      scaling: twoOwners ? { ...settings, byLoad: null } : settings,
+      problem: messages.length === 0 ? null : { reason: 'InvalidParameters', message: messages.join('; ') },
+    };
   }
 }
+
+const NOBODY_WAKES = {
+  reason: 'InvalidParameters',
+  message: 'scaling toZero: only a waypoint can be started by its first connection; leave it out',
+};
+
+const TWO_OWNERS =
+  'scaling maxReplicas: there is a horizontalPodAutoscaler, too, and it has the number of replicas; keep one of the two';
+
+const NOTHING_MADE = { workload: null, problem: null, scaling: null };
 
 const NO_SUCH_PLACE = {
   reason: 'InvalidParameters',

@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export class WaypointManagerMetrics {
   readonly leader: Gauge;
   readonly writes: Counter<'kind'>;
+  readonly scalings: Counter<'direction'>;
   readonly reconcileTime: Histogram;
 
   constructor(registry: Registry) {
@@ -12,6 +13,12 @@ export class WaypointManagerMetrics {
       name: 'waypoint_manager_writes_total',
       help: 'Objects of Gateways written, by kind.',
       labelNames: ['kind'],
+      registers,
+    });
+    this.scalings = new Counter({
+      name: 'waypoint_manager_scalings_total',
+      help: 'Changes of the number of proxies of a Gateway: out, in, zero, wake.',
+      labelNames: ['direction'],
       registers,
     });
     this.reconcileTime = new Histogram({

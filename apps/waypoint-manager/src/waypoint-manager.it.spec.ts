@@ -228,7 +228,7 @@ describe('waypoint manager on a Kubernetes API server', () => {
       async () =>
         (await condition(kube, 'waypoint', 'Accepted'))?.message ===
         'ConfigMap shop/options, key service: is not a YAML object; write the fields to change; ' +
-          'ConfigMap shop/options, key deploy: is not known; use serviceAccount, service, deployment, horizontalPodAutoscaler, podDisruptionBudget',
+          'ConfigMap shop/options, key deploy: is not known; use serviceAccount, service, deployment, horizontalPodAutoscaler, podDisruptionBudget, scaling',
       'both keys are named',
     );
   });

@@ -47,3 +47,8 @@ export function httpEcho(name: string, file = ''): Container {
 export function httpLoadCommand(url: string, rate: number): readonly string[] {
   return program('http-load', ['--url', url, '--rate', String(rate)]);
 }
+
+/** Command line of a burst of new connections with one request each; it ends and prints its counts when all are answered. */
+export function httpBurstCommand(url: string, count: number): readonly string[] {
+  return program('http-burst', ['--url', url, '--count', String(count)]);
+}

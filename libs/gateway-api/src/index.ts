@@ -24,4 +24,5 @@ export {
   type ServicePortClaim,
   type ServiceRouteKind,
 } from './route-precedence.js';
+export { shortName } from './short-name.js';
 export { fails, holds, type Verdict } from './verdict.js';

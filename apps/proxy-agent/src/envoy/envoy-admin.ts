@@ -39,6 +39,12 @@ export class EnvoyAdmin {
     return sum;
   }
 
+  /** What Envoy carries for users: requests and tunnels so far, and what is open now. */
+  async load(): Promise<{ readonly requests: number; readonly connections: number }> {
+    const { body } = await this.#ask('GET', '/stats?filter=^http\\..*\\.downstream_rq_(total|active)$');
+    return loadOf(body);
+  }
+
   #ask(method: 'GET' | 'POST', path: string): Promise<AdminReply> {
     return new Promise((resolve, reject) => {
       const call = request({ host: '127.0.0.1', port: this.port(), method, path: encodeURI(path), agent: false });
@@ -55,4 +61,24 @@ export class EnvoyAdmin {
       call.end();
     });
   }
+}
+
+/** Those for readiness, metrics and ourselves. */
+const OWN_PREFIXES: ReadonlySet<string> = new Set(['admin', 'agent', 'prometheus_stats']);
+/** Each connection through a waypoint is one request there. */
+const TUNNELS = 'connect_terminate';
+
+/** Of a waypoint the open tunnels are its connections; a gateway has none, and its open requests count. */
+export function loadOf(stats: string): { readonly requests: number; readonly connections: number } {
+  let [requests, tunnels, active] = [0, null as number | null, 0];
+  for (const [, prefix = '', kind = '', text] of stats.matchAll(
+    /^http\.(.+)\.downstream_rq_(total|active): (\d+)$/gm,
+  )) {
+    if (OWN_PREFIXES.has(prefix)) continue;
+    const count = Number(text);
+    if (kind === 'total') requests += count;
+    else if (prefix === TUNNELS) tunnels = count;
+    else active += count;
+  }
+  return { requests, connections: tunnels ?? active };
 }

@@ -35,6 +35,11 @@ export class EnvoyProcess implements Service {
 
   constructor(private readonly options: EnvoyProcessOptions) {}
 
+  /** Null: it does not run. */
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
   async start(): Promise<void> {
     const { config, bootstrap, log } = this.options;
     const file = join(config.configDir, 'envoy-bootstrap.json');
@@ -68,7 +73,7 @@ export class EnvoyProcess implements Service {
       .catch((thrown: unknown) => log.warn({ err: toError(thrown).message }, 'Envoy cannot be drained'));
     let left = 0;
     while (!hard.aborted && clock.now() - begun < config.drainMaxMs) {
-      left = await admin.activeConnections().catch(() => 0);
+      left = await this.#open().catch(() => 0);
       const waitedMs = clock.now() - begun;
       if (left === 0 && waitedMs >= config.drainMinMs) break;
       await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
@@ -78,6 +83,12 @@ export class EnvoyProcess implements Service {
     const cancelKill = clock.after(900, () => child.kill('SIGKILL'));
     await exited;
     cancelKill();
+  }
+
+  /** Of a waypoint its tunnels: a connection without any is idle, and who owns it opens another one for what comes next. */
+  async #open(): Promise<number> {
+    const { config, admin } = this.options;
+    return config.proxyType === 'waypoint' ? (await admin.load()).connections : admin.activeConnections();
   }
 
   #look(): void {

@@ -1,13 +1,18 @@
 import type { Registry } from 'prom-client';
+import { proxyLoad } from './proxy-load.js';
 import type { EnvoyAdmin } from '../envoy/envoy-admin.js';
 
 /** Envoy puts its own prefix before names that an access logger makes up. */
 const ISTIO_NAME = /^(# (?:TYPE|HELP) )?envoy_(istio_)/gm;
 
 /** One page of the agent's and Envoy's metrics, with the standard metrics of the mesh under their own names. */
-export async function mergedMetrics(registry: Registry, admin: EnvoyAdmin): Promise<string> {
-  const [own, envoy] = await Promise.all([registry.metrics(), admin.prometheus().catch(() => '')]);
-  return `${own}\n${withIstioNames(envoy)}`;
+export async function mergedMetrics(registry: Registry, admin: EnvoyAdmin, envoyPid: number | null): Promise<string> {
+  const [own, load, envoy] = await Promise.all([
+    registry.metrics(),
+    proxyLoad(admin, envoyPid),
+    admin.prometheus().catch(() => ''),
+  ]);
+  return `${own}\n${load}${withIstioNames(envoy)}`;
 }
 
 /** Envoy writes "-" for what it does not know, Istio "unknown". */

@@ -79,9 +79,11 @@ function programmed(
       'AddressNotAssigned',
       `Service ${result.workload ?? ''} has no address yet; a load balancer has to give one`,
     );
+  const shown = addresses.map(({ value }) => value).join(', ');
+  if (result.scaling?.toZero === true && deployment?.spec?.replicas === 0)
+    return { status: 'True', reason: 'Programmed', message: `Asleep; the first connection to ${shown} starts it` };
   if (result.workload !== null && (deployment?.status?.readyReplicas ?? 0) === 0)
     return not('Pending', `Deployment ${result.workload} has no ready pod yet`);
-  const shown = addresses.map(({ value }) => value).join(', ');
   return { status: 'True', reason: 'Programmed', message: `Resource programmed, assigned to ${shown}` };
 }
 

@@ -1,3 +1,4 @@
+import { shortName } from '@weft/gateway-api';
 import {
   DEPLOYMENTS,
   HORIZONTAL_POD_AUTOSCALERS,
@@ -8,6 +9,7 @@ import {
   type ResourceType,
 } from '@weft/kube';
 import {
+  ANNOTATION_SCALES_TO_ZERO,
   ANNOTATION_TRAFFIC_DISTRIBUTION,
   DATAPLANE_MODE_NONE,
   LABEL_CANONICAL_NAME,
@@ -21,7 +23,7 @@ import {
 } from '@weft/mesh-api';
 import type { WaypointManagerConfig } from '../config.js';
 import type { ProxyKind } from '../gateway-kind.js';
-import { ANNOTATION_SERVICE_ACCOUNT, objectName, shortName } from './names.js';
+import { ANNOTATION_SERVICE_ACCOUNT, objectName } from './names.js';
 import { PARAMETER_KEYS, type ParameterKey, type Parameters } from './parameters.js';
 import type { Placement } from './placement.js';
 import { podTemplate } from './pod-template.js';
@@ -30,7 +32,8 @@ import { strategicMerge } from './strategic-merge.js';
 
 export const LABEL_MANAGED = 'gateway.istio.io/managed';
 export const LABEL_GATEWAY_CLASS_NAME = 'gateway.networking.k8s.io/gateway-class-name';
-const RESERVED_PREFIX = 'gateway.networking.k8s.io/';
+/** Neither the Gateway API's own nor ours: they speak of the Gateway, and change without its proxies having to. */
+const RESERVED_PREFIXES = ['gateway.networking.k8s.io/', 'weft.io/'];
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 export const OBJECT_TYPES: Readonly<Record<ParameterKey, ResourceType<KubeObject>>> = {
@@ -51,6 +54,8 @@ export interface GatewayRequest {
   readonly network: string | undefined;
   readonly placement: Placement;
   readonly parameters: Parameters;
+  /** Its pods may all be asleep, and whoever needs them may ask for them. */
+  readonly startable: boolean;
 }
 
 /** One object as it is to be applied. */
@@ -115,6 +120,7 @@ function baseObjects(request: GatewayRequest): Readonly<Record<ParameterKey, Kub
     ...(proxy.role === 'waypoint' && { [LABEL_DATAPLANE_MODE]: DATAPLANE_MODE_NONE }),
     ...(network !== undefined && { [LABEL_NETWORK]: network }),
   };
+  const startable = request.startable ? { [ANNOTATION_SCALES_TO_ZERO]: 'true' } : {};
   const near = proxy.role === 'waypoint' ? { [ANNOTATION_TRAFFIC_DISTRIBUTION]: 'PreferClose' } : {};
   const template = podTemplate({ config, proxy, placement, serviceAccount, network, labels: podLabels, annotations });
   const addresses = spec.addresses.flatMap(({ value }) => value ?? []);
@@ -122,7 +128,10 @@ function baseObjects(request: GatewayRequest): Readonly<Record<ParameterKey, Kub
   const objects = {
     serviceAccount: { metadata: { ...metadata(common), name: serviceAccount } },
     service: {
-      metadata: metadata({ ...common, ...(network !== undefined && { [LABEL_NETWORK]: network }) }, near),
+      metadata: metadata(
+        { ...common, ...(network !== undefined && { [LABEL_NETWORK]: network }) },
+        { ...near, ...startable },
+      ),
       spec: serviceSpec({ gateway: meta, proxy, listeners: spec.listeners, selector, addresses }),
     },
     deployment: { metadata: metadata(common), spec: { selector: { matchLabels: selector }, template } },
@@ -147,7 +156,9 @@ function infrastructure({ meta, spec }: GatewayRequest): {
   const said = spec.infrastructure;
   const own = (entries: Readonly<Record<string, string>>) =>
     Object.fromEntries(
-      Object.entries(entries).filter(([key]) => !key.startsWith(RESERVED_PREFIX) && key !== LAST_APPLIED),
+      Object.entries(entries).filter(
+        ([key]) => !RESERVED_PREFIXES.some((prefix) => key.startsWith(prefix)) && key !== LAST_APPLIED,
+      ),
     );
   const given = said !== undefined && Object.keys({ ...said.labels, ...said.annotations }).length > 0;
   return given

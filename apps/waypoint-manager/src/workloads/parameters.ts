@@ -1,6 +1,7 @@
 import type { ConfigMap } from '@weft/kube';
 import { toError } from '@weft/result';
 import { parse } from 'yaml';
+import { SCALING_KEY } from '../scaling/scaling-settings.js';
 
 /** The objects that are made and may be customised, by the key of the ConfigMap, in the order in which they are needed. */
 export const PARAMETER_KEYS = [
@@ -30,8 +31,9 @@ export function readParameters(configMaps: readonly ConfigMap[]): {
   for (const { metadata, data } of configMaps) {
     for (const [key, text] of Object.entries(data ?? {})) {
       const where = `ConfigMap ${metadata?.namespace ?? ''}/${metadata?.name ?? ''}, key ${key}`;
+      if (key === SCALING_KEY) continue;
       if (!isParameterKey(key)) {
-        problems.push({ key: where, problem: `is not known; use ${PARAMETER_KEYS.join(', ')}` });
+        problems.push({ key: where, problem: `is not known; use ${[...PARAMETER_KEYS, SCALING_KEY].join(', ')}` });
         continue;
       }
       const patch = parsePatch(text);

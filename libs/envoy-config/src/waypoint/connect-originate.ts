@@ -11,6 +11,10 @@ import { filter } from '../messages/extension.js';
 import { upstreamFailureLog } from '../telemetry/access-log.js';
 import type { MeshSettings } from './mesh-settings.js';
 
+/** Before a peer has said how many it takes: a burst right after the start must not be refused by its limit. */
+const STREAMS = 100;
+/** Nothing of the client was sent before the tunnel stands. */
+const CONNECT_ATTEMPTS = 3;
 const TUNNEL_IDLE_MS = 3_600_000;
 
 /** Puts a connection into an HBONE tunnel to the address that the chosen endpoint's metadata names. */
@@ -26,6 +30,7 @@ export function connectOriginateListener(): Listener {
           filter('envoy.filters.network.tcp_proxy', TcpProxy, {
             statPrefix: CONNECT_ORIGINATE,
             clusterSpecifier: { $case: 'cluster', value: CONNECT_ORIGINATE },
+            maxConnectAttempts: CONNECT_ATTEMPTS,
             tunnelingConfig: { hostname: '%DOWNSTREAM_LOCAL_ADDRESS%' },
             accessLog: [upstreamFailureLog()],
           }),
@@ -55,7 +60,12 @@ export function connectOriginateCluster({ trustDomains, connectTimeoutMs }: Mesh
       commonHttpProtocolOptions: { idleTimeout: duration(TUNNEL_IDLE_MS) },
       upstreamProtocolOptions: {
         $case: 'explicitHttpConfig',
-        value: { protocolConfig: { $case: 'http2ProtocolOptions', value: { allowConnect: true } } },
+        value: {
+          protocolConfig: {
+            $case: 'http2ProtocolOptions',
+            value: { allowConnect: true, maxConcurrentStreams: STREAMS },
+          },
+        },
       },
     }),
     transportSocket: hboneUpstreamTls(trustDomains),
