@@ -1,3 +1,4 @@
+import { shortName } from '@weft/gateway-api';
 import { MeshModel } from '@weft/mesh-model';
 import { proxylessResources, waypointResources } from '@weft/envoy-config';
 import { ADDRESS_TYPE_URL, DeltaServer } from '@weft/xds';
@@ -59,6 +60,16 @@ describe('a client follows', () => {
 
   it('its own waypoint, by the label of its pod', () => {
     expect(ask('shop/wp', 'waypoint~1.1.1.1~wp-1.shop~shop.svc.cluster.local')).toBe(waypoints.get('shop/wp'));
+  });
+
+  it('its waypoint whose name is too long for a label', () => {
+    const name = 'waypoint-'.repeat(20).slice(0, -1);
+    model.sources.gateways.set(`shop/${name}`, {
+      metadata: { namespace: 'shop', name },
+      spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }] },
+    });
+    pod('long', { [GATEWAY]: shortName(name) });
+    expect(ask('shop/wp', 'waypoint~1.1.1.1~long.shop~shop.svc.cluster.local')).toBe(waypoints.get(`shop/${name}`));
   });
 
   it('its namespace, if it is a gRPC client, as long as anyone follows that', () => {

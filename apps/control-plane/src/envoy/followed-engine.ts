@@ -62,7 +62,7 @@ export class FollowedEngine {
     const { namespace, labels } = objectMetaOf(pod.value);
     const gateway = labels[LABEL_GATEWAY_NAME];
     if (gateway === undefined) return denied(`pod ${podKey} has no label ${LABEL_GATEWAY_NAME}`);
-    const engine = waypoints.get(`${namespace}/${gateway}`);
+    const engine = waypoints.ofLabel(namespace, gateway);
     return engine === undefined
       ? unavailable(`there is no waypoint ${namespace}/${gateway} yet, try again`)
       : ok(engine);

@@ -1,5 +1,6 @@
 import type { Collection } from '@weft/collections';
 import type { ProxyResource } from '@weft/envoy-config';
+import { shortName } from '@weft/gateway-api';
 import {
   CLUSTER_TYPE_URL,
   DeltaServer,
@@ -49,6 +50,17 @@ export class WaypointEngines {
   /** Of a Gateway, `<namespace>/<name>`; undefined if it is no waypoint. */
   get(waypoint: string): DeltaServer | undefined {
     return this.#engines.get(waypoint);
+  }
+
+  /** Of the Gateway that a pod's label stands for: its name, or what a long name is shortened to. */
+  ofLabel(namespace: string, label: string): DeltaServer | undefined {
+    const exact = this.#engines.get(`${namespace}/${label}`);
+    if (exact !== undefined) return exact;
+    for (const [key, engine] of this.#engines) {
+      const name = key.slice(namespace.length + 1);
+      if (key.startsWith(`${namespace}/`) && name.length > label.length && shortName(name) === label) return engine;
+    }
+    return undefined;
   }
 
   keys(): readonly string[] {
