@@ -12,7 +12,7 @@ const FIRST_PART = 4;
 /** A process is not idle before it has started altogether. */
 const STARTED_MS = 5000;
 /** Sockets are freed, and collectors run, a little after the last connection. */
-const MEMORY_SETTLE_MS = 300;
+const MEMORY_SETTLE_MS = 1500;
 
 interface RunnerSettings {
   readonly path: L4Path;

@@ -7,7 +7,7 @@ export { MainLoopPoller, type ReadinessHandler } from './main-loop-poller.js';
 export { Memory } from './memory.js';
 export { NativeLibrary, type NativeFunction } from './native-library.js';
 export { inNetns, netnsIdentity, openNetns, sameNetns, warmThreadPool, type NetnsIdentity } from './netns.js';
-export { releaseStartMemory } from './resident-memory.js';
+export { releaseFreeMemory, releaseStartMemory } from './resident-memory.js';
 export { raiseOpenFileLimit } from './resource-limits.js';
 export {
   SeqPacketConnection,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { releaseStartMemory } from './resident-memory.js';
+import { releaseFreeMemory, releaseStartMemory } from './resident-memory.js';
 
 const mappedFilesKiB = (): number => Number(/RssFile:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
 
@@ -11,4 +11,10 @@ it('gives back pages of the program, which goes on as before', () => {
   expect(mappedFilesKiB()).toBeLessThan(before);
   expect(digest()).toBe(expected);
   expect(JSON.parse(JSON.stringify({ a: [1, /x/.test('x')] }))).toEqual({ a: [1, true] });
+});
+
+it('free memory can be given back again and again', () => {
+  expect(() => {
+    for (let i = 0; i < 3; i++) releaseFreeMemory();
+  }).not.toThrow();
 });

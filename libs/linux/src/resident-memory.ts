@@ -23,7 +23,18 @@ export function releaseStartMemory(): void {
     // A page that was changed (relocated, for one) would come back as it is in the file.
     if (isCode && changedKiB === 0) libc().madvise(start, length, MADV_DONTNEED);
   }
-  trimmer()?.(0);
+  releaseFreeMemory();
+}
+
+let trim: NativeFunction | null | undefined;
+
+/**
+ * Gives back to the kernel the pages inside of the malloc heaps that nobody uses: by itself glibc does that at their ends only.
+ * Takes a tenth of a millisecond to a few tenths. Does nothing with another C library.
+ */
+export function releaseFreeMemory(): void {
+  trim ??= trimmer();
+  trim?.(0);
 }
 
 /** Glibc alone has it. */
