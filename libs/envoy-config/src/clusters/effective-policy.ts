@@ -6,6 +6,7 @@ export type EffectivePolicy = {
   readonly [K in Exclude<keyof PortTrafficPolicy, 'port'>]?: PortTrafficPolicy[K] | undefined;
 } & {
   readonly proxyProtocol?: TrafficPolicy['proxyProtocol'] | undefined;
+  readonly tunnel?: TrafficPolicy['tunnel'] | undefined;
   readonly retryBudget?: TrafficPolicy['retryBudget'] | undefined;
 };
 
@@ -27,10 +28,10 @@ export function effectivePolicy(rules: Rules, port: number, subset?: Subset): Ef
 
 function ofPort(policy: TrafficPolicy | undefined, port: number): EffectivePolicy {
   if (policy === undefined) return {};
-  const { portLevelSettings, proxyProtocol, retryBudget } = policy;
+  const { portLevelSettings, proxyProtocol, tunnel, retryBudget } = policy;
   const own = portLevelSettings.find((one) => one.port?.number === port);
   const { loadBalancer, connectionPool, outlierDetection, tls } = own ?? policy;
-  return given({ loadBalancer, connectionPool, outlierDetection, tls, proxyProtocol, retryBudget });
+  return given({ loadBalancer, connectionPool, outlierDetection, tls, proxyProtocol, tunnel, retryBudget });
 }
 
 /** Only the fields that are set, so that spreading does not unset others. */

@@ -119,14 +119,17 @@ function forwarding(rule: HttpRouteRule, match: HttpRouteMatch, context: RuleCon
   const { timeouts, retry } = rule;
   const perTry = retry === undefined ? undefined : timeouts?.backendRequest;
   const whole = timeouts?.request ?? (retry === undefined ? timeouts?.backendRequest : undefined);
+  const [first] = rule.backendRefs;
+  const hashPolicy =
+    first === undefined ? [] : hashPolicyFor(context.destinations[backendKey(first, context.from)], first.port ?? 0);
   const policy = retryPolicy({
+    samePlace: hashPolicy.length > 0,
     attempts: retry?.attempts,
     perTryTimeoutMs: perTry,
     statusCodes: retry?.codes,
     backoffMs: retry?.backoff,
   });
   const rewrite = find(rule.filters, 'urlRewrite');
-  const [first] = rule.backendRefs;
   return {
     timeout: duration(whole ?? 0),
     ...(policy === null ? {} : { retryPolicy: policy }),

@@ -131,7 +131,10 @@ function clusterFor(destination: Destination, context: RuleContext): string {
 
 function forwarding(rule: HttpRule, match: HttpMatch | undefined, context: RuleContext): RouteActionDraft {
   const first = rule.route[0] === undefined ? null : placeOf(rule.route[0].destination, context);
-  const policy = rule.retries === undefined ? retryPolicy() : istioRetries(rule.retries);
+  const hashPolicy = first === null ? [] : hashPolicyFor(first.found, first.port, first.subset);
+  // Where the endpoint is told by the request, another one would be the wrong one.
+  const samePlace = hashPolicy.length > 0;
+  const policy = rule.retries === undefined ? retryPolicy({ samePlace }) : istioRetries(rule.retries, samePlace);
   const host = rule.rewrite?.authority ?? hostOf(changesOf(rule.headers?.request));
   return {
     timeout: duration(rule.timeout ?? 0),
@@ -140,7 +143,7 @@ function forwarding(rule: HttpRule, match: HttpMatch | undefined, context: RuleC
     ...(policy === null ? {} : { retryPolicy: policy }),
     ...(host === undefined ? {} : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral', value: host } }),
     ...(rule.rewrite === undefined ? {} : rewritePath(rule.rewrite, match)),
-    hashPolicy: first === null ? [] : hashPolicyFor(first.found, first.port, first.subset),
+    hashPolicy,
     requestMirrorPolicies: mirrorsOf(rule, context),
   };
 }

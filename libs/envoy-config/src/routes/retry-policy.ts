@@ -1,6 +1,7 @@
 import type { Retries } from '@weft/mesh-api';
 import type { RetryPolicy } from '@weft/xds/gen/envoy/config/route/v3/route_components.js';
 import { PreviousHostsPredicate } from '@weft/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.js';
+import { PreviousPrioritiesConfig } from '@weft/xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.js';
 import type { Draft } from '../messages/draft.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
@@ -14,7 +15,10 @@ export interface RetryWish {
   readonly conditions?: readonly string[] | undefined;
   readonly statusCodes?: readonly number[] | undefined;
   readonly backoffMs?: number | undefined;
+  /** An endpoint that was tried may be tried again. */
   readonly samePlace?: boolean | undefined;
+  /** After a failure also in localities of lower priority. */
+  readonly otherLocalities?: boolean | undefined;
 }
 
 const DEFAULT_ATTEMPTS = 2;
@@ -31,7 +35,15 @@ const DEFAULT_CONDITIONS = [
 
 /** Null: no retries. */
 export function retryPolicy(wish: RetryWish = {}): RetryPolicyDraft | null {
-  const { attempts = DEFAULT_ATTEMPTS, perTryTimeoutMs, conditions, statusCodes = [], backoffMs, samePlace } = wish;
+  const {
+    attempts = DEFAULT_ATTEMPTS,
+    perTryTimeoutMs,
+    conditions,
+    statusCodes = [],
+    backoffMs,
+    samePlace,
+    otherLocalities,
+  } = wish;
   if (attempts <= 0) return null;
   return {
     numRetries: attempts,
@@ -41,6 +53,13 @@ export function retryPolicy(wish: RetryWish = {}): RetryPolicyDraft | null {
     ...(backoffMs === undefined || backoffMs === 0
       ? {}
       : { retryBackOff: { baseInterval: duration(backoffMs), maxInterval: duration(backoffMs * 10) } }),
+    ...(otherLocalities === true
+      ? {
+          retryPriority: filter('envoy.retry_priorities.previous_priorities', PreviousPrioritiesConfig, {
+            updateFrequency: 2,
+          }),
+        }
+      : {}),
     ...(samePlace === true
       ? {}
       : {
@@ -51,13 +70,10 @@ export function retryPolicy(wish: RetryWish = {}): RetryPolicyDraft | null {
 }
 
 /** Of a VirtualService: status codes stand among the conditions. */
-export function istioRetries({
-  attempts,
-  perTryTimeout,
-  retryOn,
-  retryIgnorePreviousHosts,
-  backoff,
-}: Retries): RetryPolicyDraft | null {
+export function istioRetries(
+  { attempts, perTryTimeout, retryOn, retryRemoteLocalities, retryIgnorePreviousHosts, backoff }: Retries,
+  samePlace = false,
+): RetryPolicyDraft | null {
   const words = (retryOn ?? '').split(',').map((word) => word.trim());
   const statusCodes = words.filter((word) => /^\d{3}$/.test(word)).map(Number);
   const conditions = words.filter((word) => word !== '' && !/^\d+$/.test(word));
@@ -69,6 +85,7 @@ export function istioRetries({
     conditions: conditions.length > 0 ? conditions : undefined,
     statusCodes,
     backoffMs: backoff,
-    samePlace: retryIgnorePreviousHosts === false,
+    samePlace: samePlace || retryIgnorePreviousHosts === false,
+    otherLocalities: retryRemoteLocalities,
   });
 }

@@ -1,6 +1,6 @@
 import type { VirtualServiceSpec } from '@weft/mesh-api';
 import { backendKey, type AttachedService, type Readable, type Referring } from '@weft/mesh-model';
-import { portRoutes } from '../waypoint/port-routes.js';
+import { isPlainTcp, portRoutes } from '../waypoint/port-routes.js';
 import { isSeenStream, istioStreamTargets, istioTcpTargets } from './istio-tcp-route.js';
 import type { IstioRouteContext } from './istio-route.js';
 import { clusterOf } from './route-target.js';
@@ -29,7 +29,8 @@ export interface StreamRouting {
 export function streamRouting(attached: AttachedService, context: IstioRouteContext): StreamRouting {
   const { virtualServices } = attached;
   const own = portRoutes(attached, context.port);
-  const istioRules = virtualServices.flatMap((one) => istioTlsRules(one, context));
+  const plain = isPlainTcp(attached.claim.ports, context.port);
+  const istioRules = virtualServices.flatMap((one) => istioTlsRules(one, context, plain));
   const istioTcp = istioTcpTargets(virtualServices, context);
   const targetsOf = (from: Referring, { rules }: StreamSpec) =>
     backendTargets(from, rules[0]?.backendRefs ?? [], context);
@@ -80,9 +81,12 @@ function backendTargets(
 function istioTlsRules(
   { meta, spec }: Readable<VirtualServiceSpec>,
   context: IstioRouteContext,
+  plain: boolean,
 ): readonly StreamRule[] {
   return spec.tls.flatMap(({ match, route }) => {
-    const serverNames = match.filter((one) => isSeenStream(one, context.port)).flatMap(({ sniHosts }) => sniHosts);
+    const serverNames = match
+      .filter((one) => isSeenStream(one, context.port) && (!plain || one.port !== undefined))
+      .flatMap(({ sniHosts }) => sniHosts);
     return serverNames.length === 0
       ? []
       : [{ serverNames, targets: istioStreamTargets(route, meta.namespace, context) }];

@@ -70,7 +70,7 @@ function streamChain(
   port: VipPort,
   { name, targets }: { readonly name: string; readonly targets: readonly StreamTarget[] },
 ): FilterChainDraft {
-  const { connectionPool, loadBalancer } = effectivePolicy(destinationRules, port.number);
+  const { connectionPool, loadBalancer, tunnel } = effectivePolicy(destinationRules, port.number);
   const { idleTimeout, maxConnectionDuration } = connectionPool?.tcp ?? {};
   return tcpChain({
     name,
@@ -78,6 +78,8 @@ function streamChain(
     filters: tcpAuthorization(authorizationPolicies),
     accessLogs: [standardMetrics({ claim, protocol: 'tcp' })],
     clusters: targets.length > 0 ? targets : [{ name: BLACK_HOLE, weight: 1 }],
+    // Only to the service itself: what its rule says is about its own endpoints.
+    ...(tunnel === undefined || targets.length !== 1 || targets[0]!.name !== name ? {} : { tunnel }),
     bySourceAddress: loadBalancer?.consistentHash?.useSourceIp === true,
     ...(idleTimeout === undefined ? {} : { idleTimeoutMs: idleTimeout }),
     ...(maxConnectionDuration === undefined ? {} : { maxConnectionMs: maxConnectionDuration }),

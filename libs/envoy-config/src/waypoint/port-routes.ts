@@ -1,3 +1,4 @@
+import { AppProtocol } from '@weft/xds/gen/mesh/workload/workload.js';
 import { SERVICE_ROUTE_KINDS, type ServiceRouteKind } from '@weft/gateway-api';
 import type { ParentReference } from '@weft/mesh-api';
 import type { Readable, RoutesByKind, ServiceClaim } from '@weft/mesh-model';
@@ -23,8 +24,24 @@ interface HasParents {
 export function portRoutes(attached: RoutesByKind & { readonly claim: ServiceClaim }, port: number): PortRoutes | null {
   for (const kind of SERVICE_ROUTE_KINDS) {
     const all: readonly Readable<HasParents>[] = attached[LISTS[kind]];
-    const routes = all.filter(({ meta, spec }) => serviceParent(attached.claim, port, spec.parentRefs, meta.namespace));
+    const routes = all.filter(({ meta, spec }) =>
+      serviceParent(attached.claim, port, parentsFor(kind, attached.claim, port, spec), meta.namespace),
+    );
     if (routes.length > 0) return { kind, routes } as unknown as PortRoutes;
   }
   return null;
 }
+
+/** Where a port is declared as plain TCP no handshake is looked for, unless the route names the port. */
+function parentsFor(
+  kind: ServiceRouteKind,
+  { ports }: ServiceClaim,
+  port: number,
+  { parentRefs }: HasParents,
+): readonly ParentReference[] {
+  if (kind !== 'TLSRoute' || !isPlainTcp(ports, port)) return parentRefs;
+  return parentRefs.filter((ref) => ref.port !== undefined || ref.sectionName !== undefined);
+}
+
+export const isPlainTcp = (ports: ServiceClaim['ports'], port: number): boolean =>
+  ports.some(({ servicePort, appProtocol }) => servicePort === port && appProtocol === AppProtocol.TCP);

@@ -6,6 +6,7 @@ import {
 import { TcpProxy } from '@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
 import type { AccessLog } from '@weft/xds/gen/envoy/config/accesslog/v3/accesslog.js';
 import type { Filter } from '@weft/xds/gen/envoy/config/listener/v3/listener_components.js';
+import type { EffectivePolicy } from '../clusters/effective-policy.js';
 import { ADS } from '../messages/config-source.js';
 import type { Draft } from '../messages/draft.js';
 import { duration } from '../messages/duration.js';
@@ -57,12 +58,20 @@ export interface TcpChain {
   readonly clusters: readonly { readonly name: string; readonly weight: number }[];
   /** Connections of one client address go to one endpoint. */
   readonly bySourceAddress?: boolean;
+  /** The endpoint is a proxy, which is asked for a connection to there. */
+  readonly tunnel?: NonNullable<EffectivePolicy['tunnel']>;
   readonly idleTimeoutMs?: number;
   readonly maxConnectionMs?: number;
 }
 
+const tunnelingOf = ({ protocol, targetHost, targetPort }: NonNullable<TcpChain['tunnel']>) => ({
+  hostname: `${targetHost}:${targetPort}`,
+  usePost: protocol === 'POST',
+});
+
 export function tcpChain(chain: TcpChain): FilterChainDraft {
-  const { name, statPrefix, filters, accessLogs, clusters, bySourceAddress, idleTimeoutMs, maxConnectionMs } = chain;
+  const { name, statPrefix, filters, accessLogs, clusters, bySourceAddress, tunnel, idleTimeoutMs, maxConnectionMs } =
+    chain;
   const [only] = clusters;
   return {
     name,
@@ -78,6 +87,7 @@ export function tcpChain(chain: TcpChain): FilterChainDraft {
                 value: { clusters: clusters.map(({ name: to, weight }) => ({ name: to, weight })) },
               },
         accessLog: [...accessLogs],
+        ...(tunnel === undefined ? {} : { tunnelingConfig: tunnelingOf(tunnel) }),
         ...(bySourceAddress === true ? { hashPolicy: [{ policySpecifier: { $case: 'sourceIp', value: {} } }] } : {}),
         ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
         ...(maxConnectionMs === undefined ? {} : { maxDownstreamConnectionDuration: duration(maxConnectionMs) }),

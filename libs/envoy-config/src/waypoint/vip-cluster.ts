@@ -4,7 +4,8 @@ import type { EffectivePolicy } from '../clusters/effective-policy.js';
 import { loadBalancing } from '../clusters/load-balancing.js';
 import { outlierDetection } from '../clusters/outlier-detection.js';
 import { upstreamProtocol } from '../clusters/upstream-protocol.js';
-import { hboneSocket } from '../connections/internal-socket.js';
+import { hboneSocket, rawBuffer } from '../connections/internal-socket.js';
+import { withProxyHeader } from '../connections/proxy-protocol.js';
 import { userTls } from '../connections/user-tls.js';
 import { METADATA_ISTIO } from '../connections/well-known-keys.js';
 import { ADS_ENDPOINTS } from '../messages/config-source.js';
@@ -36,12 +37,17 @@ export function vipCluster(service: VipService, port: VipPort, options: VipClust
     circuitBreakers: circuitBreakers(policy),
     ...(outliers === undefined ? {} : { outlierDetection: outlierDetection(outliers) }),
     ...(tcpKeepalive === undefined ? {} : { upstreamConnectionOptions: { tcpKeepalive: keepaliveOf(tcpKeepalive) } }),
-    transportSocket: hboneSocket(
-      userTls(policy.tls, { alpn: alpnOf(stack, port), hostname: service.hostname }) ?? undefined,
-    ),
+    transportSocket: hboneSocket(innerSocket(service, port, options)),
     metadata: { filterMetadata: { [METADATA_ISTIO]: describe(service, subset) } },
     ...(stack === 'http' ? { typedExtensionProtocolOptions: upstreamProtocol(port.protocol, connectionPool) } : {}),
   });
+}
+
+/** What the owner of the service asks for, inside of the tunnel. */
+function innerSocket({ hostname }: VipService, port: VipPort, { stack, policy }: VipClusterOptions) {
+  const { tls, proxyProtocol } = policy;
+  const inner = userTls(tls, { alpn: alpnOf(stack, port), hostname }) ?? rawBuffer();
+  return proxyProtocol === undefined ? inner : withProxyHeader(proxyProtocol, inner);
 }
 
 const alpnOf = (stack: 'http' | 'tcp', { protocol }: VipPort): readonly string[] =>

@@ -75,7 +75,8 @@ function routesOf(attached: AttachedService, port: VipPort, { mesh, clientNamesp
 }
 
 function defaultRoute({ claim, destinationRules }: AttachedService, port: number): RouteDraft {
-  const policy = retryPolicy();
+  const hashPolicy = [...hashPolicyOf(effectivePolicy(destinationRules, port).loadBalancer)];
+  const policy = retryPolicy({ samePlace: hashPolicy.length > 0 });
   return {
     name: 'default',
     match: { pathSpecifier: { $case: 'prefix', value: '/' } },
@@ -84,7 +85,7 @@ function defaultRoute({ claim, destinationRules }: AttachedService, port: number
       value: {
         clusterSpecifier: { $case: 'cluster', value: vipName(claim.hostname, port, 'http') },
         timeout: duration(0),
-        hashPolicy: [...hashPolicyOf(effectivePolicy(destinationRules, port).loadBalancer)],
+        hashPolicy,
         ...(policy === null ? {} : { retryPolicy: policy }),
       },
     },

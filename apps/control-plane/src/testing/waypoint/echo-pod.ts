@@ -19,7 +19,7 @@ export interface Echo {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Programs of one pod: HTTP, gRPC, TCP and TLS, each of which tells the name of the pod. */
+/** Programs of one pod: HTTP (also a proxy, for CONNECT), gRPC, TCP and TLS, each of which tells the name of the pod. */
 export class EchoPod {
   readonly #http: Server;
   readonly #grpc: GrpcEcho;
@@ -29,6 +29,8 @@ export class EchoPod {
   readonly #failures = new Map<string, number>();
   /** Requests that came, also those whose answers nobody waits for. */
   readonly requests: Echo[] = [];
+  /** What came on plain TCP connections. */
+  input = '';
 
   constructor(
     readonly name: string,
@@ -36,7 +38,13 @@ export class EchoPod {
   ) {
     this.#http = createServer((request, response) => this.#answer(request, response));
     this.#grpc = new GrpcEcho(name);
-    this.#tcp = createTcpServer((socket) => socket.end(name));
+    this.#http.on('connect', (request: IncomingMessage, socket: Socket) => {
+      socket.end(`HTTP/1.1 200 OK\r\n\r\n${name} to ${request.url ?? ''}`);
+    });
+    this.#tcp = createTcpServer((socket) => {
+      socket.on('data', (bytes) => (this.input += bytes.toString('latin1')));
+      socket.end(name);
+    });
     const { certPem: cert, keyPem: key } = certificate;
     this.#tls = createTlsServer({ cert, key }, (socket) => {
       socket.on('error', () => undefined);

@@ -12,6 +12,7 @@ import { callGrpc, type GrpcAnswer } from './grpc-echo.js';
 import { askHttp, type HttpAnswer, type HttpQuestion } from './http-client.js';
 import { applyObject, typeOf } from './kube-objects.js';
 import { gateway, namespace, pod, SHOP, WAYPOINT_TOKEN, waypointPod } from './mesh-objects.js';
+import { readStream } from './read-stream.js';
 import { PrivateNetwork } from './private-network.js';
 import { SecretServer } from './secret-server.js';
 import { Tunnel } from './tunnel.js';
@@ -93,6 +94,11 @@ export class WaypointRig {
 
   async call(authority: string, path: string, headers: Readonly<Record<string, string>> = {}): Promise<GrpcAnswer> {
     return callGrpc(await this.port(authority), path, headers);
+  }
+
+  /** What the server says on a new connection; over TLS if a server name is given. Null: it is broken off. */
+  async read(authority: string, serverName?: string): Promise<string | null> {
+    return readStream(await this.port(authority), serverName);
   }
 
   /** Port of 127.0.0.1 that leads to a place behind the waypoint. */
