@@ -3,6 +3,7 @@ import { caSuite } from './ca/ca-suite.js';
 import { clusterSuite } from './cluster/cluster-suite.js';
 import { controlSuite } from './control/control-suite.js';
 import { l4Suite } from './l4/l4-suite.js';
+import { l7Suite } from './l7/l7-suite.js';
 import { scaleSuite } from './scale/scale-suite.js';
 import { soakSuite } from './soak/soak-suite.js';
 import { parseOptions, USAGE } from './options.js';
@@ -24,6 +25,7 @@ async function main(): Promise<number> {
   if (options.suites.includes('l4')) status = await l4Suite({ ...options, root, note });
   if (options.suites.includes('cluster')) status = Math.max(status, await clusterSuite({ ...options, root, note }));
   if (options.suites.includes('ca')) status = Math.max(status, await caSuite({ ...options, root, note }));
+  if (options.suites.includes('l7')) status = Math.max(status, await l7Suite({ ...options, root, note }));
   if (options.suites.includes('control')) status = Math.max(status, await controlSuite({ ...options, root, note }));
   if (options.suites.includes('scale')) status = Math.max(status, await scaleSuite({ ...options, root, note }));
   if (options.suites.includes('soak')) status = Math.max(status, await soakSuite({ ...options, root, note }));

@@ -24,7 +24,7 @@ it('an earlier ztunnel is a peer once it is given', () => {
   expect(parseOptions([...argv, '--before', '../old'])).toMatchObject({ value: { before: '../old' } });
 });
 it.each([
-  [['l7'], 'there is no suite l7'],
+  [['l8'], 'there is no suite l8'],
   [['l4', '--load', 'bulk'], '--load bulk: there are bulk-1, bulk-64'],
   [['l4', '--peer', 'mine'], '--peer mine: want name=source-command,destination-command'],
   [['l4', '--peer', 'Mine=a,b'], '--peer Mine=a,b: want'],

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { err, ok, toError, type Result } from '@weft/result';
 import { L4_LOADS } from './l4/loads.js';
 
-const SUITES = ['l4', 'cluster', 'ca', 'control', 'scale', 'soak'] as const;
+const SUITES = ['l4', 'cluster', 'ca', 'l7', 'control', 'scale', 'soak'] as const;
 export type Suite = (typeof SUITES)[number];
 /** Without a name; the others are asked for by theirs. */
 const DEFAULT_SUITES: readonly Suite[] = ['l4', 'cluster', 'ca'];
@@ -39,7 +39,7 @@ export interface BenchOptions {
   readonly minutes: number;
 }
 
-export const USAGE = `weft bench [l4] [cluster] [ca] [control] [scale] [soak] [--quick] [--json]
+export const USAGE = `weft bench [l4] [cluster] [ca] [l7] [control] [scale] [soak] [--quick] [--json]
 
   l4        pairs of proxies between two network namespaces: direct, weft (weft-portable), haproxy, nginx,
             envoy
@@ -52,6 +52,7 @@ export const USAGE = `weft bench [l4] [cluster] [ca] [control] [scale] [soak] [-
               --profile DIR CPU profiles of weft's processes, for Chrome's developer tools
   cluster   pods of a two-node cluster with and without the mesh
   ca        certificates a second of CPU beside raw signatures, a restart of all pods, memory
+  l7        HTTP in pods of a two-node cluster: directly, by ztunnel, waypoint and ztunnel, and by a pair of Envoys
   control   the control plane with 50,000 pods of which one is replaced each second, and with 3,000 routes on one
             Gateway: CPU, memory, bytes, and how soon a change takes requests in Envoy
   scale     69,000 and 200,000 workloads known: memory, and the data path while all of them come again
@@ -60,7 +61,7 @@ export const USAGE = `weft bench [l4] [cluster] [ca] [control] [scale] [soak] [-
   --quick   short rounds: l4 takes 50 s on a quiet machine
   --json    one object a row
 
-Without a name, all but control, scale and soak are run.
+Without a name, all but l7, control, scale and soak are run.
 `;
 
 /** The peers of suite l4 that need no command; `--peer` adds more. */

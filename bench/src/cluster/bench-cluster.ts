@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { KubeClient, PODS, SERVICES } from '@weft/kube';
+import { KubeClient, PODS, SERVICES, type KubeObject } from '@weft/kube';
 import { MeshError } from '@weft/result';
 import { spawnCluster, type ClusterHandle } from '@weft/testing-local-cluster';
-import { installMesh, loadManifest, manifestValues } from '@weft/testing-mesh-deployment';
+import { installMesh } from '@weft/testing-mesh-deployment';
 import { cpuSecondsByPattern, residentMiB } from './cpu-time.js';
-import { PEERS, workloads, type Peer } from './workloads.js';
 
 const READY_MS = 90_000;
 
@@ -15,16 +14,24 @@ export class BenchError extends MeshError {
   readonly code = 'BENCH_FAILED';
 }
 
-/** A two-node cluster of its own with the mesh and, twice, the servers; gone when the bench ends. */
+export interface BenchClusterOptions {
+  readonly root: string;
+  readonly onProgress: (step: string) => void;
+  readonly objects: readonly KubeObject[];
+  /** Their pods have to be ready. */
+  readonly namespaces: readonly string[];
+}
+
+/** A two-node cluster of its own with the mesh and the programs of a suite; gone when the bench ends. */
 export class BenchCluster {
-  readonly #netns = new Map<Peer, string>();
+  readonly #netns = new Map<string, string>();
 
   private constructor(
     private readonly handle: ClusterHandle,
     readonly kube: KubeClient,
   ) {}
 
-  static async start(root: string, onProgress: (step: string) => void): Promise<BenchCluster> {
+  static async start({ root, onProgress, objects, namespaces }: BenchClusterOptions): Promise<BenchCluster> {
     const name = `bench-${process.pid}`;
     const handle = await spawnCluster({
       name,
@@ -39,16 +46,9 @@ export class BenchCluster {
     try {
       onProgress('installing the mesh');
       const deployer = await installMesh(cluster.kube, { root, timeoutMs: READY_MS });
-      const values = manifestValues(root);
-      await deployer.apply(loadManifest(join(root, 'bench/manifests/bench.yaml'), values));
-      const options = {
-        node: process.execPath,
-        dist: join(root, 'dist/bench'),
-        postgresUid: Number(values['postgresUid']),
-      };
-      await deployer.apply(PEERS.flatMap((peer) => workloads(peer, options)));
+      await deployer.apply(objects);
       onProgress('starting the servers');
-      await deployer.waitReady([...PEERS], READY_MS);
+      await deployer.waitReady([...namespaces], READY_MS);
       return cluster;
     } catch (thrown) {
       await cluster.stop();
@@ -61,13 +61,13 @@ export class BenchCluster {
     await this.handle.stop();
   }
 
-  async serviceAddress(peer: Peer, name: string): Promise<string> {
+  async serviceAddress(peer: string, name: string): Promise<string> {
     const service = await this.kube.get(SERVICES, peer, name);
     return service?.spec?.clusterIP ?? '';
   }
 
   /** Runs a program in the network of the peer's client pod; its stdout. */
-  async runInClient(peer: Peer, argv: readonly string[]): Promise<string> {
+  async runInClient(peer: string, argv: readonly string[]): Promise<string> {
     const netns = this.#netns.get(peer) ?? (await this.#findNetns(peer));
     const { code, stdout, stderr } = await this.handle.nodeExec('node-1', ['ip', 'netns', 'exec', netns, ...argv], {
       timeoutMs: 180_000,
@@ -96,6 +96,17 @@ export class BenchCluster {
     return cpuSecondsByPattern((argv) => this.#exec(argv), marker);
   }
 
+  /** CPU seconds that the processes with `marker` in their command line have used so far, in one pod or in all. */
+  cpuOf(marker: string, pod?: string): Promise<number> {
+    return cpuSecondsByPattern((argv) => this.#exec(argv), marker, pod);
+  }
+
+  /** Of the one pod of an application. */
+  async podOf(namespace: string, labelSelector: string): Promise<{ readonly name: string; readonly ip: string }> {
+    const [pod] = await this.kube.list(PODS, { namespace, labelSelector });
+    return { name: pod?.metadata?.name ?? '', ip: pod?.status?.podIP ?? '' };
+  }
+
   async #ztunnel(node: string, read: typeof cpuSecondsByPattern): Promise<number> {
     const pods = await this.kube.list(PODS, { namespace: 'istio-system', labelSelector: 'app=ztunnel' });
     const pod = pods.find(({ spec }) => spec?.nodeName === node);
@@ -106,7 +117,7 @@ export class BenchCluster {
     return (await this.handle.nodeExec('node-1', argv)).stdout;
   }
 
-  async #findNetns(peer: Peer): Promise<string> {
+  async #findNetns(peer: string): Promise<string> {
     const [pod] = await this.kube.list(PODS, { namespace: peer, labelSelector: 'app=client' });
     const ip = pod?.status?.podIP ?? '';
     const script = `for name in $(ls /run/netns); do ip netns exec $name ip -o -4 addr show 2>/dev/null | grep -q " ${ip}/" && echo $name; done`;

@@ -1,8 +1,10 @@
+import { join } from 'node:path';
+import { loadManifest, manifestValues } from '@weft/testing-mesh-deployment';
 import { BenchCluster } from './bench-cluster.js';
 import { loads, type LoadSizes } from './loads.js';
 import { measure, medians, type Measurement } from './measure.js';
 import { formatTable, type Row } from './table.js';
-import { PEERS } from './workloads.js';
+import { PEERS, workloads } from './workloads.js';
 
 const FULL: LoadSizes & { rounds: number } = {
   requests: 50_000,
@@ -27,7 +29,17 @@ export interface ClusterSuiteOptions {
 /** Runs every load without the mesh and through it, in pods of a cluster of its own. Resolves with the exit status. */
 export async function clusterSuite({ root, quick, json, note }: ClusterSuiteOptions): Promise<number> {
   const sizes = quick ? QUICK : FULL;
-  const cluster = await BenchCluster.start(root, note);
+  const values = manifestValues(root);
+  const options = {
+    node: process.execPath,
+    dist: join(root, 'dist/bench'),
+    postgresUid: Number(values['postgresUid']),
+  };
+  const objects = [
+    ...loadManifest(join(root, 'bench/manifests/bench.yaml'), values),
+    ...PEERS.flatMap((peer) => workloads(peer, options)),
+  ];
+  const cluster = await BenchCluster.start({ root, onProgress: note, objects, namespaces: PEERS });
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => void cluster.stop().finally(() => process.exit(1)));
   try {

@@ -27,7 +27,7 @@ export const service = (
     },
   );
 
-/** Ready and enrolled; pods are told apart by their number for all time. */
+/** Ready and enrolled; pods are told apart by their number for all time. Without an owner: the garbage collector would end them. */
 export const pod = (namespace: string, app: string, n: number): KubeObject =>
   object(
     'v1',
@@ -38,9 +38,6 @@ export const pod = (namespace: string, app: string, n: number): KubeObject =>
       uid: `pod-${n}`,
       labels: { app, version: 'v1', 'pod-template-hash': '7d5b9c5f4d' },
       annotations: { 'ambient.istio.io/redirection': 'enabled' },
-      ownerReferences: [
-        { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${app}-7d5b9c5f4d`, uid: `rs-${app}`, controller: true },
-      ],
     },
     {
       spec: {
