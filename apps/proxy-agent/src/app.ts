@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
@@ -6,6 +6,7 @@ import { SecretManager } from '@weft/spiffe';
 import { CaClient, MeshEndpoint, type MeshEndpointOptions } from '@weft/xds-grpc';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { envoyBootstrap } from './bootstrap/envoy-bootstrap.js';
+import { grpcBootstrap } from './bootstrap/grpc-bootstrap.js';
 import type { AgentConfig } from './config.js';
 import { EnvoyAdmin } from './envoy/envoy-admin.js';
 import { EnvoyProcess } from './envoy/envoy-process.js';
@@ -36,7 +37,7 @@ export interface ProxyAgent {
 export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shutdown }: AgentPorts): ProxyAgent {
   mkdirSync(config.configDir, { recursive: true });
   const sockets = { ads: join(config.configDir, 'XDS'), sds: join(config.configDir, 'SDS') };
-  const readiness = new Readiness(['certificate', 'Envoy', 'serving']);
+  const readiness = new Readiness(config.envoyDisabled ? ['serving'] : ['certificate', 'Envoy', 'serving']);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'agent_' });
   const registers = [registry];
@@ -144,7 +145,26 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
       return Promise.resolve();
     },
   };
-  return { services: [status, secrets, identity, relay, envoy, serving], readiness, status };
+  const services = config.envoyDisabled
+    ? [status, relay, bootstrapFile(config, sockets.ads), serving]
+    : [status, secrets, identity, relay, bootstrapFile(config, sockets.ads), envoy, serving];
+  return { services, readiness, status };
+}
+
+/** Complete when it is there: programs of other containers wait for it. */
+function bootstrapFile(config: AgentConfig, adsSocket: string): Service {
+  const { grpcBootstrapPath: path } = config;
+  return {
+    name: 'gRPC bootstrap',
+    start: () => {
+      if (path !== null) {
+        writeFileSync(`${path}.tmp`, JSON.stringify(grpcBootstrap(config, adsSocket)));
+        renameSync(`${path}.tmp`, path);
+      }
+      return Promise.resolve();
+    },
+    stop: () => Promise.resolve(),
+  };
 }
 
 function endpointOf(options: MeshEndpointOptions): MeshEndpoint {

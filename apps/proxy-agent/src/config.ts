@@ -18,6 +18,12 @@ export interface AgentConfig {
   /** `ISTIO_META_X` of the environment, by X; strings but for `ISTIO_METAJSON_X`. */
   readonly nodeMetadata: Readonly<Record<string, unknown>>;
   readonly envoyPath: string;
+  /** No Envoy: gRPC clients of this pod route by themselves, and the agent only carries their configuration. */
+  readonly envoyDisabled: boolean;
+  /** Where the bootstrap for such clients is written; null: nowhere. */
+  readonly grpcBootstrapPath: string | null;
+  /** Envoy asks for changes only, not for the state of the world. */
+  readonly deltaXds: boolean;
   readonly configDir: string;
   readonly concurrency: number;
   readonly xds: MeshEndpointOptions;
@@ -84,6 +90,9 @@ export function parseAgentConfig(args: readonly string[], env: Env): Result<Agen
     clusterDomain: read.string('CLUSTER_DOMAIN', 'cluster.local'),
     nodeMetadata: metadata.ok ? metadata.value : {},
     envoyPath: read.string('ENVOY_PATH', 'envoy'),
+    envoyDisabled: read.boolean('DISABLE_ENVOY', false),
+    grpcBootstrapPath: read.optional('GRPC_XDS_BOOTSTRAP') ?? null,
+    deltaXds: read.boolean('ISTIO_DELTA_XDS', true),
     configDir: read.string('CONFIG_DIR', '/etc/istio/proxy'),
     concurrency: read.integer('PROXY_CONCURRENCY', 2, 0, 256),
     xds: endpoint('XDS', 'istiod'),

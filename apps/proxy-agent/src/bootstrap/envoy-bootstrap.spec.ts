@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { parseAgentConfig, PROXY_TYPES } from '../config.js';
 import { envoyBootstrap } from './envoy-bootstrap.js';
+import { grpcBootstrap } from './grpc-bootstrap.js';
 
 const WORKSPACE = resolve(__dirname, '../../../..');
 const POD = { POD_NAME: 'wp-1', POD_NAMESPACE: 'shop', INSTANCE_IP: '10.0.0.1', SERVICE_ACCOUNT: 'wp' };
@@ -24,6 +25,22 @@ describe('the bootstrap', () => {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it('asks for the state of the world if told so', () => {
+    const config = parseAgentConfig(['waypoint'], { ...POD, ISTIO_DELTA_XDS: 'false' });
+    expect(config.ok && envoyBootstrap(config.value, { ads: '', sds: '' })).toMatchObject({
+      dynamic_resources: { ads_config: { api_type: 'GRPC' } },
+    });
+  });
+
+  it('of a gRPC client leads to the agent and says what it is', () => {
+    const config = parseAgentConfig(['sidecar'], { ...POD, DISABLE_ENVOY: 'true', GRPC_XDS_BOOTSTRAP: '/x/grpc.json' });
+    expect(config).toMatchObject({ value: { envoyDisabled: true, grpcBootstrapPath: '/x/grpc.json' } });
+    expect(config.ok && grpcBootstrap(config.value, '/x/XDS')).toMatchObject({
+      xds_servers: [{ server_uri: 'unix:///x/XDS', channel_creds: [{ type: 'insecure' }] }],
+      node: { id: 'sidecar~10.0.0.1~wp-1.shop~shop.svc.cluster.local', metadata: { GENERATOR: 'grpc' } },
+    });
   });
 
   it('names the node so that the control plane finds its pod', () => {

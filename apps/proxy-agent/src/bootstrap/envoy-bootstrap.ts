@@ -33,7 +33,7 @@ export function envoyBootstrap(config: AgentConfig, sockets: AgentSockets): obje
       lds_config: { ads: {}, initial_fetch_timeout: '0s', resource_api_version: 'V3' },
       cds_config: { ads: {}, initial_fetch_timeout: '0s', resource_api_version: 'V3' },
       ads_config: {
-        api_type: 'DELTA_GRPC',
+        api_type: config.deltaXds ? 'DELTA_GRPC' : 'GRPC',
         transport_api_version: 'V3',
         set_node_on_first_message_only: true,
         grpc_services: [{ envoy_grpc: { cluster_name: 'xds-grpc', retry_policy: ADS_RETRY } }],

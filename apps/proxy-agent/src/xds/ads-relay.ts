@@ -11,7 +11,7 @@ import type { Service } from '@weft/runtime';
 import type { MeshEndpoint } from '@weft/xds-grpc';
 import { AggregatedDiscoveryServiceService } from '@weft/xds/gen/envoy/service/discovery/v3/ads.js';
 import { listenOnSocket } from '../secrets/listen-on-socket.js';
-import type { ConfigVersions } from './config-versions.js';
+import type { ConfigVersions, XdsProtocol } from './config-versions.js';
 
 export interface AdsRelayOptions {
   /** Path of the unix socket on which Envoy asks. */
@@ -29,8 +29,8 @@ const MAX_MESSAGE_BYTES = 200 * 1024 * 1024;
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 /**
- * Carries Envoy's configuration stream to the control plane with the pod's token, byte for byte. When either side ends, so
- * does the other: Envoy asks again by itself, says what it holds, and is sent only what changed.
+ * Carries configuration streams of Envoy, or of a gRPC client, to the control plane with the pod's token, byte for byte. When
+ * either side ends, so does the other: the client asks again by itself, says what it holds, and is sent only what changed.
  */
 export class AdsRelay implements Service {
   readonly name = 'ADS relay';
@@ -39,7 +39,7 @@ export class AdsRelay implements Service {
   #failing = false;
 
   constructor(private readonly options: AdsRelayOptions) {
-    const { path, requestStream, responseStream } = AggregatedDiscoveryServiceService.deltaAggregatedResources;
+    const { deltaAggregatedResources: delta, streamAggregatedResources: sotw } = AggregatedDiscoveryServiceService;
     const raw = {
       requestSerialize: asIs,
       requestDeserialize: asIs,
@@ -47,8 +47,11 @@ export class AdsRelay implements Service {
       responseDeserialize: asIs,
     };
     this.#server.addService(
-      { deltaAggregatedResources: { path, requestStream, responseStream, ...raw } },
-      { deltaAggregatedResources: (call: Downstream): void => this.#relay(call, path) },
+      { delta: { ...delta, ...raw }, sotw: { ...sotw, ...raw } },
+      {
+        delta: (call: Downstream): void => this.#relay(call, delta.path, 'delta'),
+        sotw: (call: Downstream): void => this.#relay(call, sotw.path, 'sotw'),
+      },
     );
   }
 
@@ -62,7 +65,7 @@ export class AdsRelay implements Service {
     return Promise.resolve();
   }
 
-  #relay(call: Downstream, path: string): void {
+  #relay(call: Downstream, path: string, protocol: XdsProtocol): void {
     call.on('error', () => undefined);
     let channel: Client;
     let upstream: Upstream;
@@ -93,20 +96,20 @@ export class AdsRelay implements Service {
       close(null);
       call.end();
     });
-    this.#pipe(call, upstream);
+    this.#pipe(call, upstream, protocol);
   }
 
-  #pipe(call: Downstream, upstream: Upstream): void {
+  #pipe(call: Downstream, upstream: Upstream, protocol: XdsProtocol): void {
     const { versions, log } = this.options;
     upstream.on('data', (bytes: Buffer) => {
       if (this.#failing) log.info({ server: this.options.endpoint.target }, 'the control plane is back');
       this.#failing = false;
-      versions.sent(bytes);
+      versions.sent(bytes, protocol);
       if (!call.write(bytes)) upstream.pause();
     });
     call.on('drain', () => upstream.resume());
     call.on('data', (bytes: Buffer) => {
-      const rejected = versions.answered(bytes);
+      const rejected = versions.answered(bytes, protocol);
       if (rejected !== null) log.warn(rejected, 'Envoy rejected configuration; its last good one stays in use');
       if (!upstream.write(bytes)) call.pause();
     });

@@ -1,5 +1,10 @@
 import fc from 'fast-check';
-import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
+import {
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+  DiscoveryRequest,
+  DiscoveryResponse,
+} from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
 import { ConfigVersions } from './config-versions.js';
 
 const typeUrl = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
@@ -21,6 +26,15 @@ describe('the versions that Envoy holds', () => {
     versions.sent(response('2', 'b'));
     expect(versions.answered(request('1'))).toBeNull();
     expect(versions.summary()).toEqual({ Cluster: { accepted: 'a', unanswered: ['b'] } });
+  });
+
+  it('are read from the state of the world, too', () => {
+    const versions = new ConfigVersions();
+    const sent = DiscoveryResponse.fromPartial({ typeUrl, nonce: '1', versionInfo: 'a' });
+    versions.sent(Buffer.from(DiscoveryResponse.encode(sent).finish()), 'sotw');
+    const answer = DiscoveryRequest.fromPartial({ typeUrl, responseNonce: '1', resourceNames: ['x'] });
+    expect(versions.answered(Buffer.from(DiscoveryRequest.encode(answer).finish()), 'sotw')).toBeNull();
+    expect(versions.summary()).toEqual({ Cluster: { accepted: 'a', unanswered: [] } });
   });
 
   it('stay when it rejects, and the rejection is told with its reason', () => {

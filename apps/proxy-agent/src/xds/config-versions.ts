@@ -1,4 +1,12 @@
-import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
+import {
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+  DiscoveryRequest,
+  DiscoveryResponse,
+} from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
+
+/** In which form the configuration goes: only what changed, or the state of the world. */
+export type XdsProtocol = 'delta' | 'sotw';
 
 export interface Rejection {
   readonly typeUrl: string;
@@ -13,22 +21,21 @@ interface TypeVersions {
 }
 
 /**
- * Which configuration Envoy holds, read from the delta stream as it passes: what it was running when it crashed is then
+ * Which configuration Envoy holds, read from its stream as that passes: what it was running when it crashed is then
  * known.
  */
 export class ConfigVersions {
   readonly #types = new Map<string, TypeVersions>();
 
   /** A response on its way to Envoy. */
-  sent(bytes: Buffer): void {
-    const response = tryDecode(() => DeltaDiscoveryResponse.decode(bytes));
-    if (response === null) return;
-    this.#type(response.typeUrl).waiting.set(response.nonce, response.systemVersionInfo);
+  sent(bytes: Buffer, protocol: XdsProtocol = 'delta'): void {
+    const response = tryDecode(() => responseOf(bytes, protocol));
+    if (response !== null) this.#type(response.typeUrl).waiting.set(response.nonce, response.version);
   }
 
   /** A request of Envoy; tells a rejection. */
-  answered(bytes: Buffer): Rejection | null {
-    const request = tryDecode(() => DeltaDiscoveryRequest.decode(bytes));
+  answered(bytes: Buffer, protocol: XdsProtocol = 'delta'): Rejection | null {
+    const request = tryDecode(() => (protocol === 'delta' ? DeltaDiscoveryRequest : DiscoveryRequest).decode(bytes));
     if (request === null || request.responseNonce === '') return null;
     const { typeUrl, responseNonce, errorDetail } = request;
     const type = this.#type(typeUrl);
@@ -57,6 +64,18 @@ export class ConfigVersions {
     }
     return type;
   }
+}
+
+function responseOf(
+  bytes: Buffer,
+  protocol: XdsProtocol,
+): { readonly typeUrl: string; readonly nonce: string; readonly version: string } {
+  if (protocol === 'sotw') {
+    const { typeUrl, nonce, versionInfo } = DiscoveryResponse.decode(bytes);
+    return { typeUrl, nonce, version: versionInfo };
+  }
+  const { typeUrl, nonce, systemVersionInfo } = DeltaDiscoveryResponse.decode(bytes);
+  return { typeUrl, nonce, version: systemVersionInfo };
 }
 
 function tryDecode<T>(decode: () => T): T | null {
