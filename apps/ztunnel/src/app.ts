@@ -35,6 +35,7 @@ import { OnDemandDnsMetrics } from './telemetry/on-demand-dns-metrics.js';
 import { ProcessMetrics } from './telemetry/process-metrics.js';
 import { WaypointMetrics } from './telemetry/waypoint-metrics.js';
 import { TrafficMetrics } from './telemetry/traffic-metrics.js';
+import { createTracing } from './tracing/create-tracing.js';
 import { ZdsClient, type PacketConnection } from './zds/zds-client.js';
 
 export interface ZtunnelPorts {
@@ -107,7 +108,9 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
           },
           askAgain: (key) => slowPath.activationOutdated(key),
         });
+  const tracing = createTracing(config, { clock, registry, logs });
   const slowPath: SlowPath = new SlowPath({
+    spans: tracing.spans,
     state,
     dataPlane,
     clock,
@@ -317,7 +320,17 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
       return Promise.resolve();
     },
   };
-  const services = [admin, metrics, readinessServer, ...xds, dataPlane, ...(dns === null ? [] : [dns]), agent, gate];
+  const services = [
+    admin,
+    metrics,
+    readinessServer,
+    ...tracing.services,
+    ...xds,
+    dataPlane,
+    ...(dns === null ? [] : [dns]),
+    agent,
+    gate,
+  ];
   return { services, state, readiness, admin, metrics, readinessServer };
 }
 
@@ -343,7 +356,7 @@ function readStaticConfig({ localXds }: ZtunnelConfig, state: MeshState): unknow
 }
 
 /** The effective configuration without what could be secret: a literal token, extra headers. */
-function describeConfig({ xds, ca, logFilter, ...rest }: ZtunnelConfig): unknown {
+function describeConfig({ xds, ca, logFilter, tracing, ...rest }: ZtunnelConfig): unknown {
   const endpoint = (it: MeshEndpointOptions | null) =>
     it === null ? null : { address: it.address, root: it.root, token: it.token.includes('/') ? it.token : 'literal' };
   return {
@@ -351,5 +364,7 @@ function describeConfig({ xds, ca, logFilter, ...rest }: ZtunnelConfig): unknown
     logFilter: { level: logFilter.level, scopes: Object.fromEntries(logFilter.scopes) },
     xds: endpoint(xds),
     ca: endpoint(ca),
+    tracing:
+      tracing === null ? null : { ...tracing, endpoint: tracing.endpoint.host, headers: Object.keys(tracing.headers) },
   };
 }

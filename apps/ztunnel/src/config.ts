@@ -7,6 +7,7 @@ import type { KeepAlive } from '@weft/linux';
 import { DEFAULT_LIMITS, type Http2Sizes } from './dataplane/limits.js';
 import type { PodInfo } from './zds/zds-session.js';
 import { parseLogFilter, type LogFilter } from './telemetry/log-filter.js';
+import { readTracing, type TracingConfig } from './tracing/tracing-config.js';
 import { workerThreads } from './worker-threads.js';
 
 export interface ZtunnelConfig {
@@ -58,6 +59,8 @@ export interface ZtunnelConfig {
   readonly drainMs: number;
   readonly logFormat: 'text' | 'json';
   readonly logFilter: LogFilter;
+  /** Null: no spans are made. */
+  readonly tracing: TracingConfig | null;
   readonly ports: { readonly admin: number; readonly metrics: number; readonly readiness: number };
 }
 
@@ -136,6 +139,7 @@ export function parseConfig(env: Env, cores: number): Result<ZtunnelConfig, read
     drainMs: drainMsOf(reader),
     logFormat: reader.oneOf('LOG_FORMAT', ['text', 'json'], 'text'),
     logFilter: take(parseLogFilter(reader.string('RUST_LOG', 'info')), { level: 'info', scopes: new Map() }),
+    tracing: readTracing(reader, problems),
     ports: {
       admin: reader.integer('WEFT_ADMIN_PORT', 15000, 0, 65_535),
       metrics: reader.integer('WEFT_METRICS_PORT', 15020, 0, 65_535),

@@ -27,6 +27,8 @@ Everything is configured by environment variables:
                                  it can run; --engine says the same
   ZTUNNEL_WORKER_THREADS         a number, 0 for all cores, or a percentage [from the CPU limits]
   CONNECTION_TERMINATION_DEADLINE, TERMINATION_GRACE_PERIOD_SECONDS  how long a stop may take [5s]
+  OTEL_TRACES_EXPORTER [none]    otlp: spans of connections to OTEL_EXPORTER_OTLP_ENDPOINT [http://localhost:4318] + /v1/traces
+  OTEL_TRACES_SAMPLER, _SAMPLER_ARG [0.01], OTEL_SERVICE_NAME, OTEL_EXPORTER_OTLP_HEADERS, OTEL_BSP_*
   RUST_LOG [info], LOG_FORMAT [text|json], AUTHZ_POLICY_INFO_LOGGING [false]
   WEFT_ADMIN_PORT [15000], WEFT_METRICS_PORT [15020], WEFT_READINESS_PORT [15021]
 `;

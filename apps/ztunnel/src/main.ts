@@ -58,6 +58,7 @@ async function main(): Promise<void> {
           http2: config.http2,
           tlsProfile: config.tlsProfile.name,
           idleTunnelMs: config.poolIdleMs,
+          traceRatio: config.tracing?.ratio ?? null,
           answerTimeoutMs: ANSWER_TIMEOUT_MS,
           holdTimeoutMs: config.holdTimeoutMs,
           maxHeld: Math.ceil(config.maxHeld / config.workers),

@@ -33,6 +33,7 @@ import type { AccessLog, AccessLogger } from './telemetry/access-log.js';
 import { TrafficFinder } from './telemetry/traffic-finder.js';
 import type { OnDemandDnsMetrics } from './telemetry/on-demand-dns-metrics.js';
 import type { WaypointMetrics } from './telemetry/waypoint-metrics.js';
+import type { ConnectionSpans } from './tracing/connection-spans.js';
 import type { TrafficMetrics } from './telemetry/traffic-metrics.js';
 
 export interface SlowPathOptions {
@@ -41,6 +42,8 @@ export interface SlowPathOptions {
   readonly clock: Clock;
   readonly log: AccessLogger;
   readonly accessLog: AccessLog;
+  /** Null: tracing is off. */
+  readonly spans: ConnectionSpans | null;
   readonly metrics: TrafficMetrics;
   readonly connections: ConnectionTable;
   readonly names: OnDemandNames;
@@ -356,6 +359,7 @@ export class SlowPath {
     if (connection === null) return;
     metrics.closed(connection.traffic, closed);
     accessLog.closed(connection, closed);
+    this.options.spans?.closed(connection, closed);
   }
 
   #failed(failure: Extract<FromWorker, { type: 'connectionFailed' }>): void {
@@ -367,6 +371,7 @@ export class SlowPath {
     if (failure.waypoint !== undefined) waypointMetrics.refused(failure.waypoint);
     if (failure.flag !== 'none') metrics.refused(traffic, failure.flag);
     accessLog.refused(failure, traffic);
+    this.options.spans?.refused(failure, traffic);
   }
 
   #invalidate(podUids: ReadonlySet<string>): void {

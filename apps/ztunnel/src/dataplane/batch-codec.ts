@@ -68,7 +68,7 @@ export class BatchWriter {
 
   #inbound(opened: ConnectionOpened): Packed | null {
     const { inbound, connectionId, counterSlot, actualDestination } = opened;
-    if (inbound === undefined || !saidByContext(opened, inbound)) return null;
+    if (inbound === undefined || opened.trace !== undefined || !saidByContext(opened, inbound)) return null;
     let index = this.#contexts.get(inbound);
     if (index === undefined) {
       index = this.#contexts.size;
@@ -79,6 +79,7 @@ export class BatchWriter {
 
   #outbound(opened: ConnectionOpened): Packed | null {
     const { targetId, source, connectionId, counterSlot } = opened;
+    if (opened.trace !== undefined) return null;
     if (targetId === undefined || opened.inbound !== undefined || opened.verdictRevision !== undefined) return null;
     let index = this.#routeOf.get(targetId);
     if (index === undefined || !isSameRoute(this.#routes[index]!, opened)) {

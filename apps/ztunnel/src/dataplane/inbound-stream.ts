@@ -14,6 +14,8 @@ export interface InboundStreamParts {
   readonly stream: HboneStream;
   readonly context: InboundContext;
   readonly source: SocketAddress;
+  /** `traceparent` of the request, if it is to be told of. */
+  readonly trace: string | null;
 }
 
 /** One CONNECT on a pod's 15008, until the application is connected and the 200 is sent. */
@@ -43,7 +45,7 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
 
   onConnected(fd: number, verdict: AllowVerdict): void {
     const { services } = this;
-    const { tunnel, stream, context } = this.parts;
+    const { tunnel, stream, context, trace } = this.parts;
     const socket = services.transport.plain(fd, this);
     const record = services.log.open(
       {
@@ -56,6 +58,7 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
         inbound: context,
         ...(verdict.revision === undefined ? {} : { verdictRevision: verdict.revision }),
         peerIdentity: context.peerIdentity,
+        ...(trace === null ? {} : { trace }),
       },
       this.#startedMs,
     );
@@ -132,6 +135,8 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
     this.#over = true;
     const { podUid, source, destination, peerIdentity } = this.parts.context;
     const inbound = this.parts.context;
-    this.services.log.fail({ podUid, direction: 'inbound', source, destination, peerIdentity, reason, flag, inbound });
+    const trace = this.parts.trace === null ? {} : { trace: this.parts.trace };
+    const common = { podUid, direction: 'inbound', source, destination, peerIdentity, inbound } as const;
+    this.services.log.fail({ ...common, reason, flag, ...trace });
   }
 }

@@ -8,6 +8,7 @@ import type { FailureFlag } from './messages.js';
 import type { PodMember } from './pod.js';
 import type { PodServices } from './pod-services.js';
 import type { SecureContext } from './secure-socket.js';
+import { sampledParent } from './trace-parent.js';
 import type { Accepted } from './transport.js';
 import { Tunnel, type TunnelError, type TunnelOwner } from './tunnel.js';
 
@@ -111,6 +112,7 @@ export class InboundTunnel implements TunnelOwner, PodMember {
       stream,
       context: this.#contexts!.of(request),
       source: this.accepted.peer,
+      trace: this.services.limits.traceRatio === null ? null : sampledParent(request),
     });
     inbound.start();
   }

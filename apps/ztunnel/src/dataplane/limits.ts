@@ -44,6 +44,8 @@ export interface DataPlaneLimits {
   readonly holdTimeoutMs: number;
   /** Connections of one worker that may wait for one at the same time. */
   readonly maxHeld: number;
+  /** Of the traces that begin here, how many are to be told of, 0 to 1; null: of none, whatever peers want. */
+  readonly traceRatio: number | null;
 }
 
 export const DEFAULT_LIMITS: DataPlaneLimits = {
@@ -68,6 +70,7 @@ export const DEFAULT_LIMITS: DataPlaneLimits = {
   cacheEntries: 10_000,
   holdTimeoutMs: 30_000,
   maxHeld: 10_000,
+  traceRatio: null,
 };
 
 /** Ports of ours: a connection that would end on one of them would come back to us for ever. */

@@ -239,6 +239,8 @@ export type FromWorker =
       readonly targetId?: number;
       /** Inbound: what the verdict was asked for, if it came that far. */
       readonly inbound?: InboundContext;
+      /** As in `ConnectionOpened`. */
+      readonly trace?: string;
     }
   /** How many connections of this worker wait for waypoints, whenever that changes. */
   | { readonly type: 'connectionsHeld'; readonly count: number }
@@ -277,6 +279,8 @@ export interface ConnectionOpened {
   readonly peerIdentity: string | null;
   /** Double HBONE: `baggage` of the inner response, which is all that is known of the far end. */
   readonly peerBaggage?: string;
+  /** The `traceparent` that was sent (outbound) or came (inbound), if the trace is to be told of. */
+  readonly trace?: string;
   /**
    * Index into the shared counters: two Float64 cells, [2 * slot] received from the downstream, [2 * slot + 1] sent to it.
    * A slot is zeroed before `connectionOpened` and used for no other connection for 5 s after `connectionClosed`, so that

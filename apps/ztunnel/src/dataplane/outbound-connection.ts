@@ -11,7 +11,7 @@ import type { PlainSocket, PlainSocketOwner } from './plain-socket.js';
 import type { Pod, PodMember } from './pod.js';
 import type { PodServices } from './pod-services.js';
 import { StreamRelay } from './stream-relay.js';
-import { traceParent } from './trace-parent.js';
+import { isSampled, traceParent } from './trace-parent.js';
 
 import type { Accepted, DialOutcome } from './transport.js';
 import type { StreamSeeker } from './tunnel-pool.js';
@@ -220,8 +220,20 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
     return [
       ...(baggage === '' ? [] : [['baggage', baggage] as const]),
       ['forwarded', `for="${this.#source}"${host}`],
-      ['traceparent', (this.#traceParent ??= traceParent())],
+      ['traceparent', (this.#traceParent ??= traceParent(this.#isTraced))],
     ];
+  }
+
+  get #isTraced(): boolean {
+    const { traceRatio } = this.services.limits;
+    return traceRatio !== null && Math.random() < traceRatio;
+  }
+
+  /** For who is told of this connection. */
+  get #trace(): { readonly trace?: string } {
+    const { limits } = this.services;
+    const trace = this.#traceParent;
+    return limits.traceRatio === null || trace === null || !isSampled(trace) ? {} : { trace };
   }
 
   onStream(stream: HboneStream, tunnel: ClientTunnel, reused: boolean): void {
@@ -445,6 +457,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
         targetId: target.targetId,
         peerIdentity,
         ...(peerBaggage === null ? {} : { peerBaggage }),
+        ...this.#trace,
       },
       this.#acceptedMs,
     );
@@ -473,6 +486,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, TunnelSt
       flag,
       ...(targetId === undefined ? {} : { targetId }),
       ...(waypoint === undefined ? {} : { waypoint }),
+      ...this.#trace,
     });
     this.#leave();
   }

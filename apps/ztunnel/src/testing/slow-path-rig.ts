@@ -14,6 +14,8 @@ import { LogScopes } from '../telemetry/log-scopes.js';
 import { OnDemandDnsMetrics } from '../telemetry/on-demand-dns-metrics.js';
 import { WaypointMetrics } from '../telemetry/waypoint-metrics.js';
 import { TrafficMetrics } from '../telemetry/traffic-metrics.js';
+import { ConnectionSpans } from '../tracing/connection-spans.js';
+import type { Span } from '../tracing/span.js';
 import { FakeDataPlane } from './fake-data-plane.js';
 
 const noCertificates: CertificateSource = {
@@ -32,6 +34,7 @@ export class SlowPathRig {
   readonly connections = new ConnectionTable();
   readonly registry = new Registry();
   readonly lines: string[] = [];
+  readonly spans: Span[] = [];
   readonly logs = new LogScopes({
     format: 'json',
     filter: { level: 'info', scopes: new Map() },
@@ -74,6 +77,7 @@ export class SlowPathRig {
       log: logs.scope('proxy'),
     });
     this.slowPath = new SlowPath({
+      spans: new ConnectionSpans({ add: (span) => this.spans.push(span) }, clock, () => '00000000000000bb'),
       state,
       clock,
       dataPlane,
