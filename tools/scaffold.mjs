@@ -8,7 +8,7 @@ import { relative } from 'node:path';
 const libs = [
   ['libs/result', 'core', 'shared'],
   ['libs/ip', 'core', 'shared'],
-  ['libs/hbone', 'core', 'data'],
+  ['libs/hbone', 'core', 'shared'],
   ['libs/proxy-protocol', 'core', 'shared'],
   ['libs/spiffe', 'core', 'shared'],
   ['libs/tls-profile', 'core', 'shared'],
@@ -18,7 +18,7 @@ const libs = [
   ['libs/policy', 'api', 'shared'],
   ['libs/gateway-api', 'api', 'control'],
   ['libs/linux', 'io', 'shared'],
-  ['libs/tls', 'io', 'data'],
+  ['libs/tls', 'io', 'shared'],
   ['libs/xds-grpc', 'io', 'shared'],
   ['libs/kube', 'io', 'shared'],
   ['libs/runtime', 'io', 'shared'],

@@ -13,10 +13,12 @@ import { ClusterTrustBundlePublisher } from './cluster-trust-bundle.js';
 import { ConfigMapDistributor, CRL_CONFIG_MAP, ROOT_CONFIG_MAP, ROOT_KEY } from './config-map-distributor.js';
 import type { CaConfig } from './config.js';
 import { CrlPublisher } from './crl-publisher.js';
+import { EventLoopTurn } from './event-loop-turn.js';
 import { externalOf } from './external/external-of.js';
 import { GrpcServer } from './grpc-server.js';
 import { NodeAuthorizer } from './node-authorizer.js';
 import { podIdentity } from './pod-identity.js';
+import { fastestProofCheck } from './proof-check.js';
 import { RequestGate } from './request-gate.js';
 import { RevocationRegister } from './revocation-register.js';
 import { SignerChoice } from './signer-choice.js';
@@ -123,7 +125,16 @@ export function createCaApp(
   });
   const trustDomains = () => trust.names;
   const authenticators = authenticatorsOf(config, { reviewer, nodes, signer, register, trustDomains, clock });
-  const parts = { signer, register, trustDomains, authenticators, gate, nodes };
+  const parts = {
+    signer,
+    register,
+    trustDomains,
+    authenticators,
+    gate,
+    nodes,
+    turn: new EventLoopTurn(),
+    proves: fastestProofCheck(),
+  };
   const service = new CertificateService({ config, ...parts, clock, log, metrics });
   const bundle = new BundleEndpoint({
     config,

@@ -14,7 +14,7 @@ beforeEach(async () => {
   rig = await CaRig.start();
   lines = [];
   const take = (fields: object, message: string): void => void lines.push({ ...fields, message });
-  rig.log = { info: take, warn: take, error: take, debug: take } as unknown as Logger;
+  rig.log = { info: take, warn: take, error: take, debug: take, flush: () => undefined } as unknown as Logger;
   ca = await rig.startCa();
   await until(async () => (await rig.root(SYSTEM)) !== undefined, 'the root is distributed');
   client = rig.client(ca.grpc.port, (await rig.root(SYSTEM))!);

@@ -1,13 +1,21 @@
 import { status } from '@grpc/grpc-js';
 import type { TokenVerdict } from '@weft/kube';
 import { createLogger } from '@weft/runtime';
-import { CertificateAuthority, createCsr, createRoot, summarizeCertificate, verifyChain } from '@weft/spiffe';
+import {
+  CertificateAuthority,
+  createCsr,
+  createRoot,
+  summarizeCertificate,
+  verifyChain,
+  provesPossession,
+} from '@weft/spiffe';
 import { FakeClock } from '@weft/testing-fixtures';
 import { X509Certificate } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { KubernetesAuthenticator } from './authentication/kubernetes-authenticator.js';
 import { CaMetrics } from './ca-metrics.js';
 import { CertificateService } from './certificate-service.js';
+import { EventLoopTurn } from './event-loop-turn.js';
 import { issueWith } from './issuing.js';
 import { RequestGate } from './request-gate.js';
 import { parseCaConfig, type CaConfig } from './config.js';
@@ -49,6 +57,8 @@ async function setUp({ refusal = null as string | null, user = 'system:serviceac
       }),
     ],
     nodes: { settledRefusal: () => Promise.resolve(refusal) },
+    proves: provesPossession,
+    turn: new EventLoopTurn(),
     gate: new RequestGate({ concurrency: 8, queueLength: 8, maxWaitMs: 1000, clock }),
     clock,
     log: createLogger('ca', 'silent'),

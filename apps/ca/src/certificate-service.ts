@@ -1,13 +1,13 @@
 import { status } from '@grpc/grpc-js';
 import { err, ok, type Clock, type Result } from '@weft/result';
 import type { Logger } from '@weft/runtime';
-import { checkCsr, formatSpiffeId, parseSpiffeId, type SpiffeId } from '@weft/spiffe';
+import { checkCsr, formatSpiffeId, parseSpiffeId, type ProofCheck, type SpiffeId } from '@weft/spiffe';
 import type { IstioCertificateRequest, IstioCertificateResponse } from '@weft/xds/gen/mesh/ca/ca.js';
 import { authenticate, type Authenticator, type Evidence } from './authentication/authenticator.js';
 import type { Caller } from './authentication/caller.js';
 import type { CaMetrics } from './ca-metrics.js';
-
 import type { CaConfig } from './config.js';
+import type { EventLoopTurn } from './event-loop-turn.js';
 import type { NodeAuthorizer } from './node-authorizer.js';
 import type { RequestGate } from './request-gate.js';
 import type { RevocationRegister } from './revocation-register.js';
@@ -32,6 +32,8 @@ export interface CertificateServiceOptions {
   readonly trustDomains: () => readonly string[];
   readonly nodes: Pick<NodeAuthorizer, 'settledRefusal'>;
   readonly gate: RequestGate;
+  readonly proves: ProofCheck;
+  readonly turn: Pick<EventLoopTurn, 'next'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: CaMetrics;
@@ -48,9 +50,9 @@ export class CertificateService {
   ): Promise<Result<IstioCertificateResponse, Refusal>> {
     const { gate, metrics } = this.options;
     metrics.requests.inc();
-    const end = metrics.duration.startTimer();
+    const startedAtMs = performance.now();
     const admitted = await gate.run(() => this.#answer(request, evidence, peer));
-    end();
+    metrics.duration.observe((performance.now() - startedAtMs) / 1000);
     if (admitted.ok) return admitted.value;
     const { retryAfterMs } = admitted.error;
     const message = `the CA is busy, try again in ${retryAfterMs} ms`;
@@ -103,7 +105,8 @@ export class CertificateService {
     if (revoked !== null)
       return err({ code: status.PERMISSION_DENIED, message: 'the identity is revoked', detail: revoked });
     const dnsNames = config.dnsNames.get(`${namespace}/${serviceAccount}`) ?? [];
-    const csr = await checkCsr(request.csr, spiffeId, dnsNames);
+    await this.options.turn.next();
+    const csr = await checkCsr(request.csr, spiffeId, dnsNames, this.options.proves);
     if (!csr.ok) {
       metrics.csrRefused.inc();
       return err({ code: status.INVALID_ARGUMENT, message: csr.error.message, detail: csr.error.message });

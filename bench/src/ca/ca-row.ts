@@ -44,7 +44,7 @@ export function jsonOfCa({ figures, ...row }: CaRow): string {
 }
 
 const TITLES: Readonly<Record<CaLoad, string>> = {
-  issue: 'issue: 64 node proxies on 64 connections, authentication from cache',
+  issue: 'issue: 64 node proxies on 64 connections with 8 requests in flight each, authentication from cache',
   restart: 'restart: all pods of the cluster start at once, each node proxy asks for its own',
   memory: 'memory: resident, before and with the pods of as many identities',
 };

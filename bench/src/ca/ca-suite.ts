@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { systemClock } from '@weft/runtime';
-import { createCsr, formatSpiffeId } from '@weft/spiffe';
+import { formatSpiffeId } from '@weft/spiffe';
 import { cpuSeconds, residentMiB } from '../l4/cpu-meter.js';
 import { BenchCa, SYSTEM, WORKLOADS, type BenchPod } from './bench-ca.js';
 import { caRow, formatCaTable, issueFigures, jsonOfCa, perCpu, type CaRow } from './ca-row.js';
 import { Ceiling } from './ceiling.js';
-import { issueLoad, type LoadedClient } from './issue-load.js';
-import { NodeClient } from './node-client.js';
+import { IssueClients } from './issue-clients.js';
+import { issueLoad, type IssueSample } from './issue-load.js';
 import { restartAll, type RestartNode } from './node-restart.js';
 
 export interface CaSuiteOptions {
@@ -27,6 +27,8 @@ interface Sizes {
 const FULL: Sizes = { rounds: 5, requests: 10_000, restartNodes: 100, identities: 100_000 };
 const QUICK: Sizes = { rounds: 3, requests: 3000, restartNodes: 20, identities: 20_000 };
 const CLIENTS = 64;
+/** As many as a ztunnel has under way. */
+const IN_FLIGHT = 8;
 const ACCOUNTS_PER_NODE = 8;
 const PODS_PER_NODE = 100;
 const TRUST_DOMAIN = 'cluster.local';
@@ -50,40 +52,49 @@ export async function caSuite({ root, quick, json, note }: CaSuiteOptions): Prom
   }
 }
 
+/** Of one round: operations per CPU second, and what was served. */
+interface Round {
+  readonly crypto: number;
+  readonly issue: number;
+  readonly empty: IssueSample;
+  readonly served: IssueSample;
+  readonly single: IssueSample;
+  readonly grpcJs: IssueSample;
+}
+
 async function issueRows(ca: BenchCa, ceiling: Ceiling, sizes: Sizes, note: (text: string) => void): Promise<CaRow[]> {
   const nodes = await startNodes(ca, 'proxy', CLIENTS, ACCOUNTS_PER_NODE);
-  const requests = await Promise.all(
-    nodes.map(({ spiffeIds }) =>
-      Promise.all(spiffeIds.map(async (id) => NodeClient.request(id, (await createCsr(id)).csrPem))),
-    ),
-  );
-  const connect = (port: number, rootsPem: string): LoadedClient[] =>
-    nodes.map(({ token }, i) => {
-      return { client: new NodeClient({ port, rootsPem, token }), requests: requests[i]! };
-    });
-  const toCa = connect(ca.port, ca.rootsPem);
-  const toEmpty = connect(ceiling.port, ceiling.rootsPem);
+  const loads = {
+    ca: await IssueClients.open(nodes, ca, { kind: 'wire', inFlight: IN_FLIGHT }),
+    single: await IssueClients.open(nodes, ca, { kind: 'wire', inFlight: 1 }),
+    grpcJs: await IssueClients.open(nodes, ca, { kind: 'grpc-js', inFlight: IN_FLIGHT }),
+    empty: await IssueClients.open(nodes, ceiling, { kind: 'wire', inFlight: IN_FLIGHT }),
+  };
   try {
     note('issue: warming up');
-    await issueLoad(toCa, ca.pid, sizes.requests);
-    await issueLoad(toEmpty, ceiling.pid, sizes.requests);
-    const rounds = [];
+    for (const { asks, pid } of Object.values(loads)) await issueLoad(asks, pid, sizes.requests);
+    const rounds: Round[] = [];
     for (let round = 1; round <= sizes.rounds; round++) {
       note(`issue, round ${round} of ${sizes.rounds}`);
       const count = sizes.requests;
+      const run = ({ asks, pid }: IssueClients): Promise<IssueSample> => issueLoad(asks, pid, count);
       const crypto = count / (await ceiling.measure({ work: 'crypto', count }));
       const issue = count / (await ceiling.measure({ work: 'issue', count }));
-      const empty = await issueLoad(toEmpty, ceiling.pid, count);
-      rounds.push({ crypto, issue, empty, ca: await issueLoad(toCa, ca.pid, count) });
+      const [empty, served] = [await run(loads.empty), await run(loads.ca)];
+      rounds.push({ crypto, issue, empty, served, single: await run(loads.single), grpcJs: await run(loads.grpcJs) });
     }
+    const row = (peer: string, of: 'empty' | 'served' | 'single' | 'grpcJs'): CaRow =>
+      caRow('issue', peer, rounds.map((round) => issueFigures(round[of], round.crypto)), rounds.map((round) => round[of])); // prettier-ignore
     return [
       caRow('issue', 'sign+verify', rounds.map(({ crypto }) => perCpu(crypto, crypto))),
       caRow('issue', 'libs/spiffe', rounds.map(({ crypto, issue }) => perCpu(issue, crypto))),
-      caRow('issue', 'grpc-js', rounds.map(({ crypto, empty }) => issueFigures(empty, crypto)), rounds.map(({ empty }) => empty)),
-      caRow('issue', 'ca', rounds.map((round) => issueFigures(round.ca, round.crypto)), rounds.map((round) => round.ca)),
+      row('fixed answer', 'empty'),
+      row('ca', 'served'),
+      row('ca, clients of grpc-js', 'grpcJs'),
+      row('ca, one in flight', 'single'),
     ]; // prettier-ignore
   } finally {
-    for (const { client } of [...toCa, ...toEmpty]) client.close();
+    for (const load of Object.values(loads)) load.close();
   }
 }
 

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign, verify } from 'node:crypto';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { CertificateAuthority, checkCsr, createCsr, createRoot } from '@weft/spiffe';
-import { IstioCertificateServiceService } from '@weft/xds/gen/mesh/ca/ca.js';
+import { UnaryGrpcServer } from '@weft/xds-grpc';
+import { IstioCertificateResponse } from '@weft/xds/gen/mesh/ca/ca.js';
 import { SERVER_NAME } from './node-client.js';
 import type { CeilingAnswer, CeilingOrder } from './ceiling.js';
 
@@ -56,19 +56,21 @@ async function measure(work: () => unknown, count: number): Promise<number> {
   return (user + system) / 1e6;
 }
 
-/** The same service over the same transport, with a fixed answer: what gRPC costs alone. */
-async function listenEmpty(certChain: string[], certificatePem: string, keyPem: string): Promise<number> {
-  const server = new Server();
-  type Reply = (error: null, response: { certChain: string[] }) => void;
-  server.addService(IstioCertificateServiceService, {
-    createCertificate: (_call: unknown, reply: Reply) => reply(null, { certChain }),
+/** The same server with a fixed answer: what gRPC, HTTP/2 and TLS cost alone. */
+async function listenEmpty(certChain: string[], certificateChainPem: string, privateKeyPem: string): Promise<number> {
+  const value = IstioCertificateResponse.encode(IstioCertificateResponse.fromPartial({ certChain })).finish();
+  const server = new UnaryGrpcServer({
+    methods: {
+      '/istio.v1.auth.IstioCertificateService/CreateCertificate': () => Promise.resolve({ ok: true, value }),
+    },
+    largestRequestBytes: 65_536,
+    requestClientCertificate: true,
+    onHandlerFailure: (failure) => {
+      throw failure;
+    },
   });
-  const pair = { cert_chain: Buffer.from(certificatePem), private_key: Buffer.from(keyPem) };
-  return new Promise((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createSsl(null, [pair]), (failure, port) =>
-      failure === null ? resolve(port) : reject(failure),
-    );
-  });
+  server.useCertificate({ certificateChainPem, privateKeyPem });
+  return server.listen('127.0.0.1', 0);
 }
 
 void main();

@@ -1,13 +1,8 @@
-import { status } from '@grpc/grpc-js';
-import type { IstioCertificateRequest } from '@weft/xds/gen/mesh/ca/ca.js';
 import { cpuSeconds } from '../l4/cpu-meter.js';
 import { Latencies } from '../latencies.js';
-import type { NodeClient } from './node-client.js';
 
-export interface LoadedClient {
-  readonly client: NodeClient;
-  readonly requests: readonly IstioCertificateRequest[];
-}
+/** One client of the load: asks for the `i`th time; resolves with the failure, null for a certificate. */
+export type Ask = (i: number) => Promise<string | null>;
 
 export interface IssueSample {
   readonly requests: number;
@@ -21,23 +16,19 @@ export interface IssueSample {
 }
 
 /** A closed loop: each client asks again as soon as it has an answer, `count` times together. */
-export async function issueLoad(
-  clients: readonly LoadedClient[],
-  serverPid: number,
-  count: number,
-): Promise<IssueSample> {
+export async function issueLoad(clients: readonly Ask[], serverPid: number, count: number): Promise<IssueSample> {
   const latencies = new Latencies();
   let left = count;
   let errors = 0;
   let firstError: string | null = null;
-  const run = async ({ client, requests }: LoadedClient): Promise<void> => {
+  const run = async (ask: Ask): Promise<void> => {
     for (let i = 0; left-- > 0; i++) {
       const startedAt = performance.now();
-      const failure = await client.ask(requests[i % requests.length]!);
+      const failure = await ask(i);
       latencies.add((performance.now() - startedAt) * 1000);
       if (failure === null) continue;
       errors++;
-      firstError ??= `${status[failure.code]}: ${failure.details}`;
+      firstError ??= failure;
     }
   };
   const [cpuBefore, startedAt] = [cpuSeconds([serverPid]), performance.now()];

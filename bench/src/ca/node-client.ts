@@ -1,4 +1,4 @@
-import { ChannelCredentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { ChannelCredentials, Metadata, status } from '@grpc/grpc-js';
 import { IstioCertificateRequest, IstioCertificateServiceClient } from '@weft/xds/gen/mesh/ca/ca.js';
 
 const CALL_DEADLINE_MS = 10_000;
@@ -36,10 +36,12 @@ export class NodeClient {
   }
 
   /** Resolves with the error, null if it was signed. */
-  ask(request: IstioCertificateRequest): Promise<ServiceError | null> {
+  ask(request: IstioCertificateRequest): Promise<string | null> {
     return new Promise((resolve) => {
       const deadline = Date.now() + CALL_DEADLINE_MS;
-      this.#client.createCertificate(request, this.#metadata, { deadline }, (failure) => resolve(failure));
+      this.#client.createCertificate(request, this.#metadata, { deadline }, (failure) =>
+        resolve(failure === null ? null : `${status[failure.code]}: ${failure.details}`),
+      );
     });
   }
 

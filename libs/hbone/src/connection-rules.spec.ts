@@ -516,3 +516,25 @@ describe('GOAWAY (6.8)', () => {
     expect([...probe.connection.streams()].map(({ id }) => id)).toEqual([1]);
   });
 });
+
+describe('trailers (RFC 9113, 8.1)', () => {
+  it('end an answered stream behind its DATA, once', () => {
+    const probe = Probe.server().receive(headersFrame(1, GET_FIELDS, END | WHOLE));
+    const stream = probe.stream(1);
+    probe.connection.trailers(stream, [['grpc-status', '0']]);
+    expect(sent(probe)).toEqual([]);
+    probe.connection.respond(stream, 200, []);
+    expect(probe.send(stream, 'ok')).toBe('');
+    probe.connection.trailers(stream, [['grpc-status', '0']]);
+    probe.connection.trailers(stream, [['grpc-status', '1']]);
+    const frames = probe.sent();
+    expect(frames.map(({ type, flags }) => [type, flags & END])).toEqual([[HEADERS, 0], [DATA, 0], [HEADERS, END]]); // prettier-ignore
+    expect(probe.connection.activeStreams).toBe(0);
+  });
+
+  it('with illegal text are refused to whoever wants to send them', () => {
+    const probe = Probe.server().receive(headersFrame(1, GET_FIELDS, END | WHOLE));
+    probe.connection.respond(probe.stream(1), 200, []);
+    expect(() => probe.connection.trailers(probe.stream(1), [['grpc-message', 'a\nb']])).toThrow('grpc-message');
+  });
+});

@@ -156,6 +156,19 @@ export class HboneConnection {
     core.writer.commitData(stream.id, n);
   }
 
+  /** Server: ends an answered stream with a field section behind the DATA (RFC 9113, 8.1). */
+  trailers(handle: HboneStream, fields: readonly HeaderField[]): void {
+    const core = this.#core;
+    const stream = stateOf(handle);
+    assertLegal(fields);
+    if (!stream.answered || stream.localEnded || core.isDead()) return;
+    if (!core.checkRoom(core.writer.hasHeaderRoom(HpackEncoder.bound(fields), false))) return;
+    core.writer.headers(stream.id, this.#encode(fields), true);
+    stream.localEnded = true;
+    core.blocked.delete(stream);
+    core.closeIfDone(stream);
+  }
+
   /** Ends our half. Server: a stream that was never answered is reset instead. */
   end(handle: HboneStream): void {
     const core = this.#core;

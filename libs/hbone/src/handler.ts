@@ -8,6 +8,8 @@ export interface HboneRequest {
   /** As sent: compare exactly, `connect` is not `CONNECT`. */
   readonly method: string;
   readonly authority: string;
+  /** With its query; '' for CONNECT, which has none. */
+  readonly path: string;
   /** Regular fields in wire order, pseudo-header fields left out. */
   readonly headers: readonly HeaderField[];
 }

@@ -20,6 +20,9 @@ export interface DecodedHeaderBlock {
   readonly error: string | null;
 }
 
+/** A coded string of at least this many bytes is remembered: a token that comes with every request and is in no table. */
+const WORTH_REMEMBERING_BYTES = 256;
+
 /** Integers above this make no sense in a header block and would leave the 32-bit range. */
 const MAX_INTEGER = 0x0fff_ffff;
 
@@ -33,6 +36,7 @@ export class HpackDecoder {
   #fields: HeaderField[] = [];
   #listBytes = 0;
   #tooLarge = false;
+  #lastLong: { readonly coded: Buffer; readonly text: string } | null = null;
 
   constructor(private readonly limits: HpackDecoderLimits) {
     this.#table = new HpackDynamicTable(limits.maxTableBytes);
@@ -142,7 +146,20 @@ export class HpackDecoder {
     const start = this.#at;
     this.#at += length;
     if (!huffman) return this.#bytes.toString('latin1', start, this.#at);
-    const bound = huffmanDecodedBound(length);
+    return length < WORTH_REMEMBERING_BYTES ? this.#huffman(start) : this.#longHuffman(start);
+  }
+
+  #longHuffman(start: number): string | undefined {
+    const known = this.#lastLong;
+    if (known !== null && known.coded.compare(this.#bytes, start, this.#at) === 0) return known.text;
+    const text = this.#huffman(start);
+    if (text !== undefined) this.#lastLong = { coded: Buffer.from(this.#bytes.subarray(start, this.#at)), text };
+    return text;
+  }
+
+  /** What is coded from `start` to where we are. */
+  #huffman(start: number): string | undefined {
+    const bound = huffmanDecodedBound(this.#at - start);
     if (this.#scratch.length < bound) this.#scratch = Buffer.allocUnsafeSlow(Math.max(256, bound));
     const decoded = huffmanDecode(this.#bytes, start, this.#at, this.#scratch);
     return decoded < 0 ? undefined : this.#scratch.toString('latin1', 0, decoded);

@@ -259,3 +259,13 @@ describe('properties', () => {
     );
   });
 });
+
+it('a long coded string that comes again is the same, and another of its length is another', () => {
+  const [encoder, to] = [new HpackEncoder(), decoder()];
+  const texts = ['a', 'b', 'a', 'a', 'c'].map((letter) => `Bearer ${letter.repeat(2000)}`);
+  const decoded = texts.map((text) => {
+    const bytes = encode(encoder, [['authorization', text]]);
+    return to.decode(bytes, 0, bytes.length).fields;
+  });
+  expect(decoded).toEqual(texts.map((text) => [['authorization', text]]));
+});

@@ -44,7 +44,7 @@ export function parseRequestHead(fields: readonly HeaderField[]): Result<HboneRe
   } else if (!pseudo.get(':scheme') || !pseudo.get(':path')) {
     return err(':scheme or :path is missing');
   }
-  return ok({ method, authority, headers });
+  return ok({ method, authority, path: pseudo.get(':path') ?? '', headers });
 }
 
 export function parseResponseHead(fields: readonly HeaderField[]): Result<HboneResponse, string> {

@@ -117,6 +117,7 @@ describe('node:http2 as client of our server', () => {
     expect(requests[3]).toEqual({
       method: 'CONNECT',
       authority: '10.0.0.3:80',
+      path: '',
       headers: [
         ['baggage', 'k8s.namespace.name=default'],
         ['forwarded', 'for="10.0.0.1:3"'],

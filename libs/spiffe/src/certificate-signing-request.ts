@@ -1,6 +1,6 @@
 import { sign, verify } from 'node:crypto';
 import { err, ok, type Result } from '@weft/result';
-import { readCertificationRequest } from './certification-request.js';
+import { readCertificationRequest, type CertificationRequest } from './certification-request.js';
 import { bitString, DER, der, oid, sequence } from './der-writer.js';
 import { SpiffeError } from './errors.js';
 import { makeKeyPair, privateKeyPemOf, signatureAlgorithmOf, type KeyType } from './keys.js';
@@ -41,6 +41,13 @@ export interface CheckedCsr {
   readonly publicKey: PublicKey;
 }
 
+/** Does the request bear the signature of its key? May throw for a key that is none. */
+export type ProofCheck = (request: CertificationRequest) => boolean;
+
+/** By node:crypto. */
+export const provesPossession: ProofCheck = ({ signature, signed, key, signatureValue }) =>
+  verify(signature.digest, signed, key.import(), signatureValue);
+
 /** A P-384 request is 500 bytes, RSA-4096 1.7 kB; what is larger is not a request for an SVID. */
 const LONGEST_CSR = 8192;
 const ONE_PEM_BLOCK =
@@ -56,6 +63,7 @@ export async function checkCsr(
   csrPem: string,
   spiffeId: string,
   dnsNames: readonly string[] = [],
+  proves: ProofCheck = provesPossession,
 ): Promise<Result<CheckedCsr, SpiffeError>> {
   const refuse = (why: string, cause?: unknown) =>
     err(new SpiffeError('CSR_INVALID', `CSR refused: ${why}`, { cause }));
@@ -64,12 +72,11 @@ export async function checkCsr(
   if (body === undefined) return refuse('not exactly one PEM block CERTIFICATE REQUEST');
   const request = readCertificationRequest(Buffer.from(body, 'base64'));
   if (!request.ok) return refuse(request.error);
-  const { key, signature, signatureValue, signed, subjectAltName } = request.value;
+  const { key, subjectAltName } = request.value;
   if (subjectAltName !== null && !isOnlyName(subjectAltName, spiffeId, dnsNames))
     return refuse(`its subject alternative name must be the URI ${spiffeId} alone`);
   try {
-    if (!verify(signature.digest, signed, key.import(), signatureValue))
-      return refuse('its signature does not match its key');
+    if (!proves(request.value)) return refuse('its signature does not match its key');
     return ok({ publicKey: key, named: subjectAltName !== null });
   } catch (cause) {
     return refuse('not a PKCS#10 request with a supported key', cause);

@@ -32,7 +32,7 @@ export interface SignedCertificate {
 /** An X.509 v3 certificate (RFC 5280 4.1) signed by `key`. */
 export async function signCertificate(content: CertificateContent, key: KeyObject): Promise<SignedCertificate> {
   const { issuer, subject, spki, nowMs, extensions } = content;
-  const { digest, identifier } = signatureAlgorithmOf(key);
+  const { digest, identifier, family } = signatureAlgorithmOf(key);
   const serial = serialNumber();
   const notAfterMs = Math.floor(content.notAfterMs / 1000) * 1000;
   const body = sequence(
@@ -41,8 +41,7 @@ export async function signCertificate(content: CertificateContent, key: KeyObjec
     der(EXTENSIONS, sequence(...extensions)),
   );
   // An elliptic curve signs in less time than it takes to hand the work to another thread; RSA does not.
-  const slow = key.asymmetricKeyType === 'rsa';
-  const signature = slow ? await signInThreadPool(digest, body, key) : sign(digest, body, key);
+  const signature = family === 'rsa' ? await signInThreadPool(digest, body, key) : sign(digest, body, key);
   const certificate = sequence(body, identifier, bitString(signature));
   return { der: certificate, serialNumber: serial.toString('hex'), notAfter: new Date(notAfterMs) };
 }
@@ -57,9 +56,16 @@ export function keyIdentifier(spki: Uint8Array): Buffer {
     .digest();
 }
 
+const SERIAL_BYTES = 16;
+const SERIALS_AHEAD = 256;
+/** Asking for random bytes one certificate at a time costs as much as encoding it. */
+let random = Buffer.alloc(0);
+
 /** 126 random bits: positive, never zero, within the 20 octets of RFC 5280 4.1.2.2. */
 function serialNumber(): Buffer {
-  const bytes = randomBytes(16);
+  if (random.length === 0) random = randomBytes(SERIAL_BYTES * SERIALS_AHEAD);
+  const bytes = random.subarray(0, SERIAL_BYTES);
+  random = random.subarray(SERIAL_BYTES);
   bytes[0] = (bytes[0]! & 0x7f) | 0x40;
   return bytes;
 }

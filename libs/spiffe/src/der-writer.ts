@@ -53,12 +53,23 @@ export function extension(id: string, critical: boolean, value: Uint8Array): Buf
   return critical ? sequence(oid(id), TRUE, octets) : sequence(oid(id), octets);
 }
 
+/** An extension whose value differs each time, with what comes before it encoded once. */
+export function extensionWriter(id: string, critical: boolean): (value: Uint8Array) => Buffer {
+  const head = critical ? Buffer.concat([oid(id), TRUE]) : oid(id);
+  return (value) => sequence(head, der(DER.octetString, value));
+}
+
 /** RFC 5280 4.1.2.5: UTCTime through 2049, GeneralizedTime after; whole seconds, the rest is cut off. */
 export function time(ms: number): Buffer {
-  const text = new Date(ms).toISOString().replace(/[-:T]|\.\d+/g, ''); // 20260102030405Z
-  const early = Number(text.slice(0, 4)) < 2050;
-  return early ? der(DER.utcTime, Buffer.from(text.slice(2))) : der(DER.generalizedTime, Buffer.from(text));
+  const date = new Date(ms);
+  const year = date.getUTCFullYear();
+  const early = year < 2050;
+  const parts = [date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes()];
+  const text = parts.reduce((head, part) => head + twoDigits(part), String(year)) + twoDigits(date.getUTCSeconds());
+  return der(early ? DER.utcTime : DER.generalizedTime, Buffer.from(`${early ? text.slice(2) : text}Z`, 'latin1'));
 }
+
+const twoDigits = (value: number): string => (value < 10 ? `0${value}` : String(value));
 
 function lengthBytes(length: number): number {
   if (length < 0x80) return 1;

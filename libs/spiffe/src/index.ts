@@ -11,7 +11,14 @@ export {
   verifyChain,
   type CertificateSummary,
 } from './certificate-chain.js';
-export { checkCsr, createCsr, type CheckedCsr, type SigningRequest } from './certificate-signing-request.js';
+export {
+  checkCsr,
+  createCsr,
+  provesPossession,
+  type CheckedCsr,
+  type ProofCheck,
+  type SigningRequest,
+} from './certificate-signing-request.js';
 export { serialText } from './certificate-fields.js';
 export { readCrlFile } from './crl-file.js';
 export { isSignedBy, parseCrl, type Crl } from './crl.js';

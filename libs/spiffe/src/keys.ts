@@ -31,8 +31,17 @@ export function privateKeyPemOf(key: KeyObject): string {
   return key.export({ format: 'pem', type: 'pkcs8' }) as string;
 }
 
+/** Asking a key object for its details costs a tenth of a signature. */
+const algorithms = new WeakMap<KeyObject, SignatureAlgorithm>();
+
 /** How a key signs: ECDSA with SHA-384 on P-384, else SHA-256 (RSA: PKCS#1 v1.5). */
 export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm {
+  const known = algorithms.get(key) ?? algorithmOf(key);
+  algorithms.set(key, known);
+  return known;
+}
+
+function algorithmOf(key: KeyObject): SignatureAlgorithm {
   if (key.asymmetricKeyType === 'ed25519') return SIGNATURE_ALGORITHMS.ed25519;
   if (key.asymmetricKeyType === 'rsa') return SIGNATURE_ALGORITHMS.rsaSha256;
   const { ecdsaSha256, ecdsaSha384 } = SIGNATURE_ALGORITHMS;

@@ -9,6 +9,8 @@ export interface PublicKey {
   /** SubjectPublicKeyInfo, byte for byte as it was asked for. */
   readonly spki: Buffer;
   readonly family: 'ec' | 'rsa' | 'ed25519';
+  /** Of ECDSA: the curve, and the point in its uncompressed form. Nobody has checked yet that it is on the curve. */
+  readonly ec?: { readonly curve: 'P-256' | 'P-384'; readonly point: Buffer };
   /** For node:crypto. Throws for a point that is not on its curve. */
   import(): KeyObject;
 }
@@ -35,12 +37,20 @@ export function readPublicKey(bytes: Buffer, at: DerElement, from: number): Resu
   return err(elsewhere ? 'want curve P-256 or P-384' : 'want a key of type ECDSA P-256, P-384, RSA or Ed25519');
 }
 
-function ecKey(spki: Buffer, point: Buffer, crv: string, coordinateBytes: number): Result<PublicKey, string> {
+function ecKey(
+  spki: Buffer,
+  point: Buffer,
+  curve: 'P-256' | 'P-384',
+  coordinateBytes: number,
+): Result<PublicKey, string> {
   if (point[0] !== UNCOMPRESSED || point.length !== 1 + 2 * coordinateBytes) return err(MALFORMED);
-  // As a JWK because node:crypto reads a SubjectPublicKeyInfo twice as slowly.
   const [x, y] = [point.subarray(1, 1 + coordinateBytes), point.subarray(1 + coordinateBytes)];
-  const key = { kty: 'EC', crv, x: x.toString('base64url'), y: y.toString('base64url') };
-  return ok({ spki, family: 'ec', import: () => createPublicKey({ key, format: 'jwk' }) });
+  const importKey = (): KeyObject => {
+    // As a JWK because node:crypto reads a SubjectPublicKeyInfo twice as slowly.
+    const key = { kty: 'EC', crv: curve, x: x.toString('base64url'), y: y.toString('base64url') };
+    return createPublicKey({ key, format: 'jwk' });
+  };
+  return ok({ spki, family: 'ec', ec: { curve, point }, import: importKey });
 }
 
 function rsaKey(spki: Buffer, content: Buffer): Result<PublicKey, string> {

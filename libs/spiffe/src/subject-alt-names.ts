@@ -1,5 +1,5 @@
 import { readDerElements, type DerElement } from './der-reader.js';
-import { der, extension, sequence } from './der-writer.js';
+import { der, extensionWriter, sequence } from './der-writer.js';
 
 const SEQUENCE = 0x30;
 const OID = 0x06;
@@ -8,6 +8,7 @@ const BOOLEAN = 0x01;
 const EXTENSIONS = 0xa3;
 const GENERAL_NAME_DNS = 0x82;
 const GENERAL_NAME_URI = 0x86;
+const subjectAltName = extensionWriter('2.5.29.17', true);
 /** 2.5.29.17, id-ce-subjectAltName. */
 const SUBJECT_ALT_NAME = [0x55, 0x1d, 0x11];
 
@@ -40,7 +41,7 @@ export function isOnlyName(value: Uint8Array, uri: string, dnsNames: readonly st
 export function subjectAltNameExtension(uri: string, dnsNames: readonly string[]): Buffer {
   const names = [der(GENERAL_NAME_URI, Buffer.from(uri, 'latin1'))];
   for (const name of dnsNames) names.push(der(GENERAL_NAME_DNS, Buffer.from(name, 'latin1')));
-  return extension('2.5.29.17', true, sequence(...names));
+  return subjectAltName(sequence(...names));
 }
 
 function uriSansOfExtensions(der: Uint8Array, extensions: DerElement): readonly string[] {

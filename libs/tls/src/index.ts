@@ -1,3 +1,4 @@
+export { EcdsaVerifier, type EcdsaSignature, type EcdsaVerdict } from './ecdsa-verifier.js';
 export { NodeTlsConnection } from './portable/node-tls-connection.js';
 export { NodeTlsContext } from './portable/node-tls-context.js';
 export { openSslProblem } from './openssl.js';

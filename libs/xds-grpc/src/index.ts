@@ -12,13 +12,8 @@ export {
 } from './xds-stream.js';
 export { GrpcPeer } from './grpc-peer.js';
 export { type GrpcRefusal } from './grpc-wire.js';
-export {
-  UnaryGrpcServer,
-  type UnaryAnswer,
-  type UnaryCall,
-  type UnaryGrpcServerOptions,
-  type UnaryHandler,
-} from './unary-grpc-server.js';
+export { type UnaryAnswer, type UnaryCall, type UnaryHandler } from './unary-exchange.js';
+export { UnaryGrpcServer, type UnaryGrpcServerOptions } from './unary-grpc-server.js';
 export { RotatingServerCertificate } from './rotating-server-certificate.js';
 export {
   XdsServer,

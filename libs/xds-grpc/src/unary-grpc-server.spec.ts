@@ -3,7 +3,8 @@ import { connect, type ClientHttp2Session, type IncomingHttpHeaders, type Outgoi
 import { ChannelCredentials, Client, status, type ServiceError } from '@grpc/grpc-js';
 import { TestAuthority, type TestIdentity } from '@weft/testing-certificates';
 import { percentEncoded, readUnaryMessage, unaryFrame } from './grpc-wire.js';
-import { UnaryGrpcServer, type UnaryHandler } from './unary-grpc-server.js';
+import type { UnaryHandler } from './unary-exchange.js';
+import { UnaryGrpcServer } from './unary-grpc-server.js';
 
 const ECHO = '/test.Echo/Say';
 let authority: TestAuthority;
@@ -93,7 +94,7 @@ it('tells grpc-js a refusal with its text and its trailers', async () => {
 });
 
 it.each<[string, Buffer, OutgoingHttpHeaders, object]>([
-  ['GET', Buffer.alloc(0), { ':method': 'GET' }, { ':status': 415 }],
+  ['GET', Buffer.alloc(0), { ':method': 'GET' }, { ':status': 405, allow: 'POST' }],
   ['JSON', unaryFrame(Buffer.alloc(1)), { 'content-type': 'application/json' }, { ':status': 415 }],
   ['an unknown method', unaryFrame(Buffer.alloc(1)), { ':path': '/test.Echo/Shout' }, { 'grpc-status': '12' }],
   ['a message that is too large', unaryFrame(Buffer.alloc(1001)), {}, { 'grpc-status': '8' }],

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Informer, Pod, TokenVerdict } from '@weft/kube';
 import type { Clock } from '@weft/result';
 
@@ -49,7 +49,7 @@ export class TokenReviewer {
 
   /** Rejects while the API server cannot answer. Callers with the same token share one review. */
   verdict(token: string): Promise<TokenVerdict> {
-    const key = createHash('sha256').update(token).digest('base64');
+    const key = hash('sha256', token, 'base64');
     const entry = this.#entries.get(key);
     if (entry !== undefined && entry.untilMs > this.options.clock.now()) return Promise.resolve(entry.verdict);
     if (entry !== undefined) this.#forget(key, entry);
