@@ -1,6 +1,7 @@
 import { status, type ServerCredentials } from '@grpc/grpc-js';
 import { jwksSources, proxylessResources, waypointResources, type MeshSettings } from '@weft/envoy-config';
 import { MeshTrustWatch, type KubeClient } from '@weft/kube';
+import { parseMeshExtensions } from '@weft/mesh-api';
 import { MESH_TRUST_KEY, MeshModel, type MeshModelConfig } from '@weft/mesh-model';
 import { type Clock, toError } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
@@ -90,6 +91,16 @@ export function createControlPlane(
   });
   trust.onChange(() => {
     model.sources.trustDomains.set(MESH_TRUST_KEY, trust.current);
+    debouncer.trigger();
+  });
+  trust.onText((yaml, object) => {
+    const read = parseMeshExtensions(yaml);
+    if (!read.ok) return;
+    for (const problem of read.value.problems) {
+      log.warn({ problem }, 'a part of MeshConfig is not used');
+      kube.event(object, 'Warning', 'MeshConfigIncomplete', problem);
+    }
+    model.sources.meshExtensions.set(MESH_TRUST_KEY, read.value.extensions);
     debouncer.trigger();
   });
   const waypoints = new WaypointEngines(waypointResources(model, meshSettingsOf(config.mesh)));

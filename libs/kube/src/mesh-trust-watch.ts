@@ -20,6 +20,7 @@ export class MeshTrustWatch {
   readonly name = 'MeshConfig';
   readonly #informer: Informer<ConfigMap>;
   readonly #listeners = new Set<() => void>();
+  readonly #readers = new Set<(yaml: string, object: ConfigMap) => void>();
   #current: MeshTrustDomains & { readonly trustDomain: string };
 
   constructor(private readonly options: MeshTrustWatchOptions) {
@@ -45,6 +46,11 @@ export class MeshTrustWatch {
     this.#listeners.add(listener);
   }
 
+  /** For whoever reads other parts of MeshConfig: called with each text whose trust domains are good. */
+  onText(reader: (yaml: string, object: ConfigMap) => void): void {
+    this.#readers.add(reader);
+  }
+
   /** Resolves when MeshConfig, or that there is none, is known. */
   async start(): Promise<void> {
     await this.#informer.start();
@@ -63,6 +69,7 @@ export class MeshTrustWatch {
       kube.event(object, 'Warning', 'MeshConfigRefused', `${read.error}. The last good one stays in use`);
       return;
     }
+    for (const reader of this.#readers) reader(yaml, object);
     const before = this.names.join();
     this.#current = { ...read.value, trustDomain: read.value.trustDomain ?? trustDomain };
     if (this.names.join() === before) return;

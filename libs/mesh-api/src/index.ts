@@ -170,6 +170,25 @@ export {
   parseMeshTrustDomains,
   type MeshTrustDomains,
 } from './mesh-trust-domains.js';
+export { type DefaultProviders, type ExtensionProvider } from './mesh-config/extension-providers.js';
+export {
+  NO_EXTENSIONS,
+  parseMeshExtensions,
+  type MeshExtensions,
+  type PathNormalization,
+  type ReadMeshExtensions,
+} from './mesh-config/mesh-extensions.js';
+export {
+  type ExtAuthzGrpcProvider,
+  type ExtAuthzHttpProvider,
+  type FileLogProvider,
+  type HttpAlsProvider,
+  type LogFormat,
+  type OpenTelemetryProvider,
+  type OtelAlsProvider,
+  type TcpAlsProvider,
+  type ZipkinProvider,
+} from './mesh-config/provider-fields.js';
 export { TRAFFIC_EXTENSIONS, type TrafficExtensionSpec } from './extensions/traffic-extension.js';
 export { WASM_PLUGINS, type WasmPluginSpec } from './extensions/wasm-plugin.js';
 export { ENVOY_FILTERS, type ConfigPatch, type EnvoyFilterSpec } from './networking/envoy-filter.js';

@@ -1,5 +1,10 @@
 import { parseIp } from '@weft/ip';
-import { ANNOTATION_EXPORT_TO, ANNOTATION_SCALES_TO_ZERO, ANNOTATION_TRAFFIC_DISTRIBUTION, objectMetaOf } from '@weft/mesh-api';
+import {
+  ANNOTATION_EXPORT_TO,
+  ANNOTATION_SCALES_TO_ZERO,
+  ANNOTATION_TRAFFIC_DISTRIBUTION,
+  objectMetaOf,
+} from '@weft/mesh-api';
 import { IPFamilies, Service_Visibility as Visibility } from '@weft/xds/gen/mesh/workload/workload.js';
 import { appProtocolOf } from './app-protocol.js';
 import type { ServiceObject } from './kube-objects.js';

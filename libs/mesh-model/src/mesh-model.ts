@@ -1,4 +1,4 @@
-import { Graph, type Collection, type GraphFault } from '@weft/collections';
+import { Graph, type Collection, type FetchContext, type GraphFault } from '@weft/collections';
 import type { XdsResource } from '@weft/xds';
 import type { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import type { Workload } from '@weft/xds/gen/mesh/workload/workload.js';
@@ -9,12 +9,14 @@ import { policyCollections, type PolicyState } from './policy-collections.js';
 import { statusCollection, type ResourceStatus } from './resource-status.js';
 import type { RouteStatus } from './routes/route-status.js';
 import { routeStatuses } from './routes/route-statuses.js';
+import type { ServiceClaim } from './service-claim.js';
 import { serviceCollections, type ServiceState } from './service-collections.js';
 import { serviceMembers, type ServiceMembers } from './service-members.js';
 import { surroundingsCollections } from './surroundings-collections.js';
 import { workloadCollections } from './workload-collections.js';
 import { attachedServices, type AttachedService } from './waypoints/attached-services.js';
 import { attachedWorkloads, type AttachedWorkloads } from './waypoints/attached-workloads.js';
+import { destinationRulesOf } from './waypoints/destination-rules.js';
 import { policyTargets } from './waypoints/policy-targets.js';
 import { routeSources } from './waypoints/route-sources.js';
 import { waypointBindings } from './waypoints/waypoint-bindings.js';
@@ -40,6 +42,11 @@ export class MeshModel {
   readonly waypoints: Collection<WaypointGateway>;
   /** What goes through waypoints, by `<waypoint>|<namespace>/<hostname>`. */
   readonly attachedServices: Collection<AttachedService>;
+  /** What its owner says of a service, for a waypoint that sends to it. */
+  readonly destinationRulesAt: (
+    fetch: FetchContext,
+    place: { readonly waypoint: WaypointGateway; readonly claim: ServiceClaim },
+  ) => AttachedService['destinationRules'];
   /** By `<waypoint>`. */
   readonly attachedWorkloads: Collection<AttachedWorkloads>;
   /** For clients that route by themselves; empty while there are none. */
@@ -68,8 +75,9 @@ export class MeshModel {
     this.authorizationPolicies = policies.authorizationPolicies;
     this.authorizations = policies.authorizations;
     this.waypoints = bindings.waypoints;
-    const targets = policyTargets(graph, sources, policies, config);
     const routes = routeSources(graph, sources, config);
+    this.destinationRulesAt = (fetch, place) => destinationRulesOf(fetch, routes, config, place);
+    const targets = policyTargets(graph, sources, policies, config);
     this.attachedServices = attachedServices({
       graph,
       config,

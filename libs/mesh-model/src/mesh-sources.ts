@@ -1,5 +1,5 @@
 import type { Graph, SourceCollection } from '@weft/collections';
-import type { MeshTrustDomains } from '@weft/mesh-api';
+import type { MeshExtensions, MeshTrustDomains } from '@weft/mesh-api';
 import type { EndpointSliceObject, NamespaceObject, NodeObject, PodObject, ServiceObject } from './kube-objects.js';
 
 /**
@@ -32,6 +32,8 @@ export interface MeshSources {
   readonly trustDomains: SourceCollection<MeshTrustDomains>;
   /** Namespaces with connected clients that route by themselves, by name. */
   readonly proxylessNamespaces: SourceCollection<string>;
+  /** The same for what proxies tell and ask others; without it there are only the built-in providers. */
+  readonly meshExtensions: SourceCollection<MeshExtensions>;
 }
 
 export const MESH_TRUST_KEY = 'mesh';
@@ -63,5 +65,6 @@ export function meshSources(graph: Graph): MeshSources {
     jwks: graph.source<string>('keys of token issuers'),
     trustDomains: graph.source<MeshTrustDomains>('trust domains'),
     proxylessNamespaces: graph.source<string>('namespaces of proxyless clients'),
+    meshExtensions: graph.source<MeshExtensions>('mesh extensions'),
   };
 }

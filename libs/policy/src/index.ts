@@ -17,3 +17,5 @@ export {
   type EffectiveMtls,
   type PeerAuthenticationScopes,
 } from './convert-peer-authentication.js';
+export { evaluateRequest, type RequestDecision } from './request/evaluate-request.js';
+export { type RequestAttributes } from './request/request-attributes.js';

@@ -12,7 +12,9 @@ import {
   byTrustDomain,
   type PrincipalOf,
 } from './principals.js';
-import { valueMatcher } from './value-matchers.js';
+import { SOMETHING, valueMatcher } from './value-matchers.js';
+
+const FILTER_METADATA = /^experimental\.(envoy\.filters\.[^\][]+)\[([^\][]+)\]$/;
 
 export interface ConditionTerms {
   readonly permissions: readonly PermissionDraft[];
@@ -55,6 +57,8 @@ function principalOf(key: string, policyNamespace: string, stack: 'http' | 'tcp'
   if (key === 'request.auth.presenter') return byClaim(['azp']);
   const header = /^request\.headers\[([^\][]+)\]$/.exec(key)?.[1];
   if (header !== undefined) return byHeader(header);
+  const [, filter = '', inner = ''] = FILTER_METADATA.exec(key) ?? [];
+  if (filter !== '') return byMetadata(filter, inner);
   const path = [...(/^request\.auth\.claims((?:\[[^\][]+\])+)$/.exec(key)?.[1] ?? '').matchAll(/\[([^\][]+)\]/g)];
   return path.length > 0 ? byClaim(path.map(([, part]) => part!)) : null;
 }
@@ -62,6 +66,27 @@ function principalOf(key: string, policyNamespace: string, stack: 'http' | 'tcp'
 const byClaim =
   (claim: readonly string[]): PrincipalOf =>
   (value) => ({ identifier: { $case: 'metadata', value: jwtClaimMatchers(claim, valueMatcher(value)) } });
+
+/** What another filter left; `[text]` around a value asks for it in a list, as Istio has it. */
+const byMetadata =
+  (filter: string, key: string): PrincipalOf =>
+  (value) => {
+    const inList = /^\[(.*)\]$/.exec(value)?.[1];
+    const text = { matchPattern: { $case: 'stringMatch' as const, value: valueMatcher(inList ?? value) ?? SOMETHING } };
+    return {
+      identifier: {
+        $case: 'metadata',
+        value: {
+          filter,
+          path: [{ segment: { $case: 'key', value: key } }],
+          value:
+            inList === undefined
+              ? text
+              : { matchPattern: { $case: 'listMatch', value: { matchPattern: { $case: 'oneOf', value: text } } } },
+        },
+      },
+    };
+  };
 
 const byHeader =
   (name: string): PrincipalOf =>

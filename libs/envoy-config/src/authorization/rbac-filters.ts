@@ -6,17 +6,14 @@ import { rbacRules, type RbacRules } from './rbac-rules.js';
 
 type Policies = readonly AuthorizationPolicy[];
 
-/** The order in which they decide; CUSTOM comes before the token is looked at. */
-const AFTER_TOKENS = ['AUDIT', 'DENY', 'ALLOW'] as const;
+/** The order in which they decide; CUSTOM comes before: see `customFilters`. */
+const ACTIONS = ['AUDIT', 'DENY', 'ALLOW'] as const;
 
 const isEmpty = ({ enforced, dryRun }: RbacRules): boolean => enforced === null && dryRun === null;
 const dryRunPrefix = (action: string): string => `istio_dry_run_${action.toLowerCase()}_`;
 
-export const customFilters = (policies: Policies) => httpFilters(policies, ['CUSTOM']);
-export const httpAuthorization = (policies: Policies) => httpFilters(policies, AFTER_TOKENS);
-
-function httpFilters(policies: Policies, actions: readonly ('CUSTOM' | 'AUDIT' | 'DENY' | 'ALLOW')[]) {
-  return actions.flatMap((action) => {
+export function httpAuthorization(policies: Policies) {
+  return ACTIONS.flatMap((action) => {
     const rules = rbacRules(policies, action, 'http');
     if (isEmpty(rules)) return [];
     return [
@@ -30,7 +27,7 @@ function httpFilters(policies: Policies, actions: readonly ('CUSTOM' | 'AUDIT' |
 
 /** Of connections whose bytes are not looked into. */
 export function tcpAuthorization(policies: Policies) {
-  return (['CUSTOM', ...AFTER_TOKENS] as const).flatMap((action) => {
+  return ACTIONS.flatMap((action) => {
     const rules = rbacRules(policies, action, 'tcp');
     if (isEmpty(rules)) return [];
     return [

@@ -30,13 +30,13 @@ const HTTP_KEY = /^(request\.|experimental\.)/;
 
 /**
  * The policies of one action as Envoy's rules. What cannot be told fails closed: an ALLOW rule allows nothing then, a DENY
- * rule loses the field and denies more. CUSTOM denies what it would have asked about: there is nobody to ask.
+ * rule loses the field and denies more.
  *
  * @see reference/l7-envoy-config.md 6
  */
 export function rbacRules(
   policies: readonly AuthorizationPolicy[],
-  action: 'AUDIT' | 'CUSTOM' | 'DENY' | 'ALLOW',
+  action: 'AUDIT' | 'DENY' | 'ALLOW',
   stack: Stack,
 ): RbacRules {
   const own = policies.filter(({ spec }) => spec?.action === action);
@@ -51,16 +51,24 @@ export function rbacRules(
   };
 }
 
-function rbac(
+/** Put around the name of each rule. */
+export interface RuleNaming {
+  readonly prefix?: string;
+  readonly suffix?: string;
+}
+
+/** Null without policies. */
+export function rbac(
   policies: readonly AuthorizationPolicy[],
   action: 'AUDIT' | 'CUSTOM' | 'DENY' | 'ALLOW',
   stack: Stack,
+  { prefix = '', suffix = '' }: RuleNaming = {},
 ): RbacDraft | null {
   if (policies.length === 0) return null;
   const named: Record<string, PolicyDraft> = {};
   for (const policy of policies) {
     const { meta, spec } = policy;
-    const name = (i: number): string => `ns[${meta.namespace}]-policy[${meta.name}]-rule[${i}]`;
+    const name = (i: number): string => `${prefix}ns[${meta.namespace}]-policy[${meta.name}]-rule[${i}]${suffix}`;
     if (spec!.rules.length === 0) named[name(0)] = NOTHING;
     for (const [i, rule] of spec!.rules.entries()) {
       const built =

@@ -1,5 +1,5 @@
-import { objectMetaOf } from '@weft/mesh-api';
-import { MeshModel, type MeshSources } from '@weft/mesh-model';
+import { MESH_CONFIG_KEY, objectMetaOf, parseMeshExtensions } from '@weft/mesh-api';
+import { MESH_TRUST_KEY, MeshModel, type MeshSources } from '@weft/mesh-model';
 
 export const TEST_MESH = {
   rootNamespace: 'istio-system',
@@ -35,8 +35,19 @@ export function put(model: MeshModel, object: unknown): void {
   const kind = (object as { kind: string }).kind;
   const source = IRREGULAR[kind] ?? (`${kind.charAt(0).toLowerCase()}${kind.slice(1)}s` as keyof MeshSources);
   const { namespace, name } = objectMetaOf(object);
+  if (kind === 'ConfigMap') {
+    putMeshConfig(model, (object as { data: Record<string, string> }).data);
+    return;
+  }
   (model.sources[source] as { set(key: string, object: unknown): void }).set(
     namespace === '' ? name : `${namespace}/${name}`,
     object,
   );
+}
+
+/** As the control plane does with the ConfigMap `istio`. */
+function putMeshConfig({ sources }: MeshModel, data: Readonly<Record<string, string>>): void {
+  const read = parseMeshExtensions(data[MESH_CONFIG_KEY] ?? '');
+  if (!read.ok || read.value.problems.length > 0) throw new Error(JSON.stringify(read));
+  sources.meshExtensions.set(MESH_TRUST_KEY, read.value.extensions);
 }

@@ -3,9 +3,11 @@ import { HTTPFault } from '@weft/xds/gen/envoy/extensions/filters/http/fault/v3/
 import { FilterConfig as GrpcStats } from '@weft/xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config.js';
 import type { AttachedService } from '@weft/mesh-model';
 import { jwtFilter, type JwtSettings } from '../authentication/jwt-filter.js';
-import { customFilters, httpAuthorization, tcpAuthorization } from '../authorization/rbac-filters.js';
+import { customFilters, customTcpFilters } from '../authorization/custom-filters.js';
+import { httpAuthorization, tcpAuthorization } from '../authorization/rbac-filters.js';
 import { effectivePolicy } from '../clusters/effective-policy.js';
 import { filter } from '../messages/extension.js';
+import type { Providers } from '../providers/provider-lookup.js';
 import { CORS_FILTER } from '../routes/cors-filter.js';
 import { FAULT_FILTER } from '../routes/fault-filter.js';
 import { streamRouting, type StreamTarget } from '../routes/stream-rules.js';
@@ -13,12 +15,13 @@ import { standardMetrics } from '../telemetry/standard-metrics.js';
 import { vipServiceOf } from './attached-view.js';
 import { BLACK_HOLE } from './inner-clusters.js';
 import type { FilterChainDraft, ServiceChains, StreamPort } from './main-internal.js';
-import { httpChain, tcpChain, type HttpFilterDraft } from './service-chains.js';
+import { httpChain, tcpChain, type HttpFilterDraft, type NetworkFilterDraft } from './service-chains.js';
 import { stacksOf, vipName, type VipPort } from './vip-service.js';
 
 export interface ChainSettings {
   readonly jwt: JwtSettings;
   readonly clusterDomain: string;
+  readonly providers: Providers;
 }
 
 export type RequestPolicies = Pick<AttachedService, 'authorizationPolicies' | 'requestAuthentications'>;
@@ -41,8 +44,8 @@ export function attachedChains(attached: AttachedService, settings: ChainSetting
       if (routing.opaque || byName.length > 0) streams.set(port.number, { opaque: routing.opaque, byName });
       const name = chainName(attached, port, 'tcp');
       return [
-        streamChain(attached, port, { name, targets: routing.others ?? [{ name, weight: 1 }] }),
-        ...named.map(({ chain, targets }) => streamChain(attached, port, { name: chain, targets })),
+        streamChain(attached, port, { name, targets: routing.others ?? [{ name, weight: 1 }], settings }),
+        ...named.map(({ chain, targets }) => streamChain(attached, port, { name: chain, targets, settings })),
       ];
     }),
   );
@@ -64,18 +67,24 @@ function requestChain(attached: AttachedService, port: VipPort, settings: ChainS
   });
 }
 
+interface StreamDestination {
+  readonly name: string;
+  readonly targets: readonly StreamTarget[];
+  readonly settings: ChainSettings;
+}
+
 /** Nothing to go to, or nothing with any weight: closed. */
 function streamChain(
   { claim, authorizationPolicies, destinationRules }: AttachedService,
   port: VipPort,
-  { name, targets }: { readonly name: string; readonly targets: readonly StreamTarget[] },
+  { name, targets, settings }: StreamDestination,
 ): FilterChainDraft {
   const { connectionPool, loadBalancer, tunnel } = effectivePolicy(destinationRules, port.number);
   const { idleTimeout, maxConnectionDuration } = connectionPool?.tcp ?? {};
   return tcpChain({
     name,
     statPrefix: statPrefixOf(port),
-    filters: tcpAuthorization(authorizationPolicies),
+    filters: connectionFilters(authorizationPolicies, settings),
     accessLogs: [standardMetrics({ claim, protocol: 'tcp' })],
     clusters: targets.length > 0 ? targets : [{ name: BLACK_HOLE, weight: 1 }],
     // Only to the service itself: what its rule says is about its own endpoints.
@@ -88,14 +97,23 @@ function streamChain(
 
 const protocolLabel = ({ isGrpc }: VipPort): 'http' | 'grpc' => (isGrpc ? 'grpc' : 'http');
 
+/** The same for connections whose bytes are not looked into. */
+export const connectionFilters = (
+  policies: RequestPolicies['authorizationPolicies'],
+  { providers }: ChainSettings,
+): readonly NetworkFilterDraft[] => [...customTcpFilters(policies, providers), ...tcpAuthorization(policies)];
+
 /** In the order in which they decide; the last two do nothing until a route has configuration for them. */
-export function requestFilters(policies: RequestPolicies, { jwt }: ChainSettings): readonly HttpFilterDraft[] {
+export function requestFilters(
+  policies: RequestPolicies,
+  { jwt, providers }: ChainSettings,
+): readonly HttpFilterDraft[] {
   const tokens = jwtFilter(
     policies.requestAuthentications.flatMap(({ spec }) => spec.jwtRules),
     jwt,
   );
   return [
-    ...customFilters(policies.authorizationPolicies),
+    ...customFilters(policies.authorizationPolicies, providers),
     ...(tokens === null ? [] : [tokens]),
     ...httpAuthorization(policies.authorizationPolicies),
     filter('envoy.filters.http.grpc_stats', GrpcStats, {

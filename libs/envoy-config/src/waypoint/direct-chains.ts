@@ -1,11 +1,10 @@
 import { FilterStateValue_SharedWithUpstream } from '@weft/xds/gen/envoy/extensions/filters/common/set_filter_state/v3/value.js';
 import { Config as SetFilterState } from '@weft/xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state.js';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
-import { tcpAuthorization } from '../authorization/rbac-filters.js';
 import { ENCAP, STATE_ORIGINAL_DST } from '../connections/well-known-keys.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
-import { requestFilters, type ChainSettings, type RequestPolicies } from './attached-chains.js';
+import { connectionFilters, requestFilters, type ChainSettings, type RequestPolicies } from './attached-chains.js';
 import type { WorkloadChains } from './main-internal.js';
 import { httpChain, tcpChain } from './service-chains.js';
 
@@ -28,7 +27,7 @@ export function directChains(
   const tcp = tcpChain({
     name: TCP,
     statPrefix: TCP,
-    filters: tcpAuthorization(policies.authorizationPolicies),
+    filters: connectionFilters(policies.authorizationPolicies, settings),
     accessLogs: [],
     clusters: [{ name: ENCAP, weight: 1 }],
   });

@@ -1,4 +1,4 @@
-import type { Collection, FetchContext, Graph } from '@weft/collections';
+import type { Collection, FetchContext } from '@weft/collections';
 import { selectorMatches } from '@weft/mesh-api';
 import { serviceNameOf, type AttachedService, type MeshModel, type ServiceClaim } from '@weft/mesh-model';
 import {
@@ -14,6 +14,7 @@ import { ClusterLoadAssignment } from '@weft/xds/gen/envoy/config/endpoint/v3/en
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
+import { providerLookup } from '../providers/provider-lookup.js';
 import { outboundName } from '../routes/route-target.js';
 import { attachedChains, type ChainSettings } from './attached-chains.js';
 import { vipServiceOf } from './attached-view.js';
@@ -54,8 +55,10 @@ const SAME_VERSION = {
 /** Everything that Envoys of waypoints are told, derived from the model piece by piece. */
 export function waypointResources(model: MeshModel, mesh: MeshSettings): Collection<ProxyResource> {
   const { graph, attachedServices, attachedWorkloads, waypoints, sources } = model;
+  const lookup = providerLookup(model);
   const settingsOf = (fetch: FetchContext): ChainSettings => ({
     clusterDomain: mesh.clusterDomain,
+    providers: lookup.providersFor(fetch),
     jwt: { unknownKeys: mesh.unknownKeys, jwksOf: (source) => fetch.get(sources.jwks, source) },
   });
   const chains = graph.derive('attached chains', attachedServices, (attached, fetch) => ({
@@ -85,7 +88,7 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
     (attached) => ofService(attached, mesh),
     SAME_VERSION,
   );
-  const foreign = foreignServices(graph, attachedServices);
+  const foreign = foreignServices(model, lookup.claimsFor);
   const ofForeign = graph.deriveMany(
     'clusters of other services',
     foreign,
@@ -205,7 +208,10 @@ function assignmentsOf(
   });
 }
 
-function foreignServices(graph: Graph, attachedServices: Collection<AttachedService>): Collection<ForeignService> {
+function foreignServices(
+  { graph, attachedServices, waypoints, destinationRulesAt }: MeshModel,
+  providersFor: (fetch: FetchContext) => readonly ServiceClaim[],
+): Collection<ForeignService> {
   const referred = graph.deriveMany(
     'references to other services',
     attachedServices,
@@ -225,7 +231,21 @@ function foreignServices(graph: Graph, attachedServices: Collection<AttachedServ
       ),
     { key: ({ from, key: to }) => `${from} ${to}` },
   );
-  const grouped = graph.group('other services', referred, ({ key: to }) => [to]);
+  const asked = graph.deriveMany(
+    'services of providers',
+    waypoints,
+    (waypoint, fetch) =>
+      providersFor(fetch).map((claim) => ({
+        from: 'providers',
+        key: `${waypoint.key}|${serviceNameOf(claim)}`,
+        waypoint: waypoint.key,
+        claim,
+        rules: destinationRulesAt(fetch, { waypoint, claim }),
+      })),
+    { key: ({ from, key: to }) => `${from} ${to}` },
+  );
+  const users = graph.union('users of other services', [referred, asked]);
+  const grouped = graph.group('other services', users, ({ key: to }) => [to]);
   return graph.derive('foreign services', grouped, ({ members }) => {
     const { key: foreignKey, waypoint, claim, rules } = members[0]!;
     return { key: foreignKey, waypoint, claim, rules };

@@ -1,0 +1,87 @@
+import { parse } from 'yaml';
+import { err, ok, toError, type Result } from '@weft/result';
+import { formatProblem } from '../field-problem.js';
+import { FieldReader } from '../field-reader.js';
+import { ProblemList } from '../problem-list.js';
+import { BUILT_IN_PROVIDERS, defaultProviders, readProviders, type ExtensionProvider } from './extension-providers.js';
+
+/** What MeshConfig says of what proxies tell and ask others. */
+export interface MeshExtensions {
+  /** By name. */
+  readonly providers: Readonly<Record<string, ExtensionProvider>>;
+  readonly defaults: Readonly<Record<'tracing' | 'metrics' | 'accessLogging', readonly string[]>>;
+  /** The access log of every proxy without a Telemetry; undefined: none. */
+  readonly accessLogFile?: string;
+  readonly accessLogEncoding: 'TEXT' | 'JSON';
+  readonly accessLogFormat?: string;
+  readonly enableTracing: boolean;
+  /** Percent of requests that get spans. */
+  readonly sampling: number;
+  readonly pathNormalization: PathNormalization;
+}
+
+export type PathNormalization = 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
+
+/** Istio's default of PILOT_TRACE_SAMPLING. */
+const SAMPLING_PERCENT = 1;
+
+export const NO_EXTENSIONS: MeshExtensions = {
+  providers: byName(BUILT_IN_PROVIDERS),
+  defaults: { tracing: [], metrics: ['prometheus'], accessLogging: [] },
+  accessLogEncoding: 'TEXT',
+  enableTracing: true,
+  sampling: SAMPLING_PERCENT,
+  pathNormalization: 'BASE',
+};
+
+export interface ReadMeshExtensions {
+  readonly extensions: MeshExtensions;
+  /** Each names the field and the cure. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Reads the YAML of MeshConfig. A provider that cannot be read is left out, and said; who names it fails closed. The error:
+ * it is no YAML mapping.
+ */
+export function parseMeshExtensions(yaml: string): Result<ReadMeshExtensions, string> {
+  let config: unknown;
+  try {
+    config = parse(yaml) ?? {};
+  } catch (thrown) {
+    return err(`MeshConfig is not YAML: ${toError(thrown).message.split('\n')[0]}`);
+  }
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) return err('MeshConfig is not a mapping');
+  const problems = new ProblemList();
+  const extensions = read(new FieldReader(config, 'MeshConfig', problems));
+  return ok({ extensions, problems: problems.all.map(formatProblem) });
+}
+
+function read(root: FieldReader): MeshExtensions {
+  const named = root.field('defaultProviders');
+  const defaults = named.present ? defaultProviders.read(named) : undefined;
+  const file = root.field('accessLogFile').text() ?? '';
+  const format = root.field('accessLogFormat').text() ?? '';
+  const normalization = root
+    .field('pathNormalization')
+    .field('normalization')
+    .oneOf(['DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES']);
+  return {
+    providers: byName([...BUILT_IN_PROVIDERS, ...readProviders(root.field('extensionProviders'))]),
+    defaults: {
+      tracing: defaults?.tracing ?? [],
+      metrics: defaults !== undefined && defaults.metrics.length > 0 ? defaults.metrics : ['prometheus'],
+      accessLogging: defaults?.accessLogging ?? [],
+    },
+    ...(file === '' ? {} : { accessLogFile: file }),
+    ...(format === '' ? {} : { accessLogFormat: format }),
+    accessLogEncoding: root.field('accessLogEncoding').oneOf(['TEXT', 'JSON']) ?? 'TEXT',
+    enableTracing: root.field('enableTracing').boolean() ?? true,
+    sampling: root.field('defaultConfig').field('tracing').field('sampling').number(0, 100) ?? SAMPLING_PERCENT,
+    pathNormalization: normalization === undefined || normalization === 'DEFAULT' ? 'BASE' : normalization,
+  };
+}
+
+function byName(providers: readonly ExtensionProvider[]): Readonly<Record<string, ExtensionProvider>> {
+  return Object.fromEntries(providers.map((one) => [one.name, one]));
+}
