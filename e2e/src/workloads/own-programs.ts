@@ -52,3 +52,20 @@ export function httpLoadCommand(url: string, rate: number): readonly string[] {
 export function httpBurstCommand(url: string, count: number): readonly string[] {
   return program('http-burst', ['--url', url, '--count', String(count)]);
 }
+
+export const GRPC_PORT = 7070;
+
+/** Answers gRPC calls with its name; see `programs/grpc-echo.ts`. */
+export function grpcEcho(name: string): Container {
+  return {
+    name: 'grpc',
+    image: 'grpc',
+    command: [...program('grpc-echo', ['serve', name, String(GRPC_PORT)])],
+    readinessProbe: { tcpSocket: { port: GRPC_PORT }, periodSeconds: 1 },
+  };
+}
+
+/** Command line of calls that the client routes by itself; it prints which servers answered how often. */
+export function grpcAskCommand(target: string, calls: number, ...more: readonly string[]): readonly string[] {
+  return program('grpc-echo', ['ask', target, String(calls), ...more]);
+}

@@ -8,6 +8,8 @@ type Fields = Pick<Draft<typeof Cluster>, 'lbPolicy' | 'lbConfig'>;
 type HashPolicyDraft = Draft<typeof RouteAction_HashPolicy>;
 
 const MIN_RING = 1024;
+/** Envoy refuses a cluster that wants more. */
+const MAX_RING = 8_388_608;
 
 /** How a cluster chooses among its endpoints. `PASSTHROUGH` is for clusters that have none of their own; here it counts as the default. */
 export function loadBalancing(balancer: LoadBalancer | undefined): Fields {
@@ -22,7 +24,7 @@ export function loadBalancing(balancer: LoadBalancer | undefined): Fields {
           : { lbConfig: { $case: 'maglevLbConfig', value: { tableSize: BigInt(tableSize) } } }),
       };
     }
-    const minimum = hash.ringHash?.minimumRingSize ?? hash.minimumRingSize ?? MIN_RING;
+    const minimum = Math.min(hash.ringHash?.minimumRingSize ?? hash.minimumRingSize ?? MIN_RING, MAX_RING);
     return {
       lbPolicy: Cluster_LbPolicy.RING_HASH,
       lbConfig: { $case: 'ringHashLbConfig', value: { minimumRingSize: BigInt(minimum) } },
