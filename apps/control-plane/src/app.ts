@@ -18,6 +18,7 @@ import { Debouncer } from './debouncer.js';
 import { FollowedEngine } from './envoy/followed-engine.js';
 import { JwksFetcher } from './envoy/jwks-fetcher.js';
 import { ProxylessEngines } from './envoy/proxyless-engines.js';
+import { rejectionEvents } from './envoy/rejection-events.js';
 import { unknownKeys } from './envoy/unknown-keys.js';
 import { WaypointEngines } from './envoy/waypoint-engines.js';
 import { KubeFeed } from './kube-feed.js';
@@ -203,6 +204,7 @@ export function createControlPlane(
     return account.ok ? account.value : null;
   };
   const nacks: { at: string; node: string; typeUrl: string; message: string }[] = [];
+  const tellRejection = rejectionEvents({ kube, model });
   const xds = new XdsServer({
     host: config.xdsHost,
     port: config.xdsPort,
@@ -220,6 +222,7 @@ export function createControlPlane(
     },
     onNack: (node, { typeUrl, message }) => {
       metrics.rejects.inc({ type: shortType(typeUrl) });
+      tellRejection(node, message);
       nacks.push({ at: new Date(clock.now()).toISOString(), node, typeUrl, message });
       if (nacks.length > KEPT_NACKS) nacks.shift();
     },

@@ -11,9 +11,16 @@ const CURE_REMOVE = 'remove it or fix its spelling; it has no effect';
 export class FieldReader {
   constructor(
     private readonly value: unknown,
-    readonly path: string,
+    /** Of the whole, or of this step within `parent`: most paths are never read, and are put together only then. */
+    private readonly step: string | number,
     private readonly problems: ProblemList,
+    private readonly parent?: FieldReader,
   ) {}
+
+  get path(): string {
+    const step = typeof this.step === 'number' ? `[${this.step}]` : this.step;
+    return this.parent === undefined ? step : this.parent.path + step;
+  }
 
   get present(): boolean {
     return this.value !== undefined && this.value !== null;
@@ -44,9 +51,10 @@ export class FieldReader {
       if (!(names as readonly string[]).includes(key))
         this.#child(`.${key}`, source[key]).warn(UNKNOWN_FIELD, CURE_REMOVE);
     }
-    return Object.fromEntries(
-      names.map((name) => [name, this.#child(`.${name}`, Object.hasOwn(source, name) ? source[name] : undefined)]),
-    ) as Record<N, FieldReader>;
+    const fields: Partial<Record<N, FieldReader>> = {};
+    for (const name of names)
+      fields[name] = this.#child(`.${name}`, Object.hasOwn(source, name) ? source[name] : undefined);
+    return fields as Record<N, FieldReader>;
   }
 
   /** One field, without a look at the others; absent if this is no object. */
@@ -66,7 +74,7 @@ export class FieldReader {
   /** As `list`, but undefined if it is not a list. */
   items(): readonly FieldReader[] | undefined {
     if (!this.present) return [];
-    if (Array.isArray(this.value)) return this.value.map((item: unknown, i) => this.#child(`[${i}]`, item));
+    if (Array.isArray(this.value)) return this.value.map((item: unknown, i) => this.#child(i, item));
     this.error(`want a list, got ${describe(this.value)}`, 'write a list, one item per line with a leading dash');
     return undefined;
   }
@@ -147,8 +155,8 @@ export class FieldReader {
     return JSON.stringify(sorted(this.value));
   }
 
-  #child(step: string, value: unknown): FieldReader {
-    return new FieldReader(value, this.path + step, this.problems);
+  #child(step: string | number, value: unknown): FieldReader {
+    return new FieldReader(value, step, this.problems, this);
   }
 }
 

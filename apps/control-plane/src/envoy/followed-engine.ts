@@ -20,6 +20,12 @@ export interface FollowedEngineOptions {
 /** `type~ip~pod.namespace~domain` */
 const NODE_ID = /^([a-z]+)~[^~]*~([^~]+)\.([^.~]+)~[^~]*$/;
 
+/** `<namespace>/<name>` of the pod that a node says it is. */
+export function podOfNode(nodeId: string): string {
+  const [, , pod = '', namespace = ''] = NODE_ID.exec(nodeId) ?? [];
+  return `${namespace}/${pod}`;
+}
+
 export interface ProxyNode {
   readonly id: string;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
@@ -33,8 +39,8 @@ export class FollowedEngine {
   constructor(private readonly options: FollowedEngineOptions) {}
 
   engineFor(caller: XdsCaller, node: ProxyNode): Result<DeltaServer, XdsRefusal> {
-    const [, type = '', pod = '', namespace = ''] = NODE_ID.exec(node.id) ?? [];
-    const podKey = `${namespace}/${pod}`;
+    const [, type = '', , namespace = ''] = NODE_ID.exec(node.id) ?? [];
+    const podKey = podOfNode(node.id);
     if (type === 'waypoint') return this.#waypoint(caller, podKey);
     if (type === 'sidecar' && node.metadata?.['GENERATOR'] === 'grpc') {
       const own = this.#ownPod(caller, podKey);

@@ -46,7 +46,17 @@ function toAdd({ set, add }: HeaderChanges): HeaderValueOptionDraft[] {
   ];
 }
 
-/** `%COMMAND%` stays Envoy's, as in Istio; a percent sign that begins none would make Envoy refuse the route. */
-function literal(value: string): string {
-  return /^(?:[^%]|%%|%[A-Z_]+(?:\([^)]*\))?(?::\d+)?%)*$/.test(value) ? value : value.replaceAll('%', '%%');
-}
+const WITH_ARGUMENT =
+  'REQ|REQ_WITHOUT_QUERY|RESP|TRAILER|DYNAMIC_METADATA|CLUSTER_METADATA|UPSTREAM_METADATA|FILTER_STATE|UPSTREAM_FILTER_STATE|ENVIRONMENT';
+const ADDRESS = '(?:REMOTE|LOCAL|DIRECT_REMOTE)_(?:ADDRESS(?:_WITHOUT_PORT)?|PORT)';
+const CERTIFICATE = '(?:PEER|LOCAL)_(?:SUBJECT|ISSUER|URI_SAN|DNS_SAN)|PEER_(?:SERIAL|FINGERPRINT_256|FINGERPRINT_1)';
+const WITHOUT = [
+  'PROTOCOL|START_TIME|ROUTE_NAME|HOSTNAME|REQUESTED_SERVER_NAME|CONNECTION_ID|VIRTUAL_CLUSTER_NAME',
+  'RESPONSE_CODE|RESPONSE_FLAGS|RESPONSE_CODE_DETAILS|BYTES_RECEIVED|BYTES_SENT|DURATION',
+  `DOWNSTREAM_(?:${ADDRESS}|${CERTIFICATE}|TLS_VERSION|TLS_CIPHER|TLS_SESSION_ID)`,
+  'UPSTREAM_(?:HOST|CLUSTER|REMOTE_ADDRESS(?:_WITHOUT_PORT)?|REMOTE_PORT|LOCAL_ADDRESS(?:_WITHOUT_PORT)?|LOCAL_PORT)',
+].join('|');
+const FORMAT = new RegExp(`^(?:[^%]|%%|%(?:(?:${WITH_ARGUMENT})\\([^()]+\\)(?::\\d+)?|${WITHOUT})%)*$`);
+
+/** Commands such as `%REQ(name)%` stay Envoy's, as in Istio; any other percent sign would make it refuse all routes. */
+const literal = (value: string): string => (FORMAT.test(value) ? value : value.replaceAll('%', '%%'));

@@ -21,6 +21,7 @@ import { istioMatch } from './istio-match.js';
 import { redirectCode } from './redirect-code.js';
 import { istioRetries, retryPolicy } from './retry-policy.js';
 import { clusterOf, hashPolicyFor, UNKNOWN_SERVICE } from './route-target.js';
+import { isUsableRewrite } from './usable-regex.js';
 
 type HttpRule = VirtualServiceSpec['http'][number];
 
@@ -92,8 +93,8 @@ function actionOf(rule: HttpRule, match: HttpMatch | undefined, context: RuleCon
       text ?? (bytes === undefined ? undefined : Buffer.from(bytes, 'base64').toString()),
     );
   }
-  // A delegate that cannot be followed must not send requests elsewhere.
-  if (rule.delegate !== undefined) return respond(500);
+  // What cannot be followed or rewritten must not go elsewhere.
+  if (rule.delegate !== undefined || !canRewrite(rule.rewrite)) return respond(500);
   const action = clustersAction(rule.route.map((one) => targetOf(one, rule.route.length, context)));
   return action === null ? respond(500) : { $case: 'route', value: { ...action, ...forwarding(rule, match, context) } };
 }
@@ -147,6 +148,9 @@ function forwarding(rule: HttpRule, match: HttpMatch | undefined, context: RuleC
     requestMirrorPolicies: mirrorsOf(rule, context),
   };
 }
+
+const canRewrite = ({ uriRegexRewrite }: Rewrite = {}): boolean =>
+  uriRegexRewrite?.match === undefined || isUsableRewrite(uriRegexRewrite.match, uriRegexRewrite.rewrite ?? '');
 
 function rewritePath({ uri, uriRegexRewrite }: Rewrite, match: HttpMatch | undefined): RouteActionDraft {
   if (uriRegexRewrite?.match !== undefined)

@@ -13,3 +13,14 @@ export function isUsableRegex(text: string): boolean {
     return false;
   }
 }
+
+/** Whether what is put in place of a match refers only to groups that there are, as `\\1`. A backslash is written twice. */
+export function isUsableRewrite(regex: string, substitution: string): boolean {
+  if (!isUsableRegex(regex)) return false;
+  const groups = RE2JS.compile(regex).groupCount();
+  const references = /\\(?:\\|(\d))/g;
+  const rest = substitution.replaceAll(references, (all, digit?: string) =>
+    digit === undefined || Number(digit) <= groups ? '' : all,
+  );
+  return !rest.includes('\\');
+}

@@ -1,5 +1,5 @@
 import { ServerCredentials } from '@grpc/grpc-js';
-import type { KubeObject } from '@weft/kube';
+import { EVENTS, type KubeObject } from '@weft/kube';
 import { InMemoryKube } from '@weft/kube/testing';
 import { createLogger, startAll, systemClock } from '@weft/runtime';
 import { until } from '@weft/testing-fixtures';
@@ -17,7 +17,7 @@ import { PrivateNetwork } from './private-network.js';
 import { SecretServer } from './secret-server.js';
 import { Tunnel } from './tunnel.js';
 
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 30_000;
 const START_MS = 30_000;
 const CLIENT = 'cluster.local/ns/shop/sa/client';
 const WAYPOINT = 'cluster.local/ns/shop/sa/wp';
@@ -124,6 +124,11 @@ export class WaypointRig {
         `seen ${JSON.stringify(seen)} instead of ${JSON.stringify(expected)}; rejected by Envoy: ${rejected}`,
       );
     });
+  }
+
+  /** Kubernetes events that the control plane wrote. */
+  events(): Promise<readonly KubeObject[]> {
+    return this.kube.client().list(EVENTS);
   }
 
   /** A page of the control plane. */
