@@ -11,7 +11,8 @@ import type { AgentConfig } from './config.js';
 import { EnvoyAdmin } from './envoy/envoy-admin.js';
 import { EnvoyProcess } from './envoy/envoy-process.js';
 import { SdsServer } from './secrets/sds-server.js';
-import { secretsOf } from './secrets/secret-resources.js';
+import { CrlFileWatch } from './secrets/crl-file-watch.js';
+import { MeshSecrets } from './secrets/mesh-secrets.js';
 import { proxyLoad } from './status/proxy-load.js';
 import { mergedMetrics } from './status/merged-metrics.js';
 import { AdsRelay } from './xds/ads-relay.js';
@@ -68,11 +69,24 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
       log.warn({ identity, error: error.message }, 'no new certificate; retrying');
     },
   });
+  const crlRefused = new Gauge({
+    name: 'weft_crl_refused',
+    help: '1 while the CRL file as it is cannot be given to Envoy',
+    registers,
+  });
+  const crl = new CrlFileWatch(config.crlPath ?? '', clock, () => meshSecrets.crlChanged());
+  const meshSecrets: MeshSecrets = new MeshSecrets({
+    publish: (resources) => secrets.publish(resources),
+    crl: () => crl.content,
+    clock,
+    log,
+    onCrl: ({ refused }) => crlRefused.set(refused ? 1 : 0),
+  });
   const identity: Service = {
     name: 'certificate',
     start: () => {
       certificates.watch(config.spiffeId, (svid) => {
-        secrets.publish(secretsOf(svid));
+        meshSecrets.useSvid(svid);
         expiry.set((svid.notAfter.getTime() - clock.now()) / 1000);
         readiness.done('certificate');
         log.info({ identity: svid.spiffeId, notAfter: svid.notAfter.toISOString() }, 'certificate issued');
@@ -81,6 +95,7 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
     },
     stop: () => {
       certificates.close();
+      meshSecrets.close();
       ca.close();
       return Promise.resolve();
     },
@@ -147,7 +162,16 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
   };
   const services = config.envoyDisabled
     ? [status, relay, bootstrapFile(config, sockets.ads), serving]
-    : [status, secrets, identity, relay, bootstrapFile(config, sockets.ads), envoy, serving];
+    : [
+        status,
+        secrets,
+        ...(config.crlPath === null ? [] : [crl]),
+        identity,
+        relay,
+        bootstrapFile(config, sockets.ads),
+        envoy,
+        serving,
+      ];
   return { services, readiness, status };
 }
 

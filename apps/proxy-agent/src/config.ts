@@ -29,6 +29,8 @@ export interface AgentConfig {
   readonly xds: MeshEndpointOptions;
   readonly ca: MeshEndpointOptions;
   readonly secretTtlSeconds: number;
+  /** CRLs that peers are held against; null: none. */
+  readonly crlPath: string | null;
   /** After the signal to end, connections get at least so long to finish ... */
   readonly drainMinMs: number;
   /** ... and at most so long. */
@@ -98,6 +100,7 @@ export function parseAgentConfig(args: readonly string[], env: Env): Result<Agen
     xds: endpoint('XDS', 'istiod'),
     ca: endpoint('CA', 'weft-ca'),
     secretTtlSeconds: Math.round(read.durationMs('SECRET_TTL', 24 * 3_600_000) / 1000),
+    crlPath: read.optional('CRL_PATH') ?? null,
     drainMinMs: Math.min(drainMinMs, graceMs - AFTER_DRAIN_MS),
     drainMaxMs: graceMs - AFTER_DRAIN_MS,
     proxyLogLevel: read.string('PROXY_LOG_LEVEL', 'warning'),

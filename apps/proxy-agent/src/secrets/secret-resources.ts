@@ -8,8 +8,8 @@ const ROOTS = 'ROOTCA';
 
 const inline = (text: string) => ({ specifier: { $case: 'inlineString' as const, value: text } });
 
-/** The certificate with its key, and the roots that peers are verified with. */
-export function secretsOf({ certificateChainPem, privateKeyPem, rootsPem }: Svid): readonly XdsResource[] {
+/** The certificate with its key, and what peers are verified with: roots, and a CRL if there is one. */
+export function secretsOf({ certificateChainPem, privateKeyPem, rootsPem }: Svid, crlPem = ''): readonly XdsResource[] {
   return [
     secret({
       name: CERTIFICATE,
@@ -18,9 +18,15 @@ export function secretsOf({ certificateChainPem, privateKeyPem, rootsPem }: Svid
         value: { certificateChain: inline(certificateChainPem), privateKey: inline(privateKeyPem) },
       },
     }),
-    secret({ name: ROOTS, type: { $case: 'validationContext', value: { trustedCa: inline(rootsPem) } } }),
+    secret({
+      name: ROOTS,
+      type: { $case: 'validationContext', value: { trustedCa: inline(rootsPem), ...crlOf(crlPem) } },
+    }),
   ];
 }
+
+/** Of the leaf alone: a list of each authority above it is more than anybody has. */
+const crlOf = (crlPem: string) => (crlPem === '' ? {} : { crl: inline(crlPem), onlyVerifyLeafCertCrl: true });
 
 function secret(content: Parameters<typeof Secret.fromPartial>[0] & { readonly name: string }): XdsResource {
   const body = Secret.encode(Secret.fromPartial(content)).finish();

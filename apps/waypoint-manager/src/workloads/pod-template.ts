@@ -7,6 +7,8 @@ type PodTemplate = NonNullable<Deployment['spec']>['template'];
 
 const PROXY_USER = 1337;
 const GRACE_SECONDS = 30;
+/** Beside the roots and not below them: nothing can be mounted into a read-only volume. */
+const CRL_FOLDER = '/var/run/secrets/istio-crl';
 /** As the charts of Istio have it. */
 const RESOURCES = { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '2', memory: '1Gi' } };
 
@@ -57,6 +59,7 @@ export function podTemplate({
           },
         },
         { name: 'istio-root', configMap: { name: 'istio-ca-root-cert' } },
+        { name: 'istio-ca-crl', configMap: { name: 'istio-ca-crl', optional: true } },
         { name: 'istio-envoy', emptyDir: { medium: 'Memory' } },
       ],
     },
@@ -100,6 +103,7 @@ function container(
       value('TRUST_DOMAIN', trustDomain),
       value('XDS_ADDRESS', `https://istiod.${namespace}.svc:15012`),
       value('CA_ADDRESS', `https://weft-ca.${namespace}.svc:15012`),
+      value('CRL_PATH', `${CRL_FOLDER}/ca-crl.pem`),
       value('TERMINATION_GRACE_PERIOD_SECONDS', String(GRACE_SECONDS)),
       ...Object.entries(settings.env).map(([name, text]) => value(name, text)),
     ],
@@ -118,6 +122,7 @@ function container(
     volumeMounts: [
       { name: 'istio-token', mountPath: '/var/run/secrets/tokens' },
       { name: 'istio-root', mountPath: '/var/run/secrets/istio' },
+      { name: 'istio-ca-crl', mountPath: CRL_FOLDER },
       { name: 'istio-envoy', mountPath: '/etc/istio/proxy' },
     ],
   };

@@ -5,6 +5,7 @@ const PARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const request = (...values: readonly string[]) => ({
   method: 'CONNECT',
   authority: '10.0.0.1:80',
+  path: '',
   headers: values.map((value) => ['traceparent', value] as const),
 });
 
