@@ -11,7 +11,12 @@ import {
   type Workload as WorkloadMessage,
 } from '@weft/xds/gen/mesh/workload/workload.js';
 import { decodeGateway } from './decode-gateway.js';
-import { identityOf, type PortMap, type Workload } from './workload.js';
+import { sharedText } from './shared-text.js';
+import { identityOf, type Locality, type PortMap, type Workload } from './workload.js';
+
+const NO_POLICIES: Workload['authorizationPolicies'] = [];
+const NO_SERVICES: Workload['services'] = new Map();
+const NOWHERE: Locality = { region: '', zone: '', subzone: '' };
 
 const PROTOCOLS: Readonly<Record<number, Workload['protocol']>> = {
   [TunnelProtocol.NONE]: 'TCP',
@@ -53,26 +58,27 @@ export function decodeWorkload(message: WorkloadMessage): Result<Workload, strin
   const workload: Workload = {
     uid: message.uid,
     name: message.name,
-    namespace: message.namespace,
+    namespace: sharedText(message.namespace),
     addresses: take(decodeAddresses(message.addresses)) ?? [],
-    network: message.network,
+    network: sharedText(message.network),
     protocol: known('tunnel_protocol', PROTOCOLS, message.tunnelProtocol, 'TCP'),
-    trustDomain: message.trustDomain === '' ? 'cluster.local' : message.trustDomain,
-    serviceAccount: message.serviceAccount === '' ? 'default' : message.serviceAccount,
+    trustDomain: message.trustDomain === '' ? 'cluster.local' : sharedText(message.trustDomain),
+    serviceAccount: message.serviceAccount === '' ? 'default' : sharedText(message.serviceAccount),
     waypoint: message.waypoint === undefined ? null : take(decodeGateway('waypoint', message.waypoint)),
     networkGateway:
       message.networkGateway === undefined ? null : take(decodeGateway('network_gateway', message.networkGateway)),
-    node: message.node,
-    canonicalName: message.canonicalName,
-    canonicalRevision: message.canonicalRevision,
+    node: sharedText(message.node),
+    canonicalName: sharedText(message.canonicalName),
+    canonicalRevision: sharedText(message.canonicalRevision),
     workloadType: known('workload_type', TYPES, message.workloadType, 'pod'),
-    workloadName: message.workloadName,
+    workloadName: sharedText(message.workloadName),
     nativeTunnel: message.nativeTunnel,
-    authorizationPolicies: message.authorizationPolicies,
+    authorizationPolicies:
+      message.authorizationPolicies.length === 0 ? NO_POLICIES : message.authorizationPolicies.map(sharedText),
     healthy: known('status', HEALTH, message.status, false),
-    clusterId: message.clusterId === '' ? 'Kubernetes' : message.clusterId,
+    clusterId: message.clusterId === '' ? 'Kubernetes' : sharedText(message.clusterId),
     hostname: message.hostname,
-    services: new Map(Object.entries(message.services).map(([key, { ports }]) => [key, portMap(ports)])),
+    services: servicesOf(message),
     applicationTunnel:
       tunnel === undefined
         ? null
@@ -80,11 +86,7 @@ export function decodeWorkload(message: WorkloadMessage): Result<Workload, strin
             protocol: known('application_tunnel.protocol', APPLICATION_TUNNELS, tunnel.protocol, 'NONE'),
             port: tunnel.port === 0 ? null : tunnel.port,
           },
-    locality: {
-      region: message.locality?.region ?? '',
-      zone: message.locality?.zone ?? '',
-      subzone: message.locality?.subzone ?? '',
-    },
+    locality: localityOf(message),
     hostNetwork: known('network_mode', HOST_NETWORK, message.networkMode, false),
     capacity: message.capacity ?? 1,
   };
@@ -94,16 +96,28 @@ export function decodeWorkload(message: WorkloadMessage): Result<Workload, strin
   return problems.length > 0 ? err(problems.join(', ')) : ok(workload);
 }
 
+/** Nothing is what most workloads have; an empty map of its own would cost each of them as much as its other fields together. */
+function servicesOf({ services }: WorkloadMessage): Workload['services'] {
+  const entries = Object.entries(services);
+  return entries.length === 0
+    ? NO_SERVICES
+    : new Map(entries.map(([key, { ports }]) => [sharedText(key), portMap(ports)]));
+}
+
+function localityOf({ locality }: WorkloadMessage): Locality {
+  if (locality === undefined) return NOWHERE;
+  const { region, zone, subzone } = locality;
+  return { region: sharedText(region), zone: sharedText(zone), subzone: sharedText(subzone) };
+}
+
 export function portMap(ports: readonly Port[]): PortMap {
   return new Map(ports.map(({ servicePort, targetPort }) => [servicePort, targetPort]));
 }
 
 function decodeAddresses(addresses: readonly Uint8Array[]): Result<readonly IpAddress[], string> {
-  const decoded: IpAddress[] = [];
-  for (const bytes of addresses) {
-    const ip = ipFromBytes(bytes);
-    if (ip === null) return err(`an address has ${bytes.length} bytes, want 4 or 16`);
-    decoded.push(ip);
-  }
-  return ok(decoded);
+  // An array that grows has room for sixteen more.
+  const decoded = addresses.map((bytes) => ipFromBytes(bytes));
+  const wrong = decoded.indexOf(null);
+  if (wrong >= 0) return err(`an address has ${addresses[wrong]!.length} bytes, want 4 or 16`);
+  return ok(decoded as IpAddress[]);
 }

@@ -1,22 +1,29 @@
-/** Several values under one key; a key without values does not exist. */
-export class MultiMap<K, V> {
-  readonly #entries = new Map<K, V[]>();
+/** Several values under one key; a key without values does not exist. Values must not be arrays: most keys have one, kept as it is. */
+export class MultiMap<K, V extends object> {
+  readonly #entries = new Map<K, V | V[]>();
 
   get(key: K): readonly V[] {
-    return this.#entries.get(key) ?? [];
+    const found = this.#entries.get(key);
+    if (found === undefined) return [];
+    return Array.isArray(found) ? found : [found];
   }
 
   add(key: K, value: V): void {
-    const values = this.#entries.get(key);
-    if (values === undefined) this.#entries.set(key, [value]);
-    else values.push(value);
+    const found = this.#entries.get(key);
+    if (found === undefined) this.#entries.set(key, value);
+    else if (Array.isArray(found)) found.push(value);
+    else this.#entries.set(key, [found, value]);
   }
 
   delete(key: K, value: V): void {
-    const values = this.#entries.get(key);
-    const index = values?.indexOf(value) ?? -1;
-    if (values === undefined || index < 0) return;
-    if (values.length === 1) this.#entries.delete(key);
-    else values.splice(index, 1);
+    const found = this.#entries.get(key);
+    if (!Array.isArray(found)) {
+      if (found === value) this.#entries.delete(key);
+      return;
+    }
+    const index = found.indexOf(value);
+    if (index < 0) return;
+    if (found.length === 1) this.#entries.delete(key);
+    else found.splice(index, 1);
   }
 }
