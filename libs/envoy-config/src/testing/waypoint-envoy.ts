@@ -17,6 +17,7 @@ export interface Ask {
   /** SPIFFE ID; none: the tunnel names no client. */
   readonly identity?: string;
   readonly sourceIp?: string;
+  readonly sourcePort?: number;
   /** Sent with the tunnel, as ztunnel does. */
   readonly baggage?: string;
 }
@@ -65,12 +66,19 @@ export class WaypointEnvoy {
   }
 
   /** A connection to the service. */
-  async tunnel({ address, port = 80, identity, sourceIp = '10.9.9.9', baggage }: Ask): Promise<Duplex> {
+  async tunnel({
+    address,
+    port = 80,
+    identity,
+    sourceIp = '10.9.9.9',
+    sourcePort = 40_000,
+    baggage,
+  }: Ask): Promise<Duplex> {
     const socket = connect(this.port, '127.0.0.1');
     const lines = [
       `CONNECT ${address}:${port} HTTP/1.1`,
       `host: ${address}:${port}`,
-      `x-test-source: ${sourceIp}:40000`,
+      `x-test-source: ${sourceIp}:${sourcePort}`,
       ...(identity === undefined ? [] : [`x-test-peer: ${identity}`]),
       ...(baggage === undefined ? [] : [`baggage: ${baggage}`]),
     ];

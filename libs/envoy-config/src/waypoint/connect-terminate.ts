@@ -95,8 +95,11 @@ function connectAuthority() {
   });
 }
 
-/** `factory` null: the key has one of its own. Differs from Istio: its `istio.hashable_string` is not in stock Envoy. */
-function state(key: string, format: string, factory: string | null = 'envoy.string') {
+/**
+ * `factory` null: the key has one of its own. Texts are hashable: two tunnels that open at once share a pending connection to
+ * the listener behind only if all of this is equal, so that neither is taken for the other.
+ */
+function state(key: string, format: string, factory: string | null = 'envoy.hashable_string') {
   return {
     key: { $case: 'objectKey' as const, value: key },
     factoryKey: factory ?? '',
