@@ -1,4 +1,4 @@
-import { DEPLOYMENTS, PODS, SERVICES, type Condition, type KubeObject } from '@weft/kube';
+import { DEPLOYMENTS, PODS, SERVICES, type Condition, type KubeObject, type Pod } from '@weft/kube';
 import { GATEWAYS } from '@weft/mesh-api';
 import { until } from '@weft/testing-fixtures';
 import { AccessLog } from './cluster/access-log.js';
@@ -27,7 +27,16 @@ interface Burst {
 describe('a waypoint that scales', () => {
   const cluster = useCluster({
     name: 'waypoint-scaling',
-    change: withSettings({ 'weft-waypoint-manager': { env: { SCALING_INTERVAL: '1s' } } }),
+    change: withSettings({
+      'weft-waypoint-manager': {
+        env: {
+          SCALING_INTERVAL: '1s',
+          POOL_SIZE: '2',
+          POOL_PLACEMENT: 'serverless',
+          SERVERLESS_NODE_SELECTOR: '{"kubernetes.io/hostname": "node-2"}',
+        },
+      },
+    }),
   });
   const gateway = (name: string, scaling: string, more: object = {}): KubeObject =>
     ({
@@ -215,5 +224,38 @@ describe('a waypoint that scales', () => {
     );
     const status = gatewayObject?.status?.conditions?.find(({ type }) => type === 'Programmed');
     expect(status).toMatchObject({ status: 'True', message: expect.stringContaining('Asleep') as string });
+  }, 240_000);
+
+  it('S-39: takes a warm proxy of the pool on a virtual node, which works in its name, and the pool fills up again', async () => {
+    const log = await AccessLog.start(cluster());
+    const inPool = async (state: string) =>
+      (await cluster().kube.list(PODS, { namespace: 'istio-system', labelSelector: `weft.io/pool=${state}` })).filter(
+        ({ metadata }) => metadata?.deletionTimestamp === undefined,
+      );
+    const isReady = ({ status }: Pod) =>
+      status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true;
+    const warm = () =>
+      until(async () => (await inPool('warm')).filter(isReady).length === 2, 'two proxies are warm', READY_MS);
+    await cluster().kubectlOk(['taint', 'node', 'node-2', 'virtual-kubelet.io/provider=test:NoSchedule']);
+    await cluster().kubectlOk(['delete', 'pods', '-n', 'istio-system', '-l', 'weft.io/pool=warm']);
+    await warm();
+    expect((await inPool('warm')).map(({ spec }) => spec?.nodeName)).toEqual(['node-2', 'node-2']);
+    const pooled = gateway('pooled', '{ toZero: true, idleTimeout: 4s }');
+    pooled.metadata!.annotations!['weft.io/placement'] = 'pool';
+    await cluster().apply([pooled, service('fast', 'pooled')]);
+    await programmed('pooled');
+    expect(await inPool('claimed')).toEqual([]);
+    const { stdout } = await curl('http://fast.shop/');
+    expect(stdout).toMatch(/^200/);
+    const claimed = await inPool('claimed');
+    expect(claimed).toHaveLength(1);
+    expect(await cluster().kube.get(DEPLOYMENTS, 'shop', 'pooled')).toBeNull();
+    await log.line({ 'src.identity': 'spiffe://cluster.local/ns/shop/sa/pooled', direction: 'inbound' });
+    await warm();
+    await until(async () => (await inPool('claimed')).length === 0, 'it is let go when idle', READY_MS);
+    const again = await curl('http://fast.shop/');
+    expect(again.stdout).toMatch(/^200/);
+    await cluster().kubectlOk(['delete', '-n', 'shop', 'gtw', 'pooled']);
+    await until(async () => (await inPool('claimed')).length === 0, 'nothing of a deleted Gateway is left', READY_MS);
   }, 240_000);
 });

@@ -15,10 +15,17 @@ class FakePods {
   get(namespace: string | undefined, name: string): Pod | undefined {
     return this.#pods.get(`${namespace ?? ''}/${name}`);
   }
-  set(name: string, account: string, node: string, phase = 'Running', uid = `uid-of-${name}`): void {
+  set(
+    name: string,
+    account: string,
+    node: string,
+    phase = 'Running',
+    uid = `uid-of-${name}`,
+    metadata: object = {},
+  ): void {
     const [namespace = '', serviceAccountName = ''] = account.split('/');
     const pod = {
-      metadata: { namespace, name, uid },
+      metadata: { namespace, name, uid, ...metadata },
       spec: { serviceAccountName, nodeName: node },
       status: { phase },
     } as Pod;
@@ -56,7 +63,11 @@ describe('a node proxy asks for the identity of a pod', () => {
     clock = new FakeClock();
     authorizer = new NodeAuthorizer(
       pods as unknown as Informer<Pod>,
-      { trustedNodeAccounts: new Set(['istio-system/ztunnel']), registrationAccounts: new Set(['mesh/ca']) },
+      {
+        namespace: 'istio-system',
+        trustedNodeAccounts: new Set(['istio-system/ztunnel']),
+        registrationAccounts: new Set(['mesh/ca']),
+      },
       clock,
     );
     pods.set('ztunnel-1', 'istio-system/ztunnel', 'node-1');
@@ -126,5 +137,67 @@ describe('a node proxy asks for the identity of a pod', () => {
     expect(await authorizer.settledRefusal(ztunnel, id('shop/db'))).toContain('no pod of shop/db');
     await clock.advance(1000);
     await Promise.all(waiting);
+  });
+});
+
+describe('a proxy of the pool asks for the identity of a waypoint', () => {
+  const CLAIM = { annotations: { 'weft.io/claimed-by': 'shop/wp', 'weft.io/claimed-account': 'wp' } };
+  const caller = {
+    namespace: 'istio-system',
+    serviceAccount: 'weft-waypoint-pool',
+    by: 'kubernetes' as const,
+    pod: { name: 'pool-1', uid: 'uid-of-pool-1' },
+  };
+  const setUp = (metadata: object = CLAIM, account = 'istio-system/weft-waypoint-pool') => {
+    const pods = new FakePods();
+    const authorizer = new NodeAuthorizer(
+      pods as unknown as Informer<Pod>,
+      { namespace: 'istio-system', trustedNodeAccounts: new Set(), registrationAccounts: new Set() },
+      new FakeClock(),
+    );
+    const [namespace = ''] = account.split('/');
+    pods.set('pool-1', account, 'n1', 'Running', 'uid-of-pool-1', metadata);
+    // The account runs on the same node, which is not what counts here.
+    pods.set('other', 'shop/other', 'n1');
+    return { pods, authorizer, namespace };
+  };
+
+  it('and gets that of the Gateway that has claimed this very pod', () => {
+    expect(setUp().authorizer.refusal(caller, id('shop/wp'))).toBeNull();
+  });
+
+  it.each([
+    ['another account of the namespace', 'shop/other', 'pod istio-system/pool-1 is claimed in the name of shop/wp'],
+    ['the same account elsewhere', 'prod/wp', 'pod istio-system/pool-1 is claimed in the name of shop/wp'],
+    ['the CA', 'istio-system/weft-ca', 'pod istio-system/pool-1 is claimed in the name of shop/wp'],
+  ])('and not that of %s', (_, wanted, reason) => {
+    expect(setUp().authorizer.refusal(caller, id(wanted))).toBe(reason);
+  });
+
+  it.each([
+    ['nobody has claimed it', {}, 'pod istio-system/pool-1 is claimed by no Gateway'],
+    [
+      'it is being deleted',
+      { ...CLAIM, deletionTimestamp: '2026-01-01T00:00:00Z' },
+      'pod istio-system/pool-1 is being deleted',
+    ],
+    [
+      'it is claimed for an account of the mesh',
+      { annotations: { ...CLAIM.annotations, 'weft.io/claimed-by': 'istio-system/wp' } },
+      'pod istio-system/pool-1 is claimed by no Gateway',
+    ],
+  ])('and none when %s', (_, metadata, reason) => {
+    expect(setUp(metadata).authorizer.refusal(caller, id('shop/wp'))).toBe(reason);
+  });
+
+  it('and none when its pod was replaced by another one of the same name', () => {
+    const { authorizer } = setUp({ ...CLAIM, uid: 'another' });
+    expect(authorizer.refusal(caller, id('shop/wp'))).toContain('is not the one the token was made for');
+  });
+
+  it('and no longer when the claim is gone', () => {
+    const { pods, authorizer } = setUp();
+    pods.set('pool-1', 'istio-system/weft-waypoint-pool', 'n1');
+    expect(authorizer.refusal(caller, id('shop/wp'))).toBe('pod istio-system/pool-1 is claimed by no Gateway');
   });
 });

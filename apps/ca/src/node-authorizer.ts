@@ -1,4 +1,5 @@
 import type { Informer, Pod } from '@weft/kube';
+import { POOL_ACCOUNT, poolClaimOf } from '@weft/mesh-api';
 import type { Clock } from '@weft/result';
 import type { SpiffeId } from '@weft/spiffe';
 import type { Caller } from './authentication/caller.js';
@@ -25,7 +26,7 @@ export class NodeAuthorizer {
 
   constructor(
     pods: Informer<Pod>,
-    private readonly accounts: Pick<CaConfig, 'trustedNodeAccounts' | 'registrationAccounts'>,
+    private readonly accounts: Pick<CaConfig, 'namespace' | 'trustedNodeAccounts' | 'registrationAccounts'>,
     private readonly clock: Clock,
   ) {
     this.#pods = pods;
@@ -45,7 +46,7 @@ export class NodeAuthorizer {
 
   /**
    * May `caller` have a certificate for another identity? Another CA that answers for its own callers; a trusted node proxy, known by the live pod its token is
-   * bound to, and only for a service account that runs on that pod's node. Null means yes; else the reason for the log.
+   * bound to, and only for a service account that runs on that pod's node; a proxy of the pool, for the account that it was claimed for. Null means yes; else the reason for the log.
    */
   refusal(caller: Caller, wanted: SpiffeId): string | null {
     return this.#judge(caller, wanted)?.reason ?? null;
@@ -80,17 +81,30 @@ export class NodeAuthorizer {
     const early = (reason: string): Refusal => ({ reason, early: true });
     // A certificate is no token: who holds one renews it and asks for nobody else.
     if (this.accounts.registrationAccounts.has(account) && caller.by !== 'certificate') return null;
-    if (!this.accounts.trustedNodeAccounts.has(account)) return never(`${account} may not ask for other identities`);
+    const isPool = account === `${this.accounts.namespace}/${POOL_ACCOUNT}`;
+    if (!isPool && !this.accounts.trustedNodeAccounts.has(account))
+      return never(`${account} may not ask for other identities`);
     if (caller.pod === undefined) return never(`the token of ${account} is not bound to a pod`);
     const named = `pod ${caller.namespace}/${caller.pod.name}`;
     const pod = this.#pods.get(caller.namespace, caller.pod.name);
     if (pod === undefined) return early(`${named} is not known`);
     if (pod.metadata?.uid !== caller.pod.uid) return never(`${named} is not the one the token was made for`);
     if (pod.spec?.serviceAccountName !== caller.serviceAccount) return never(`${named} does not run as ${account}`);
+    if (isPool) return this.#judgePool(pod, wanted, named);
     const node = pod.spec.nodeName;
     if (!node) return early(`${named} is not on a node yet`);
     const runs = this.#accountsByNode.get(node)?.has(`${wanted.namespace}/${wanted.serviceAccount}`) ?? false;
     return runs ? null : early(`no pod of ${wanted.namespace}/${wanted.serviceAccount} runs on node ${node}`);
+  }
+
+  /** A proxy of the pool: in the name of the account that the claim on this very pod names, and of no other. */
+  #judgePool(pod: Pod, wanted: SpiffeId, named: string): Refusal | null {
+    if (pod.metadata?.deletionTimestamp !== undefined) return { reason: `${named} is being deleted`, early: false };
+    const claim = poolClaimOf(pod, this.accounts.namespace);
+    if (claim === null) return { reason: `${named} is claimed by no Gateway`, early: true };
+    const isClaimed = claim.namespace === wanted.namespace && claim.serviceAccount === wanted.serviceAccount;
+    const account = `${claim.namespace}/${claim.serviceAccount}`;
+    return isClaimed ? null : { reason: `${named} is claimed in the name of ${account}`, early: false };
   }
 
   #wake(): void {

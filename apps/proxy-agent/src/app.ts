@@ -10,6 +10,8 @@ import { grpcBootstrap } from './bootstrap/grpc-bootstrap.js';
 import type { AgentConfig } from './config.js';
 import { EnvoyAdmin } from './envoy/envoy-admin.js';
 import { EnvoyProcess } from './envoy/envoy-process.js';
+import { PoolMembership } from './pool-membership.js';
+import { poolRoutes } from './status/pool-routes.js';
 import { SdsServer } from './secrets/sds-server.js';
 import { CrlFileWatch } from './secrets/crl-file-watch.js';
 import { MeshSecrets } from './secrets/mesh-secrets.js';
@@ -59,7 +61,8 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
   });
 
   const secrets = new SdsServer({ path: sockets.sds, clock, log });
-  const ca = new CaClient(endpointOf(config.ca), 'own');
+  const pool = config.spiffeId === null ? new PoolMembership(config.trustDomain) : null;
+  const ca = new CaClient(endpointOf(config.ca), pool === null ? 'own' : 'impersonate');
   const certificates = new SecretManager({
     signer: ca,
     clock,
@@ -82,15 +85,22 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
     log,
     onCrl: ({ refused }) => crlRefused.set(refused ? 1 : 0),
   });
+  let unfollow: () => void = () => undefined;
+  const follow = (spiffeId: string): void => {
+    unfollow();
+    unfollow = certificates.watch(spiffeId, (svid) => {
+      pool?.settle();
+      meshSecrets.useSvid(svid);
+      expiry.set((svid.notAfter.getTime() - clock.now()) / 1000);
+      readiness.done('certificate');
+      log.info({ identity: svid.spiffeId, notAfter: svid.notAfter.toISOString() }, 'certificate issued');
+    });
+  };
   const identity: Service = {
     name: 'certificate',
     start: () => {
-      certificates.watch(config.spiffeId, (svid) => {
-        meshSecrets.useSvid(svid);
-        expiry.set((svid.notAfter.getTime() - clock.now()) / 1000);
-        readiness.done('certificate');
-        log.info({ identity: svid.spiffeId, notAfter: svid.notAfter.toISOString() }, 'certificate issued');
-      });
+      if (config.spiffeId !== null) follow(config.spiffeId);
+      else pool?.onClaim(follow);
       return Promise.resolve();
     },
     stop: () => {
@@ -106,6 +116,7 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
     path: sockets.ads,
     endpoint: endpointOf(config.xds),
     versions,
+    ...(pool !== null && { opened: pool.whenClaimed() }),
     log,
     onTermination: () => terminations.inc(),
   });
@@ -114,6 +125,7 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
   const envoy = new EnvoyProcess({
     config,
     bootstrap: envoyBootstrap(config, sockets),
+    expected: pool?.whenClaimed() ?? null,
     admin,
     clock,
     log,
@@ -141,6 +153,7 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
       server.get('/stats/load', async (_request, reply) =>
         reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(await proxyLoad(admin, envoy.pid)),
       );
+      if (pool !== null) poolRoutes(server, pool, readiness);
       server.get('/debug/config_versions', () => versions.summary());
       server.post('/quitquitquit', async (request, reply) => {
         if (request.ip !== '127.0.0.1') return reply.code(403).send('ask from inside the pod\n');

@@ -11,8 +11,8 @@ export interface AgentConfig {
   readonly proxyType: ProxyType;
   readonly pod: { readonly name: string; readonly namespace: string; readonly ip: string };
   readonly serviceAccount: string;
-  /** Identity of this proxy. */
-  readonly spiffeId: string;
+  /** Identity of this proxy; null for one of the pool, which is told later. */
+  readonly spiffeId: string | null;
   readonly trustDomain: string;
   readonly clusterDomain: string;
   /** `ISTIO_META_X` of the environment, by X; strings but for `ISTIO_METAJSON_X`. */
@@ -87,7 +87,7 @@ export function parseAgentConfig(args: readonly string[], env: Env): Result<Agen
     proxyType: proxyType ?? 'waypoint',
     pod: { name: fieldRef('POD_NAME'), namespace, ip: fieldRef('INSTANCE_IP') },
     serviceAccount,
-    spiffeId: formatSpiffeId(trustDomain, namespace, serviceAccount),
+    spiffeId: read.boolean('PROXY_POOL', false) ? null : formatSpiffeId(trustDomain, namespace, serviceAccount),
     trustDomain,
     clusterDomain: read.string('CLUSTER_DOMAIN', 'cluster.local'),
     nodeMetadata: metadata.ok ? metadata.value : {},

@@ -2,6 +2,7 @@ import {
   CONFIG_MAPS,
   LeaderElector,
   NAMESPACES,
+  splitKey,
   PODS,
   type ConfigMap,
   type Deployment,
@@ -11,7 +12,7 @@ import {
   type KubeService,
   type Pod,
 } from '@weft/kube';
-import { GATEWAY_CLASSES, GATEWAYS } from '@weft/mesh-api';
+import { ANNOTATION_CLAIMED_BY, GATEWAY_CLASSES, GATEWAYS } from '@weft/mesh-api';
 import type { Clock } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -22,6 +23,9 @@ import { GatewayReconciler } from './gateway-reconciler.js';
 import { WaypointManagerMetrics } from './metrics.js';
 import { AttachedRoutes } from './status/attached-routes.js';
 import { CertificateSecrets } from './status/certificate-secrets.js';
+import { applyPool } from './pool/apply-pool.js';
+import { tellClaim } from './pool/claim-call.js';
+import { ProxyPool } from './pool/proxy-pool.js';
 import { readProxy } from './scaling/proxy-readings.js';
 import { SCALING_KEY } from './scaling/scaling-settings.js';
 import { WaypointScaler } from './scaling/waypoint-scaler.js';
@@ -89,6 +93,16 @@ export function createWaypointManager(
     owned[key].on({ added: owner, updated: changed, deleted: owner });
   }
 
+  const pool = new ProxyPool({
+    kube,
+    pods,
+    tell: tellClaim,
+    clock,
+    log,
+    onClaimed: (seconds) => metrics.claimTime.observe(seconds),
+  });
+  const ofClaim = (pod: Pod): void => enqueue(pod.metadata?.annotations?.[ANNOTATION_CLAIMED_BY] ?? null);
+  pods.on({ added: ofClaim, updated: ofClaim, deleted: ofClaim });
   const applier = new ObjectApplier(kube, owned, (kind) => metrics.writes.inc({ kind }));
   const reconciler = new GatewayReconciler(config, informers, applier);
   const elector = new LeaderElector({
@@ -106,8 +120,15 @@ export function createWaypointManager(
         reconciler,
         routes,
         certificates,
+        pool,
         scaler: new WaypointScaler({
           kube,
+          pool,
+          services: informers.services,
+          exists: (key) => {
+            const { namespace, name } = splitKey(key);
+            return informers.gateways.get(namespace, name) !== undefined;
+          },
           deployments: informers.deployments,
           pods,
           read: readProxy,
@@ -122,7 +143,9 @@ export function createWaypointManager(
         onReconciled: (seconds) => metrics.reconcileTime.observe(seconds),
       });
       controller = term;
-      void synced.then(() => (signal.aborted ? undefined : Promise.all([classes.start(), term.start()])));
+      void synced.then(() => {
+        if (!signal.aborted) void Promise.all([classes.start(), term.start(), applyPool(kube, config, log)]);
+      });
       signal.addEventListener('abort', () => {
         metrics.leader.set(0);
         controller = null;

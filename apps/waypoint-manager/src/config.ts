@@ -16,6 +16,13 @@ export interface ServerlessSettings {
   readonly tolerations: readonly Readonly<Record<string, string>>[];
 }
 
+/** Proxies that run already and belong to nobody. */
+export interface PoolSettings {
+  /** How many are kept warm; 0: there is no pool. */
+  readonly size: number;
+  readonly placement: 'in-cluster' | 'serverless';
+}
+
 export interface WaypointManagerConfig {
   readonly namespace: string;
   readonly podName: string;
@@ -26,6 +33,7 @@ export interface WaypointManagerConfig {
   readonly trustDomain: string;
   readonly proxy: ProxySettings;
   readonly serverless: ServerlessSettings;
+  readonly pool: PoolSettings;
   /** How often proxies are asked what they carry. */
   readonly scalingIntervalMs: number;
   readonly adminHost: string;
@@ -46,6 +54,8 @@ Settings (environment):
   SERVERLESS_NODE_SELECTOR  JSON object: labels of virtual nodes            ({"type":"virtual-kubelet"})
   SERVERLESS_TOLERATIONS    JSON list: what pods there tolerate
                                   ([{"key":"virtual-kubelet.io/provider","operator":"Exists"}])
+  POOL_SIZE       proxies kept warm for Gateways of placement pool; 0: none              (0)
+  POOL_PLACEMENT  where they run: in-cluster, serverless                                 (in-cluster)
   SCALING_INTERVAL  how often proxies are asked what they carry                          (2s)
   ADMIN_HOST, ADMIN_PORT   /healthz /readyz /metrics                                     (every address, 15014)
   LOG_LEVEL       ${LOG_LEVELS.join(', ')}  (info)
@@ -73,6 +83,10 @@ export function parseWaypointManagerConfig(
     serverless: {
       nodeSelector: stringsOf(SELECTOR, read.string(SELECTOR, '{"type":"virtual-kubelet"}'), problems),
       tolerations: tolerationsOf(read.string(TOLERATIONS, DEFAULT_TOLERATIONS), problems),
+    },
+    pool: {
+      size: read.integer('POOL_SIZE', 0, 0, 1000),
+      placement: read.oneOf('POOL_PLACEMENT', ['in-cluster', 'serverless'], 'in-cluster'),
     },
     scalingIntervalMs: read.durationMs('SCALING_INTERVAL', 2000),
     adminHost: read.string('ADMIN_HOST', everyAddress()),

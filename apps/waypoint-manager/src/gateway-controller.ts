@@ -13,6 +13,7 @@ import {
 import { GATEWAYS } from '@weft/mesh-api';
 import type { Clock } from '@weft/result';
 import type { GatewayInformers, GatewayReconciler, GatewayResult } from './gateway-reconciler.js';
+import type { ProxyPool } from './pool/proxy-pool.js';
 import type { WaypointScaler } from './scaling/waypoint-scaler.js';
 import type { AttachedRoutes } from './status/attached-routes.js';
 import type { CertificateSecrets } from './status/certificate-secrets.js';
@@ -30,6 +31,7 @@ export interface GatewayControllerOptions {
   readonly clock: Clock;
   readonly log: KubeLog;
   readonly scaler: WaypointScaler;
+  readonly pool: ProxyPool;
   readonly onReconciled: (seconds: number) => void;
 }
 
@@ -104,8 +106,8 @@ export class GatewayController {
       scaler.forget(key);
       return;
     }
-    const { object, workload, scaling: settings, gateway } = result;
-    scaler.set({ key, object, workload, podLabel: shortName(gateway.meta.name), settings });
+    const { object, workload, scaling: settings, gateway, pool } = result;
+    scaler.set({ key, object, workload, podLabel: shortName(gateway.meta.name), settings, pool });
   }
 
   #statusOf(key: string, result: GatewayResult): GatewayStatus {
@@ -116,11 +118,20 @@ export class GatewayController {
     return gatewayStatus({
       result,
       service: name === undefined ? undefined : informers.services.get(namespace, name),
-      deployment: name === undefined ? undefined : informers.deployments.get(namespace, name),
+      proxies: this.#proxies(key, result, name),
       listeners: this.#listeners(key, result, now),
       clusterDomain,
       now,
     });
+  }
+
+  #proxies(key: string, { pool: customer }: GatewayResult, name: string | undefined) {
+    const { informers, pool } = this.options;
+    if (customer !== null) return { wanted: pool.claimed(key).length, ready: pool.serving(key) };
+    const { namespace } = splitKey(key);
+    const deployment = name === undefined ? undefined : informers.deployments.get(namespace, name);
+    if (deployment === undefined) return null;
+    return { wanted: deployment.spec?.replicas ?? 1, ready: deployment.status?.readyReplicas ?? 0 };
   }
 
   #listeners(key: string, { object, gateway, kind }: GatewayResult, now: string): readonly ListenerStatus[] {

@@ -1,4 +1,4 @@
-import { CONTROLLERS } from '@weft/gateway-api';
+import { CONTROLLERS, shortName } from '@weft/gateway-api';
 import {
   objectKey,
   splitKey,
@@ -22,7 +22,8 @@ import type { WaypointManagerConfig } from './config.js';
 import { ANNOTATION_SCALING, readScaling, type ScalingSettings } from './scaling/scaling-settings.js';
 import { gatewayKindOf, type GatewayKind } from './gateway-kind.js';
 import { desiredObjects } from './workloads/desired-objects.js';
-import { objectName } from './workloads/names.js';
+import type { PoolCustomer } from './pool/proxy-pool.js';
+import { ANNOTATION_SERVICE_ACCOUNT, objectName } from './workloads/names.js';
 import { ANNOTATION_PLACEMENT, placementOf, PLACEMENTS } from './workloads/placement.js';
 import type { ApplyOutcome, ObjectApplier } from './workloads/object-applier.js';
 import { readParameters, type Parameters } from './workloads/parameters.js';
@@ -52,6 +53,8 @@ export interface GatewayResult {
   readonly problem: { readonly reason: string; readonly message: string } | null;
   /** Null if nothing is made. */
   readonly scaling: ScalingSettings | null;
+  /** Who claims proxies of the pool for it; null if they are run for it alone. */
+  readonly pool: PoolCustomer | null;
 }
 
 /** Makes what one Gateway asks for. */
@@ -74,12 +77,14 @@ export class GatewayReconciler {
     const result = { object, gateway, kind };
     const { spec, meta } = gateway;
     if (spec === null || kind.proxy === null || !isManaged(spec)) return { ...result, ...NOTHING_MADE };
-    const placement = placementOf(meta);
+    const asked = placementOf(meta);
     const { parameters, problem: badParameters, ...read } = this.#parameters(gateway, className);
     const mayWake = kind.controllerName === CONTROLLERS.waypoint;
     const scaling = mayWake ? read.scaling : { ...read.scaling, toZero: false };
     const notZero = read.scaling.toZero && !mayWake ? NOBODY_WAKES : null;
-    const problem = placement === null ? NO_SUCH_PLACE : (badParameters ?? notZero);
+    const noPool = asked === 'pool' && (this.config.pool.size === 0 || !mayWake);
+    const placement = noPool ? 'in-cluster' : asked;
+    const problem = placement === null ? NO_SUCH_PLACE : noPool ? NO_POOL : (badParameters ?? notZero);
     const network = meta.labels[LABEL_NETWORK] ?? this.#clusterNetwork();
     const workload = objectName(meta, className, kind.proxy);
     const desired = desiredObjects({
@@ -99,6 +104,15 @@ export class GatewayReconciler {
       workload,
       problem: problem ?? foreignProblem(outcome),
       scaling,
+      pool:
+        placement === 'pool'
+          ? {
+              key,
+              uid: meta.uid,
+              serviceAccount: meta.annotations[ANNOTATION_SERVICE_ACCOUNT] ?? workload,
+              podLabel: shortName(meta.name),
+            }
+          : null,
     };
   }
 
@@ -198,11 +212,16 @@ const NOBODY_WAKES = {
 const TWO_OWNERS =
   'scaling maxReplicas: there is a horizontalPodAutoscaler, too, and it has the number of replicas; keep one of the two';
 
-const NOTHING_MADE = { workload: null, problem: null, scaling: null };
+const NOTHING_MADE = { workload: null, problem: null, scaling: null, pool: null };
+
+const NO_POOL = {
+  reason: 'InvalidParameters',
+  message: `metadata.annotations[${ANNOTATION_PLACEMENT}]: there is no pool for this class; the waypoint manager needs POOL_SIZE, and the Gateway a waypoint class`,
+};
 
 const NO_SUCH_PLACE = {
   reason: 'InvalidParameters',
-  message: `metadata.annotations[${ANNOTATION_PLACEMENT}]: there is no such place; use ${PLACEMENTS.join(' or ')}`,
+  message: `metadata.annotations[${ANNOTATION_PLACEMENT}]: there is no such place; use ${PLACEMENTS.join(', ')}`,
 };
 
 export function classNameOf(object: KubeObject): string {

@@ -4,6 +4,7 @@ export class WaypointManagerMetrics {
   readonly leader: Gauge;
   readonly writes: Counter<'kind'>;
   readonly scalings: Counter<'direction'>;
+  readonly claimTime: Histogram;
   readonly reconcileTime: Histogram;
 
   constructor(registry: Registry) {
@@ -19,6 +20,12 @@ export class WaypointManagerMetrics {
       name: 'waypoint_manager_scalings_total',
       help: 'Changes of the number of proxies of a Gateway: out, in, zero, wake.',
       labelNames: ['direction'],
+      registers,
+    });
+    this.claimTime = new Histogram({
+      name: 'waypoint_manager_claim_seconds',
+      help: 'From the claim on a proxy of the pool until it serves.',
+      buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20],
       registers,
     });
     this.reconcileTime = new Histogram({

@@ -248,7 +248,7 @@ describe('waypoint manager on a Kubernetes API server', () => {
     await until(
       async () =>
         (await condition(kube, 'nowhere', 'Accepted'))?.message ===
-        'metadata.annotations[weft.io/placement]: there is no such place; use in-cluster or serverless',
+        'metadata.annotations[weft.io/placement]: there is no such place; use in-cluster, serverless, pool',
       'it is told',
     );
   });

@@ -58,6 +58,14 @@ export {
   TUNNEL_HTTP,
 } from './labels.js';
 export { compareByAge, objectMetaOf, type ObjectMeta } from './object-meta.js';
+export {
+  ANNOTATION_CLAIMED_ACCOUNT,
+  ANNOTATION_CLAIMED_BY,
+  LABEL_POOL,
+  POOL_ACCOUNT,
+  poolClaimOf,
+  type PoolClaim,
+} from './pool-claim.js';
 export { type ParsedResource } from './parsed-resource.js';
 export {
   MTLS_MODES,

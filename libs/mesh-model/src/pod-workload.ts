@@ -4,6 +4,7 @@ import {
   LABEL_NETWORK,
   LABEL_TUNNEL,
   objectMetaOf,
+  poolClaimOf,
   REDIRECTION_ENABLED,
   TUNNEL_HTTP,
 } from '@weft/mesh-api';
@@ -48,6 +49,7 @@ export const isHostNetwork = (pod: PodObject): boolean => pod.spec?.hostNetwork 
 export function podWorkload(pod: PodObject, surroundings: PodSurroundings): Workload | null {
   const { config, locality, services, policies } = surroundings;
   const meta = objectMetaOf(pod);
+  const claim = poolClaimOf(pod, config.rootNamespace);
   const addresses = podAddresses(pod);
   if (meta.name === '' || addresses.length === 0) return null;
   const workloadName = workloadNameOf(pod);
@@ -56,13 +58,14 @@ export function podWorkload(pod: PodObject, surroundings: PodSurroundings): Work
   return Workload.fromPartial({
     uid: `${config.clusterId}//Pod/${meta.namespace}/${meta.name}`,
     name: meta.name,
-    namespace: meta.namespace,
+    // A proxy of the pool is, for everybody who meets it, one of the Gateway that has claimed it.
+    namespace: claim?.namespace ?? meta.namespace,
     addresses: addresses.map(({ bytes }) => Buffer.from(bytes)),
     network: meta.labels[LABEL_NETWORK] ?? surroundings.network,
     tunnelProtocol: captured || nativeTunnel ? TunnelProtocol.HBONE : TunnelProtocol.NONE,
     nativeTunnel,
     trustDomain: wireTrustDomain(config),
-    serviceAccount: pod.spec?.serviceAccountName || 'default',
+    serviceAccount: claim?.serviceAccount ?? (pod.spec?.serviceAccountName || 'default'),
     node: pod.spec?.nodeName ?? '',
     ...canonicalServiceOf(meta.labels, workloadName),
     // Istio always says POD here, and readers of baggage depend on it.

@@ -4,6 +4,7 @@ import {
   LABEL_GATEWAY_NAME,
   objectMetaOf,
   parseWorkloadEntry,
+  poolClaimOf,
   REDIRECTION_ENABLED,
   type ServiceEntry,
   type WorkloadEntry,
@@ -71,7 +72,8 @@ function podWorkloads(inputs: WorkloadInputs, slices: Collection<SliceEndpoint>)
     isHostNetwork(pod) ? [] : podAddresses(pod).map(({ text }) => text),
   );
   const build = (pod: PodObject, fetch: FetchContext, podKey: string): readonly Workload[] => {
-    const { namespace, labels } = objectMetaOf(pod);
+    const { namespace: home, labels } = objectMetaOf(pod);
+    const namespace = poolClaimOf(pod, inputs.config.rootNamespace)?.namespace ?? home;
     if (!isHostNetwork(pod) && podAddresses(pod).some(({ text }) => ownerOf(fetch.lookup(byAddress, text)) !== pod))
       return [];
     const selected = services

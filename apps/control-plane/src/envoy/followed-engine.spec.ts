@@ -62,6 +62,20 @@ describe('a client follows', () => {
     expect(ask('shop/wp', 'waypoint~1.1.1.1~wp-1.shop~shop.svc.cluster.local')).toBe(waypoints.get('shop/wp'));
   });
 
+  it('the waypoint of the Gateway that has claimed it, if it is of the pool, and nothing before', () => {
+    const claim = (annotations: Record<string, string>) =>
+      model.sources.pods.set('istio-system/pool-1', {
+        metadata: { namespace: 'istio-system', name: 'pool-1', labels: { 'weft.io/pool': 'warm' }, annotations },
+        spec: { serviceAccountName: 'weft-waypoint-pool' },
+      });
+    const asked = () => ask('istio-system/weft-waypoint-pool', 'waypoint~1.1.1.1~pool-1.istio-system~x');
+    claim({});
+    expect(asked()).toContain('is claimed by no Gateway yet');
+    claim({ 'weft.io/claimed-by': 'shop/wp', 'weft.io/claimed-account': 'wp' });
+    expect(asked()).toBe(waypoints.get('shop/wp'));
+    expect(ask('shop/wp', 'waypoint~1.1.1.1~pool-1.istio-system~x')).toContain('does not run as');
+  });
+
   it('its waypoint whose name is too long for a label', () => {
     const name = 'waypoint-'.repeat(20).slice(0, -1);
     model.sources.gateways.set(`shop/${name}`, {

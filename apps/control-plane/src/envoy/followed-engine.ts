@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { LABEL_GATEWAY_NAME, objectMetaOf } from '@weft/mesh-api';
+import { LABEL_GATEWAY_NAME, LABEL_POOL, objectMetaOf, poolClaimOf } from '@weft/mesh-api';
 import type { MeshModel, PodObject } from '@weft/mesh-model';
 import { err, ok, type Result } from '@weft/result';
 import type { DeltaServer } from '@weft/xds';
@@ -62,13 +62,19 @@ export class FollowedEngine {
   }
 
   #waypoint(caller: XdsCaller, podKey: string): Result<DeltaServer, XdsRefusal> {
-    const { waypoints } = this.options;
     const pod = this.#ownPod(caller, podKey);
     if (!pod.ok) return pod;
+    const claim = poolClaimOf(pod.value, this.options.model.config.rootNamespace);
+    if (claim !== null) return this.#engineOf(claim.namespace, claim.gateway);
     const { namespace, labels } = objectMetaOf(pod.value);
     const gateway = labels[LABEL_GATEWAY_NAME];
+    if (LABEL_POOL in labels) return unavailable(`pod ${podKey} is claimed by no Gateway yet`);
     if (gateway === undefined) return denied(`pod ${podKey} has no label ${LABEL_GATEWAY_NAME}`);
-    const engine = waypoints.ofLabel(namespace, gateway);
+    return this.#engineOf(namespace, gateway);
+  }
+
+  #engineOf(namespace: string, gateway: string): Result<DeltaServer, XdsRefusal> {
+    const engine = this.options.waypoints.ofLabel(namespace, gateway);
     return engine === undefined
       ? unavailable(`there is no waypoint ${namespace}/${gateway} yet, try again`)
       : ok(engine);

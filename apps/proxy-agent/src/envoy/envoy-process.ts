@@ -18,11 +18,14 @@ export interface EnvoyProcessOptions {
   };
   /** Envoy takes connections, or does not any more. */
   readonly onLive: (live: boolean) => void;
+  /** Null: soon. A proxy of the pool takes connections only after this. */
+  readonly expected: Promise<void> | null;
   /** It ended though nobody asked it to. */
   readonly onCrash: (how: { readonly code: number | null; readonly signal: string | null }) => void;
 }
 
-const LOOK_MS = 100;
+const LOOK_MS = 25;
+const DRAIN_LOOK_MS = 100;
 const LOOK_WHEN_LIVE_MS = 1000;
 
 /** The Envoy beside this agent: started once, watched, drained and ended. It is never restarted in place: the pod is. */
@@ -31,6 +34,8 @@ export class EnvoyProcess implements Service {
   #child: ChildProcess | null = null;
   #stopping = false;
   #live = false;
+  /** It is not expected to take connections yet. */
+  #early = false;
   #cancelLook: () => void = () => undefined;
 
   constructor(private readonly options: EnvoyProcessOptions) {}
@@ -53,6 +58,13 @@ export class EnvoyProcess implements Service {
     child.on('error', (failure) => log.error({ err: failure }, 'Envoy'));
     child.once('exit', (code, signal) => this.#exited(code, signal));
     log.info({ pid: child.pid, envoy: config.envoyPath }, 'Envoy started');
+    const { expected } = this.options;
+    this.#early = expected !== null;
+    void expected?.then(() => {
+      this.#early = false;
+      this.#cancelLook();
+      if (!this.#stopping) this.#look();
+    });
     this.#look();
   }
 
@@ -76,7 +88,7 @@ export class EnvoyProcess implements Service {
       left = await this.#open().catch(() => 0);
       const waitedMs = clock.now() - begun;
       if (left === 0 && waitedMs >= config.drainMinMs) break;
-      await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
+      await new Promise<void>((resolve) => clock.after(DRAIN_LOOK_MS, resolve));
     }
     log.info({ drainedMs: clock.now() - begun, connectionsCut: left }, 'drained');
     child.kill('SIGTERM');
@@ -100,7 +112,8 @@ export class EnvoyProcess implements Service {
         if (this.#stopping) return;
         if (live !== this.#live) onLive(live);
         this.#live = live;
-        this.#cancelLook = clock.after(live ? LOOK_WHEN_LIVE_MS : LOOK_MS, () => this.#look());
+        const soon = !live && !this.#early;
+        this.#cancelLook = clock.after(soon ? LOOK_MS : LOOK_WHEN_LIVE_MS, () => this.#look());
       });
   }
 

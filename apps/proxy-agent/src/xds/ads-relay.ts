@@ -18,6 +18,8 @@ export interface AdsRelayOptions {
   readonly path: string;
   readonly endpoint: MeshEndpoint;
   readonly versions: ConfigVersions;
+  /** Envoy's streams wait for this. Default: they do not. */
+  readonly opened?: Promise<void>;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
   readonly onTermination?: () => void;
 }
@@ -49,8 +51,8 @@ export class AdsRelay implements Service {
     this.#server.addService(
       { delta: { ...delta, ...raw }, sotw: { ...sotw, ...raw } },
       {
-        delta: (call: Downstream): void => this.#relay(call, delta.path, 'delta'),
-        sotw: (call: Downstream): void => this.#relay(call, sotw.path, 'sotw'),
+        delta: (call: Downstream): void => this.#hold(call, delta.path, 'delta'),
+        sotw: (call: Downstream): void => this.#hold(call, sotw.path, 'sotw'),
       },
     );
   }
@@ -65,8 +67,14 @@ export class AdsRelay implements Service {
     return Promise.resolve();
   }
 
-  #relay(call: Downstream, path: string, protocol: XdsProtocol): void {
+  #hold(call: Downstream, path: string, protocol: XdsProtocol): void {
     call.on('error', () => undefined);
+    const { opened } = this.options;
+    if (opened === undefined) this.#relay(call, path, protocol);
+    else void opened.then(() => (call.cancelled ? undefined : this.#relay(call, path, protocol)));
+  }
+
+  #relay(call: Downstream, path: string, protocol: XdsProtocol): void {
     let channel: Client;
     let upstream: Upstream;
     try {

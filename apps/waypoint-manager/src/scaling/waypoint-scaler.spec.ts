@@ -31,6 +31,9 @@ class Rig {
     },
     deployments: { get: () => this.deployment },
     pods: { list: () => this.pods() },
+    services: { get: () => undefined },
+    pool: { claimed: () => [], serving: () => 0, scale: () => Promise.resolve(), sweep: () => Promise.resolve() },
+    exists: () => true,
     read: () => Promise.resolve(this.reading),
     intervalMs: 1000,
     clock: this.clock,
@@ -49,6 +52,7 @@ class Rig {
       object: { metadata: { name: 'wp', namespace: 'shop', annotations } },
       workload: 'wp',
       podLabel: 'wp',
+      pool: null,
       settings: readScaling([], scaling).settings,
     });
   }

@@ -1,4 +1,4 @@
-import { setCondition, type Condition, type Deployment, type KubeObject, type KubeService } from '@weft/kube';
+import { setCondition, type Condition, type KubeObject, type KubeService } from '@weft/kube';
 import { formatProblem } from '@weft/mesh-api';
 import type { GatewayResult } from '../gateway-reconciler.js';
 import type { ListenerStatus } from './listener-status.js';
@@ -17,7 +17,8 @@ export interface GatewayStatus {
 export interface GatewayStatusInput {
   readonly result: GatewayResult;
   readonly service: KubeService | undefined;
-  readonly deployment: Deployment | undefined;
+  /** Proxies that there should be, and those that are ready; null if nothing is run. */
+  readonly proxies: { readonly wanted: number; readonly ready: number } | null;
   readonly listeners: readonly ListenerStatus[];
   readonly clusterDomain: string;
   /** RFC 3339. */
@@ -63,10 +64,7 @@ function accepted({ result: { gateway, problem }, listeners }: GatewayStatusInpu
   return { status: none ? 'False' : 'True', reason: 'ListenersNotValid', message };
 }
 
-function programmed(
-  { result, service, deployment }: GatewayStatusInput,
-  addresses: readonly GatewayAddress[],
-): Verdict {
+function programmed({ result, service, proxies }: GatewayStatusInput, addresses: readonly GatewayAddress[]): Verdict {
   const not = (reason: string, message: string): Verdict => ({ status: 'False', reason, message });
   if (result.problem?.reason === 'Invalid' || result.gateway.spec === null)
     return not('Invalid', result.problem?.message ?? 'the Gateway is not valid; see condition Accepted');
@@ -80,10 +78,15 @@ function programmed(
       `Service ${result.workload ?? ''} has no address yet; a load balancer has to give one`,
     );
   const shown = addresses.map(({ value }) => value).join(', ');
-  if (result.scaling?.toZero === true && deployment?.spec?.replicas === 0)
+  if (result.scaling?.toZero === true && proxies?.wanted === 0)
     return { status: 'True', reason: 'Programmed', message: `Asleep; the first connection to ${shown} starts it` };
-  if (result.workload !== null && (deployment?.status?.readyReplicas ?? 0) === 0)
-    return not('Pending', `Deployment ${result.workload} has no ready pod yet`);
+  if (result.workload !== null && (proxies?.ready ?? 0) === 0)
+    return not(
+      'Pending',
+      result.pool === null
+        ? `Deployment ${result.workload} has no ready pod yet`
+        : 'no proxy of the pool serves for it yet; if that lasts, raise POOL_SIZE',
+    );
   return { status: 'True', reason: 'Programmed', message: `Resource programmed, assigned to ${shown}` };
 }
 

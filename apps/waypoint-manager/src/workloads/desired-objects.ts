@@ -44,6 +44,13 @@ export const OBJECT_TYPES: Readonly<Record<ParameterKey, ResourceType<KubeObject
   podDisruptionBudget: POD_DISRUPTION_BUDGETS,
 };
 
+/** Its proxies are no Deployment's. */
+const NOT_OF_THE_POOL: ReadonlySet<ParameterKey> = new Set([
+  'deployment',
+  'horizontalPodAutoscaler',
+  'podDisruptionBudget',
+]);
+
 /** What a Gateway asks for, with its patches. */
 export interface GatewayRequest {
   readonly config: WaypointManagerConfig;
@@ -72,6 +79,7 @@ export function desiredObjects(request: GatewayRequest): readonly DesiredObject[
     const patches = parameters[key] ?? [];
     const optional = key === 'horizontalPodAutoscaler' || key === 'podDisruptionBudget';
     if (optional && patches.length === 0) return [];
+    if (request.placement === 'pool' && NOT_OF_THE_POOL.has(key)) return [];
     const patched = patches.reduce(strategicMerge, base[key] as unknown as Readonly<Record<string, unknown>>);
     return [{ key, object: identified(patched, base[key], meta) }];
   });

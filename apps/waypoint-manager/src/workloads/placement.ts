@@ -3,7 +3,7 @@ import type { ObjectMeta } from '@weft/mesh-api';
 import type { WaypointManagerConfig } from '../config.js';
 
 export const ANNOTATION_PLACEMENT = 'weft.io/placement';
-export const PLACEMENTS = ['in-cluster', 'serverless'] as const;
+export const PLACEMENTS = ['in-cluster', 'serverless', 'pool'] as const;
 export type Placement = (typeof PLACEMENTS)[number];
 
 type PodSpec = NonNullable<NonNullable<Deployment['spec']>['template']['spec']>;
@@ -20,7 +20,7 @@ export function placementFields(
   placement: Placement,
   { serverless }: WaypointManagerConfig,
 ): Pick<PodSpec, 'nodeSelector' | 'tolerations'> {
-  if (placement === 'in-cluster') return {};
+  if (placement !== 'serverless') return {};
   return {
     nodeSelector: { ...serverless.nodeSelector },
     tolerations: serverless.tolerations.map((one) => ({ ...one })),

@@ -12,12 +12,29 @@ const CRL_FOLDER = '/var/run/secrets/istio-crl';
 /** As the charts of Istio have it. */
 const RESOURCES = { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '2', memory: '1Gi' } };
 
+const READY = { httpGet: { path: '/healthz/ready', port: 15_021 } };
+const SERVING_PROBES = {
+  startupProbe: { ...READY, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 30 },
+  readinessProbe: { ...READY, periodSeconds: 15, timeoutSeconds: 1, failureThreshold: 4 },
+};
+/** Ready means warm until it is claimed: then it joins the Gateway's Service only once it serves. */
+const POOL_PROBES = {
+  readinessProbe: {
+    httpGet: { path: '/healthz/pool', port: 15_020 },
+    periodSeconds: 2,
+    timeoutSeconds: 1,
+    failureThreshold: 4,
+  },
+};
+
 export interface PodTemplateOptions {
   readonly config: WaypointManagerConfig;
   readonly proxy: ProxyKind;
   readonly serviceAccount: string;
   readonly network: string | undefined;
   readonly placement: Placement;
+  /** A proxy that belongs to nobody yet. */
+  readonly pooled?: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 }
@@ -29,6 +46,7 @@ export function podTemplate({
   proxy,
   serviceAccount,
   network,
+  pooled = false,
   labels,
   annotations,
 }: PodTemplateOptions): PodTemplate {
@@ -48,7 +66,7 @@ export function podTemplate({
       terminationGracePeriodSeconds: GRACE_SECONDS,
       ...placementFields(placement, config),
       securityContext: podSecurity(proxy),
-      containers: [container(config, proxy, network)],
+      containers: [{ ...container(config, proxy, { network, pooled }), ...(pooled ? POOL_PROBES : SERVING_PROBES) }],
       volumes: [
         {
           name: 'istio-token',
@@ -77,9 +95,8 @@ function podSecurity({ role }: ProxyKind): NonNullable<NonNullable<PodTemplate['
 function container(
   { proxy: settings, clusterId, trustDomain, namespace }: WaypointManagerConfig,
   { role }: ProxyKind,
-  network: string | undefined,
+  { network, pooled }: { readonly network: string | undefined; readonly pooled: boolean },
 ): NonNullable<PodTemplate['spec']>['containers'][number] {
-  const probe = { httpGet: { path: '/healthz/ready', port: 15_021 } };
   const fromPod = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   const value = (name: string, text: string) => ({ name, value: text });
   return {
@@ -100,6 +117,7 @@ function container(
       fromPod('ISTIO_META_NODE_NAME', 'spec.nodeName'),
       value('ISTIO_META_CLUSTER_ID', clusterId),
       ...(network === undefined ? [] : [value('ISTIO_META_NETWORK', network)]),
+      ...(pooled ? [value('PROXY_POOL', 'true')] : []),
       value('TRUST_DOMAIN', trustDomain),
       value('XDS_ADDRESS', `https://istiod.${namespace}.svc:15012`),
       value('CA_ADDRESS', `https://weft-ca.${namespace}.svc:15012`),
@@ -117,8 +135,6 @@ function container(
       privileged: false,
       capabilities: { drop: ['ALL'] },
     },
-    startupProbe: { ...probe, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 30 },
-    readinessProbe: { ...probe, periodSeconds: 15, timeoutSeconds: 1, failureThreshold: 4 },
     volumeMounts: [
       { name: 'istio-token', mountPath: '/var/run/secrets/tokens' },
       { name: 'istio-root', mountPath: '/var/run/secrets/istio' },

@@ -104,3 +104,34 @@ describe('a Service whose pods may be asleep', () => {
     expect(extensions({})).toEqual([]);
   });
 });
+
+describe('a proxy of the pool', () => {
+  const POOL = 'c//Pod/istio-system/pool-1';
+  const proxy = (annotations: object, labels: object = {}, serviceAccountName = 'weft-waypoint-pool') => ({
+    ...pod(),
+    metadata: { name: 'pool-1', namespace: 'istio-system', labels, annotations },
+    spec: { ...pod().spec, serviceAccountName },
+  });
+  const CLAIM = { 'weft.io/claimed-by': 'shop/wp', 'weft.io/claimed-account': 'wp' };
+  const LABEL = { 'gateway.networking.k8s.io/gateway-name': 'wp' };
+  const waypointService = {
+    kind: 'Service',
+    metadata: { name: 'wp', namespace: 'shop' },
+    spec: { clusterIP: '10.0.0.9', selector: LABEL, ports: [{ name: 'mesh', port: 15_008 }] },
+  };
+
+  it('that a Gateway has claimed has its identity, and is an endpoint of its Service once it has the label', () => {
+    const workload = (labels: object) =>
+      modelOf(namespace(), waypointService, proxy(CLAIM, labels)).workloads.get(POOL);
+    expect(workload({})).toMatchObject({ namespace: 'shop', serviceAccount: 'wp', services: {} });
+    expect(Object.keys(workload(LABEL)?.services ?? {})).toEqual(['shop/wp.shop.svc.cluster.local']);
+  });
+
+  it.each([
+    ['is claimed by nobody', proxy({}, LABEL)],
+    ['runs as another account', proxy(CLAIM, LABEL, 'ztunnel')],
+  ])('is what it is when it %s', (_, object) => {
+    const workload = modelOf(namespace(), waypointService, object).workloads.get(POOL);
+    expect(workload).toMatchObject({ namespace: 'istio-system', services: {} });
+  });
+});
