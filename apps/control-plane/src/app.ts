@@ -196,6 +196,7 @@ export function createControlPlane(
   const authenticator = new CallerAuthenticator({
     reviewToken: (token, audiences) => kube.reviewToken(token, audiences),
     audience: config.audience,
+    trustDomains: () => trust.names,
     clock,
     log,
   });
@@ -208,9 +209,10 @@ export function createControlPlane(
   const xds = new XdsServer({
     host: config.xdsHost,
     port: config.xdsPort,
-    credentials: credentials ?? certificate.credentials(),
+    // Files come without roots to verify clients with.
+    credentials: credentials ?? certificate.credentials({ askClients: config.certificate.kind === 'ca' }),
     engineFor: (caller, node) => followed.engineFor(caller, node),
-    authenticate: (metadata) => authenticator.authenticate(metadata),
+    authenticate: (metadata, shown) => authenticator.authenticate(metadata, shown),
     ready: () => synced,
     clock,
     log,

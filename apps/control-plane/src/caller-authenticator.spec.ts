@@ -1,8 +1,10 @@
+import { X509Certificate } from 'node:crypto';
 import { Metadata, status } from '@grpc/grpc-js';
 import type { TokenVerdict } from '@weft/kube';
 import { FakeClock } from '@weft/testing-fixtures';
 import { CallerAuthenticator } from './caller-authenticator.js';
 import { mayDebug } from './debug-access.js';
+import { TestAuthority } from './testing/test-authority.js';
 
 const ZTUNNEL: TokenVerdict = {
   authenticated: true,
@@ -26,6 +28,7 @@ describe('a caller', () => {
         return api.verdict instanceof Error ? Promise.reject(api.verdict) : Promise.resolve(api.verdict);
       },
       audience: 'istio-ca',
+      trustDomains: () => ['cluster.local', 'old.local'],
       clock,
       log: { warn: () => undefined },
     });
@@ -95,6 +98,36 @@ describe('a caller', () => {
     expect(await ask(`Bearer ${token}`)).toBe('UNAUTHENTICATED');
     api.verdict = new Error('away');
     expect(await ask(`Bearer ${token}`)).toBe('UNAVAILABLE');
+  });
+});
+
+describe('a caller with a certificate', () => {
+  const authenticator = new CallerAuthenticator({
+    reviewToken: () => Promise.resolve({ authenticated: false, error: 'not valid' }),
+    audience: 'istio-ca',
+    trustDomains: () => ['cluster.local', 'old.local'],
+    clock: new FakeClock(),
+    log: { warn: () => undefined },
+  });
+  const ask = async (spiffeId: string, metadata = new Metadata()): Promise<string> => {
+    const authority = await TestAuthority.create(Date.now());
+    const { certPem } = await authority.issue(spiffeId);
+    const answer = await authenticator.authenticate(metadata, new X509Certificate(certPem).raw);
+    return answer.ok ? answer.value.name : status[answer.error.code];
+  };
+
+  it.each([
+    ['spiffe://cluster.local/ns/shop/sa/web', 'shop/web'],
+    ['spiffe://old.local/ns/shop/sa/web', 'shop/web'],
+    ['spiffe://other.local/ns/shop/sa/web', 'UNAUTHENTICATED'],
+  ])('%s is %s', async (spiffeId, expected) => {
+    expect(await ask(spiffeId)).toBe(expected);
+  });
+
+  it('and a token that is not valid is refused: the token counts', async () => {
+    const metadata = new Metadata();
+    metadata.set('authorization', 'Bearer x');
+    expect(await ask('spiffe://cluster.local/ns/shop/sa/web', metadata)).toBe('UNAUTHENTICATED');
   });
 });
 

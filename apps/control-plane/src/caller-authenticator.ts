@@ -2,12 +2,15 @@ import { hash } from 'node:crypto';
 import { status, type Metadata } from '@grpc/grpc-js';
 import type { TokenVerdict } from '@weft/kube';
 import { err, ok, toError, type Clock, type Result } from '@weft/result';
+import { parseSpiffeId, uriSansOfCertificate } from '@weft/spiffe';
 import type { XdsCaller, XdsRefusal } from '@weft/xds-grpc';
 import { LRUCache } from 'lru-cache';
 
 export interface CallerAuthenticatorOptions {
   readonly reviewToken: (token: string, audiences: readonly string[]) => Promise<TokenVerdict>;
   readonly audience: string;
+  /** Whose certificates name accounts of this mesh: its trust domain and the aliases. */
+  readonly trustDomains: () => readonly string[];
   readonly clock: Clock;
   readonly log: { warn(fields: object, message: string): void };
 }
@@ -27,7 +30,7 @@ const MAX_TOKEN_CHARS = 16_384;
 const MAX_REVIEWS_UNDER_WAY = 64;
 
 /**
- * Says who a client is by its service account token. Only positive answers of the API
+ * Says who a client is by its service account token, or else by its certificate. Only positive answers of the API
  * server are remembered, under a hash of the token, and never beyond the token's own expiry.
  */
 export class CallerAuthenticator {
@@ -36,8 +39,10 @@ export class CallerAuthenticator {
 
   constructor(private readonly options: CallerAuthenticatorOptions) {}
 
-  async authenticate(metadata: Metadata): Promise<Result<XdsCaller, XdsRefusal>> {
+  /** @param certificate of the client, verified against our roots; null: none */
+  async authenticate(metadata: Metadata, certificate: Buffer | null = null): Promise<Result<XdsCaller, XdsRefusal>> {
     const header = metadata.get('authorization').at(-1);
+    if (header === undefined && certificate !== null) return this.#byCertificate(certificate);
     const account = await this.accountOf(typeof header === 'string' ? header : undefined);
     return account.ok ? ok({ name: account.value }) : account;
   }
@@ -47,6 +52,17 @@ export class CallerAuthenticator {
     const token = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1];
     if (token === undefined || token.length > MAX_TOKEN_CHARS) return unauthenticated('send a service account token');
     return this.#review(token);
+  }
+
+  /** The account that exactly one name of the certificate tells. */
+  #byCertificate(certificate: Buffer): Result<XdsCaller, XdsRefusal> {
+    const [uri = '', ...others] = uriSansOfCertificate(certificate);
+    const id = parseSpiffeId(uri);
+    if (!id.ok || others.length > 0) return unauthenticated('the certificate does not name one service account');
+    const { trustDomain, namespace, serviceAccount } = id.value;
+    if (!this.options.trustDomains().includes(trustDomain))
+      return unauthenticated(`the certificate is of trust domain ${trustDomain}, which is not of this mesh`);
+    return ok({ name: `${namespace}/${serviceAccount}` });
   }
 
   async #review(token: string): Promise<Result<string, XdsRefusal>> {

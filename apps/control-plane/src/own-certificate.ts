@@ -13,7 +13,12 @@ import type { CertificateConfig, ControlPlaneConfig } from './config.js';
 
 /** Serves with the certificate from then on. */
 export interface CertificateTarget {
-  update(certificate: { readonly certificateChainPem: string; readonly privateKeyPem: string }): void;
+  update(certificate: {
+    readonly certificateChainPem: string;
+    readonly privateKeyPem: string;
+    /** From a CA. */
+    readonly rootsPem?: string;
+  }): void;
 }
 
 export interface OwnCertificateOptions {

@@ -47,8 +47,8 @@ export interface XdsServerOptions {
   readonly credentials: ServerCredentials;
   /** What this client follows, or why it may not. */
   readonly engineFor: (caller: XdsCaller, node: Node) => Result<DeltaServer, XdsRefusal>;
-  /** Decides once, when a stream opens. */
-  readonly authenticate: (metadata: Metadata) => Promise<Result<XdsCaller, XdsRefusal>>;
+  /** Decides once, when a stream opens. `certificate` (DER) is the client's, which TLS has verified; null: it showed none of ours. */
+  readonly authenticate: (metadata: Metadata, certificate: Buffer | null) => Promise<Result<XdsCaller, XdsRefusal>>;
   /** Null while the resources are not complete: clients are then sent away with UNAVAILABLE. */
   readonly ready: () => boolean;
   readonly clock: Clock;
@@ -182,7 +182,7 @@ export class XdsServer implements Service {
       refuse({ code: status.UNAVAILABLE, message: 'the control plane is not ready yet, try again' });
       return;
     }
-    const caller = await this.#authenticate(call.metadata);
+    const caller = await this.#authenticate(call.metadata, call.getAuthContext().sslPeerCertificate?.raw ?? null);
     if (call.cancelled) return;
     if (!caller.ok) refuse(caller.error);
     else this.#open(call, caller.value, protocol);
@@ -196,7 +196,7 @@ export class XdsServer implements Service {
     );
   }
 
-  async #authenticate(metadata: Metadata): Promise<Result<XdsCaller, XdsRefusal>> {
+  async #authenticate(metadata: Metadata, certificate: Buffer | null): Promise<Result<XdsCaller, XdsRefusal>> {
     const { authenticate, clock } = this.options;
     const late: Result<XdsCaller, XdsRefusal> = {
       ok: false,
@@ -207,7 +207,7 @@ export class XdsServer implements Service {
       cancel = clock.after(AUTHENTICATION_DEADLINE_MS, () => resolve(late));
     });
     try {
-      return await Promise.race([authenticate(metadata), deadline]);
+      return await Promise.race([authenticate(metadata, certificate), deadline]);
     } catch (thrown) {
       this.options.log.warn({ err: toError(thrown) }, 'authentication failed');
       return { ok: false, error: { code: status.UNAVAILABLE, message: 'authentication is not available, try again' } };
