@@ -1,7 +1,7 @@
 // Generates libs/xds/src/gen with ts-proto: our own messages from protos/mesh, and the Envoy discovery messages from the
 // protos that @grpc/grpc-js-xds ships. The output is git-ignored; Nx caches it by the proto sources.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 const deps = 'node_modules/@grpc/grpc-js-xds/deps';
 const out = 'libs/xds/src/gen';
@@ -15,8 +15,25 @@ const rules =
   /(message (?:String|Bytes|Repeated|Map|S?Fixed(?:32|64)|[SU]?Int(?:32|64)|Float|Double)Rules \{\n)(?![^}]*ignore_empty)/g;
 writeFileSync('tmp/pgv/validate/validate.proto', validate.replace(rules, '$1    optional bool ignore_empty = 1000;\n'));
 
-const roots = ['protos', 'tmp/pgv', `${deps}/envoy-api`, `${deps}/xds`, `${deps}/googleapis`];
-writeFileSync('buf.yaml', JSON.stringify({ version: 'v2', modules: roots.map((path) => ({ path })) }));
+// Its Envoy protos predate `address_match` of FilterStateMatcher (Envoy 1.36), without which a policy cannot ask for the address of
+// a client behind a tunnel. The folder is taken from a temporary copy that has the field.
+const matchers = 'envoy/type/matcher/v3';
+mkdirSync(`tmp/newer/${matchers}`, { recursive: true });
+cpSync(`${deps}/envoy-api/${matchers}`, `tmp/newer/${matchers}`, { recursive: true });
+const state = readFileSync(`tmp/newer/${matchers}/filter_state.proto`, 'utf8').replaceAll('\r', '');
+const field = '    StringMatcher string_match = 2;\n';
+if (!state.includes('address_match')) {
+  const address =
+    'message AddressMatcher {\n  repeated xds.core.v3.CidrRange ranges = 1;\n  bool invert_match = 2;\n}\n';
+  const patched = state
+    .replace(field, `${field}    AddressMatcher address_match = 3;\n`)
+    .replace(/^import /m, 'import "xds/core/v3/cidr.proto";\nimport ');
+  writeFileSync(`tmp/newer/${matchers}/filter_state.proto`, `${patched}\n${address}`);
+}
+
+const roots = ['protos', 'tmp/pgv', 'tmp/newer', `${deps}/xds`, `${deps}/googleapis`].map((path) => ({ path }));
+const modules = [...roots, { path: `${deps}/envoy-api`, excludes: [`${deps}/envoy-api/${matchers}`] }];
+writeFileSync('buf.yaml', JSON.stringify({ version: 'v2', modules }));
 const options = [
   'esModuleInterop=true',
   'outputServices=grpc-js',

@@ -1,6 +1,6 @@
 import type { AuthorizationSource } from '@weft/mesh-api';
 import { JWT_FILTER, JWT_PAYLOAD } from '../authentication/claim-matcher.js';
-import { STATE_PEER_PRINCIPAL } from '../connections/well-known-keys.js';
+import { STATE_ORIGINAL_SRC, STATE_PEER_PRINCIPAL } from '../connections/well-known-keys.js';
 import type { StringMatcherDraft } from '../routes/string-matcher.js';
 import { constraints, PRINCIPALS, type PrincipalDraft } from './logic.js';
 import {
@@ -31,9 +31,12 @@ export const byServiceAccount =
     identity(serviceAccountMatcher(value, policyNamespace));
 export const byTrustDomain: PrincipalOf = (value) => identity(trustDomainMatcher(value));
 
+/** Of the tunnel's client; the peer of the inner connection is this proxy itself, and has no address. */
 export const bySourceIp: PrincipalOf = (value) => {
   const range = cidrRange(value);
-  return range === null ? null : { identifier: { $case: 'directRemoteIp', value: range } };
+  if (range === null) return null;
+  const matcher = { $case: 'addressMatch' as const, value: { ranges: [range] } };
+  return { identifier: { $case: 'filterState', value: { key: STATE_ORIGINAL_SRC, matcher } } };
 };
 /** With the addresses that proxies before this one wrote into headers. */
 export const byRemoteIp: PrincipalOf = (value) => {

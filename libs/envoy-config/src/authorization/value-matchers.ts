@@ -12,9 +12,9 @@ export function valueMatcher(value: string): StringMatcherDraft | null {
 
 export const SOMETHING: StringMatcherDraft = matches('.+');
 
-/** An identity as it stands in a certificate. */
+/** An identity as it stands in a certificate; where Envoy knows none, the filter state has a dash. */
 export function principalMatcher(value: string): StringMatcherDraft {
-  if (value === '*') return SOMETHING;
+  if (value === '*') return startsWith('spiffe://');
   if (value.startsWith('*')) return matches(`spiffe://.*${quoted(value.slice(1))}`);
   if (value.endsWith('*')) return startsWith(`spiffe://${value.slice(0, -1)}`);
   return exactly(`spiffe://${value}`);
