@@ -1,6 +1,7 @@
 import {
   CONFIG_MAPS,
   LeaderElector,
+  MeshTrustWatch,
   NAMESPACES,
   splitKey,
   PODS,
@@ -103,8 +104,18 @@ export function createWaypointManager(
   });
   const ofClaim = (pod: Pod): void => enqueue(pod.metadata?.annotations?.[ANNOTATION_CLAIMED_BY] ?? null);
   pods.on({ added: ofClaim, updated: ofClaim, deleted: ofClaim });
+  const { namespace, trustDomain } = config;
+  const trust = new MeshTrustWatch({ kube, namespace, trustDomain, log });
+  trust.onChange(refresh);
+  const followed: WaypointManagerConfig = {
+    ...config,
+    /** Proxies are rolled out with another name: it is in their pods, and each asks for its certificate by it. */
+    get trustDomain() {
+      return trust.current.trustDomain;
+    },
+  };
   const applier = new ObjectApplier(kube, owned, (kind) => metrics.writes.inc({ kind }));
-  const reconciler = new GatewayReconciler(config, informers, applier);
+  const reconciler = new GatewayReconciler(followed, informers, applier);
   const elector = new LeaderElector({
     kube,
     namespace: config.namespace,
@@ -173,7 +184,7 @@ export function createWaypointManager(
     readiness,
     registry,
   });
-  return { services: [admin, ...all, elector], readiness, admin };
+  return { services: [admin, trust, ...all, elector], readiness, admin };
 }
 
 /** What a proxy runs with is of no concern. */

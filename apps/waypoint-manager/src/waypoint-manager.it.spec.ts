@@ -129,6 +129,25 @@ describe('waypoint manager on a Kubernetes API server', () => {
     await until(async () => (await condition(kube, 'waypoint', 'Programmed'))?.status === 'True', 'it is programmed');
   });
 
+  it('rolls its proxies out with the trust domain that MeshConfig has now, and keeps the last good one', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    await created(kube, gateway('waypoint'));
+    const nameOf = async (): Promise<string | undefined> => {
+      const env = (await kube.get(DEPLOYMENTS, 'shop', 'waypoint'))?.spec?.template.spec?.containers[0]?.env;
+      return env?.find(({ name }) => name === 'TRUST_DOMAIN')?.value;
+    };
+    await until(async () => (await nameOf()) === 'cluster.local', 'it has the name of the settings');
+    const mesh = (text: string) => ({ metadata: { namespace: 'istio-system', name: 'istio' }, data: { mesh: text } });
+    await kube.create(CONFIG_MAPS, mesh('trustDomain: cluster.local\ntrustDomainAliases: [new.example]\n'));
+    await kube.patch(CONFIG_MAPS, 'istio-system', 'istio', mesh('trustDomain: new.example\ntrustDomainAliases: [cluster.local]\n'), { kind: 'merge' }); // prettier-ignore
+    await until(async () => (await nameOf()) === 'new.example', 'it has the new name');
+    await kube.patch(CONFIG_MAPS, 'istio-system', 'istio', mesh('trustDomain: [nonsense\n'), { kind: 'merge' });
+    await created(kube, gateway('second'));
+    await until(() => exists(kube.get(DEPLOYMENTS, 'shop', 'second')), 'the second is there');
+    expect(await nameOf()).toBe('new.example');
+  });
+
   it('repairs what somebody else changed or deleted', async () => {
     const kube = await makeCluster();
     await startManager(kube);
