@@ -106,7 +106,10 @@ export function createWaypointManager(
   pods.on({ added: ofClaim, updated: ofClaim, deleted: ofClaim });
   const { namespace, trustDomain } = config;
   const trust = new MeshTrustWatch({ kube, namespace, trustDomain, log });
-  trust.onChange(refresh);
+  trust.onChange(() => {
+    refresh();
+    if (controller !== null) void applyPool(kube, followed, log);
+  });
   const followed: WaypointManagerConfig = {
     ...config,
     /** Proxies are rolled out with another name: it is in their pods, and each asks for its certificate by it. */
@@ -155,7 +158,7 @@ export function createWaypointManager(
       });
       controller = term;
       void synced.then(() => {
-        if (!signal.aborted) void Promise.all([classes.start(), term.start(), applyPool(kube, config, log)]);
+        if (!signal.aborted) void Promise.all([classes.start(), term.start(), applyPool(kube, followed, log)]);
       });
       signal.addEventListener('abort', () => {
         metrics.leader.set(0);
