@@ -1,7 +1,7 @@
 // An HTTP server that answers with its name and what it was asked. Started in a pod.
 //
 // `/status/503` answers with that status, `/fail/2/<key>` with 503 the first two times that it is asked for the key, `/file/...`
-// with the text of the environment variable ECHO_FILE.
+// with the text of the environment variable ECHO_FILE, `/delay/500` after so many milliseconds.
 import { createServer } from 'node:http';
 
 const [name = '', port = '8080'] = process.argv.slice(2);
@@ -18,7 +18,8 @@ const server = createServer((request, response) => {
     }
     response.statusCode = statusOf(path);
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ name, method: request.method, path, headers: request.headers }));
+    const body = JSON.stringify({ name, method: request.method, path, headers: request.headers });
+    setTimeout(() => response.end(body), Number(/^\/delay\/(\d{1,4})/.exec(path)?.[1] ?? 0));
   });
 });
 server.keepAliveTimeout = 60_000;
