@@ -231,6 +231,14 @@ describe('the control plane', () => {
     expect(JSON.parse(await get(app, '/debug/syncz'))).toMatchObject({
       clients: [{ caller: 'istio-system/ztunnel', watches: [{ nacks: 1 }, { nacks: 0 }] }],
     });
+    expect(JSON.parse(await get(app, '/debug/proxy-status?namespace=istio-system'))).toEqual([
+      {
+        ...{ pod: 'ztunnel-a', namespace: 'istio-system', type: 'ztunnel', protocol: 'delta', slow: false },
+        sync: { Address: 'rejected', Authorization: 'synced' },
+        rejected: [{ type: 'Address', reason: expect.stringContaining('cannot read it') as string }],
+      },
+    ]);
+    expect(JSON.parse(await get(app, '/debug/proxy-status?namespace=shop'))).toEqual([]);
   });
 
   it('serves the last state while the API server is away, and goes on when it is back', async () => {

@@ -1,11 +1,12 @@
 import type { MeshModel } from '@weft/mesh-model';
-import type { XdsServer } from '@weft/xds-grpc';
+import type { XdsClientState, XdsServer } from '@weft/xds-grpc';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, type DeltaServer } from '@weft/xds';
 import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Service, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { ProxylessEngines } from './envoy/proxyless-engines.js';
 import type { WaypointEngines } from './envoy/waypoint-engines.js';
 import { explainPolicies } from './explain-policies.js';
+import { shortType } from './control-plane-metrics.js';
 
 /** A debug page: what it gives for its query, or what is wrong with the query. */
 export interface DebugPage {
@@ -48,6 +49,15 @@ export function debugPages({
       path: '/debug/syncz',
       help: 'clients, what they were sent and what they acknowledged',
       answer: () => syncState(engine, xds),
+    },
+    {
+      path: '/debug/proxy-status',
+      help: 'of each client and type: synced, unanswered, waiting or rejected, with the reason (?namespace= of the proxy)',
+      answer: ({ namespace }) =>
+        xds
+          .clients()
+          .map(statusOf)
+          .filter((one) => namespace === undefined || one.namespace === namespace),
     },
     { path: '/debug/nackz', help: 'the last rejections by clients', answer: () => ({ nacks: lastNacks() }) },
     {
@@ -97,6 +107,18 @@ export function debugPages({
   ];
   const index = { path: '/debug', help: 'this list', answer: () => pages.map(({ path, help }) => ({ path, help })) };
   return [...pages, index];
+}
+
+/** A client as people ask for it; `type~ip~pod.namespace~domain` says who it is. */
+function statusOf({ node, protocol, slow, watches }: XdsClientState) {
+  const [, type = '', pod = '', namespace = ''] = /^([^~]*)~[^~]*~([^~]*)\.([^.~]*)~/.exec(node) ?? [];
+  return {
+    ...{ pod, namespace, type, protocol, slow },
+    sync: Object.fromEntries(watches.map(({ typeUrl, sync }) => [shortType(typeUrl), sync])),
+    rejected: watches.flatMap(({ typeUrl, lastNack }) =>
+      lastNack === null ? [] : [{ type: shortType(typeUrl), reason: lastNack }],
+    ),
+  };
 }
 
 function syncState(engine: DeltaServer, xds: XdsServer): unknown {

@@ -21,11 +21,18 @@ export interface Nack {
   readonly message: string;
 }
 
+/**
+ * Whether a client has what there is. `rejected`: it refused what it was sent last, and uses what it had before. `unanswered`: it
+ * has not answered yet. `waiting`: there is more, which waits for its answers to other types.
+ */
+export type SyncState = 'synced' | 'rejected' | 'unanswered' | 'waiting';
+
 /** State of one type of one client, for people. */
 export interface WatchState {
   readonly typeUrl: string;
   readonly mode: 'wildcard' | 'on-demand';
   readonly subscriptions: number;
+  readonly sync: SyncState;
   readonly sentVersion: string;
   readonly ackedVersion: string;
   readonly inFlight: number;
@@ -152,6 +159,7 @@ export class DeltaServerSession {
       typeUrl,
       mode: watch.wildcard ? 'wildcard' : 'on-demand',
       subscriptions: watch.wanted.size,
+      sync: syncOf(watch),
       sentVersion: String(watch.position),
       ackedVersion: String(watch.acked),
       inFlight: watch.inFlight.size,
@@ -344,4 +352,11 @@ export class DeltaServerSession {
       changes: encodeChanges({ upserts: [], removals: [] }),
     };
   }
+}
+
+function syncOf({ lastNack, inFlight, position, store, again }: Watch): SyncState {
+  if (lastNack !== null) return 'rejected';
+  if (inFlight.size > 0) return 'unanswered';
+  // Removals that are held back for what drains are as wanted.
+  return position === store.sequence && again.size === 0 ? 'synced' : 'waiting';
 }

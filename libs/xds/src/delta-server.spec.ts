@@ -71,6 +71,24 @@ describe('the delta server', () => {
     expect(session.poll(0)).toEqual([]);
   });
 
+  it('says whether a client has what there is, has not answered, or refused it', () => {
+    const { session, set, ack } = setUp(resource('a', '1'));
+    const sync = () => session.states()[0]?.sync;
+    const first = session.receive(request({}), 0);
+    expect(sync()).toBe('unanswered');
+    ack(first);
+    expect(sync()).toBe('synced');
+    set(resource('a', '2'));
+    expect(sync()).toBe('waiting');
+    const [second] = session.poll(0);
+    const errorDetail = { code: 3, message: 'no', details: [] };
+    session.receive(request({ responseNonce: second!.nonce, errorDetail }), 0);
+    expect(sync()).toBe('rejected');
+    set(resource('a', '3'));
+    ack(session.poll(0));
+    expect(sync()).toBe('synced');
+  });
+
   it('gives up on an acknowledgement after 30 seconds', () => {
     const { session, set } = setUp(resource('a', '1'));
     session.receive(request({}), 0);

@@ -28,6 +28,7 @@ export {
   type Delivery,
   type DeltaPush,
   type Nack,
+  type SyncState,
   type WatchState,
 } from './delta-server-session.js';
 export { ResourceStore, type EncodedChanges, type ResourceChanges } from './delta-server-store.js';
