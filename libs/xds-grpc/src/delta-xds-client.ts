@@ -1,13 +1,20 @@
-import { Client, connectivityState, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { Client, connectivityState, status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { toError, type Clock } from '@weft/result';
 import type { Service } from '@weft/runtime';
-import { DeltaClientReconnect, type DeltaClient, type StreamEnd, type TerminationReason } from '@weft/xds';
-import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
+import {
+  DeltaClientReconnect,
+  readDeltaResponse,
+  type DeltaClient,
+  type DeltaResponse,
+  type StreamEnd,
+  type TerminationReason,
+} from '@weft/xds';
+import { DeltaDiscoveryRequest } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
 import type { MeshEndpoint } from './mesh-endpoint.js';
 
 const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
-type Stream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+type Stream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaResponse>;
 
 export interface DeltaXdsClientOptions {
   readonly endpoint: MeshEndpoint;
@@ -100,7 +107,7 @@ export class DeltaXdsClient implements Service {
         PATH,
         (request: DeltaDiscoveryRequest) => Buffer.from(DeltaDiscoveryRequest.encode(request).finish()),
         (bytes: Buffer) => {
-          const response = DeltaDiscoveryResponse.decode(bytes);
+          const response = readDeltaResponse(bytes);
           onMessage?.(response.typeUrl, bytes.length);
           return response;
         },
@@ -118,10 +125,16 @@ export class DeltaXdsClient implements Service {
     stream.on('end', () => {
       if (this.#stream === stream) this.#ended({ kind: 'complete' }, 'the server ended the stream');
     });
-    stream.on('data', (response: DeltaDiscoveryResponse) => {
+    stream.on('data', (response: DeltaResponse) => {
       if (this.#stream !== stream) return;
-      this.#healthy();
-      stream.write(client.receive(response));
+      try {
+        stream.write(client.receive(response));
+        this.#healthy();
+      } catch (thrown) {
+        const { message } = toError(thrown);
+        stream.cancel();
+        this.#ended({ kind: 'error', code: status.INTERNAL, message }, `unreadable response: ${message}`);
+      }
     });
     for (const request of client.connected()) stream.write(request);
   }

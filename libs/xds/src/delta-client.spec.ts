@@ -71,6 +71,17 @@ describe('DeltaClient', () => {
     });
   });
 
+  it('a large push is applied in parts, removals last, and acknowledged once', () => {
+    const { client, updates } = rig({ reject: (name) => (name === 'w7' ? 'is bad' : null) });
+    client.connected();
+    const names = Array.from({ length: 2500 }, (_, i) => `w${i}`);
+    const answer = client.receive(push(ADDRESS, Object.fromEntries(names.map((name) => [name, '1'])), ['old']));
+    expect(updates.flatMap(({ upserts }) => upserts.map(({ name }) => name))).toEqual(names);
+    expect(updates.map(({ removals }) => removals)).toEqual([[], [], ['old']]);
+    expect(answer).toMatchObject({ responseNonce: 'n1', errorDetail: { message: 'w7: is bad' } });
+    expect(client.versions(ADDRESS).size).toBe(2499);
+  });
+
   it('rejects one resource by name and reason while the valid ones of the same push stay applied', () => {
     const { client } = rig({ reject: (name) => (name === 'bad' ? 'unknown enum' : null) });
     client.connected();

@@ -1,4 +1,5 @@
-import { DeltaDiscoveryRequest, type DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
+import type { DeltaResponse } from './delta-response.js';
+import { DeltaDiscoveryRequest } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { Node } from './gen/envoy/config/core/v3/base.js';
 
 /** One resource as it came: `body` is the content of its `Any`. */
@@ -10,7 +11,7 @@ export interface DeltaResource {
   readonly aliases: readonly string[];
 }
 
-/** What one response changes. Apply `upserts` before `removals`. */
+/** What one response changes, or a part of it: removals come with the last part. Apply `upserts` before `removals`. */
 export interface DeltaUpdate {
   readonly typeUrl: string;
   readonly upserts: readonly DeltaResource[];
@@ -50,6 +51,9 @@ interface TypeState {
   handled: boolean;
 }
 
+/** Resources of a large response are applied in parts of so many, so that they need not all be in memory at one time. */
+const PART = 1000;
+
 /**
  * The client half of the incremental xDS protocol for one ADS stream, as a state machine without sockets or time: give it
  * what arrived, send what it returns, in order. What it holds survives the stream, so after a reconnect the server sends
@@ -86,8 +90,11 @@ export class DeltaClient {
     this.#connected = false;
   }
 
-  /** Applies a response and returns the ACK or NACK. Valid resources of a NACKed response are applied all the same. */
-  receive(response: DeltaDiscoveryResponse): DeltaDiscoveryRequest {
+  /**
+   * Applies a response and returns the ACK or NACK. Valid resources of a NACKed response are applied all the same. Throws where
+   * the response does: then it counts as not received, and the stream must be given up.
+   */
+  receive(response: DeltaResponse): DeltaDiscoveryRequest {
     const { typeUrl, nonce } = response;
     const state = this.#types.get(typeUrl);
     if (state === undefined) return DeltaDiscoveryRequest.fromPartial({ typeUrl, responseNonce: nonce });
@@ -123,23 +130,19 @@ export class DeltaClient {
     return this.#state(typeUrl).versions;
   }
 
-  #apply(state: TypeState, response: DeltaDiscoveryResponse): readonly RejectedResource[] {
+  #apply(state: TypeState, response: DeltaResponse): readonly RejectedResource[] {
     const rejected: RejectedResource[] = [];
-    const upserts: DeltaResource[] = [];
+    let upserts: DeltaResource[] = [];
     for (const { name, version, resource, aliases } of response.resources) {
       if (resource === undefined) rejected.push({ name, reason: 'has no content' });
       else if (resource.typeUrl !== response.typeUrl) rejected.push({ name, reason: `is a ${resource.typeUrl}` });
       else upserts.push({ name, version, typeUrl: resource.typeUrl, body: resource.value, aliases });
+      if (upserts.length < PART) continue;
+      rejected.push(...applyPart(state, upserts, []));
+      upserts = [];
     }
-    rejected.push(
-      ...state.subscription.apply({ typeUrl: response.typeUrl, upserts, removals: response.removedResources }),
-    );
-    const bad = new Set(rejected.map(({ name }) => name));
-    for (const { name, version } of upserts) {
-      if (bad.has(name)) state.versions.delete(name);
-      else state.versions.set(name, version);
-    }
-    for (const name of response.removedResources) state.versions.delete(name);
+    rejected.push(...applyPart(state, upserts, response.removedResources));
+    for (const { name } of rejected) state.versions.delete(name);
     return rejected;
   }
 
@@ -170,4 +173,19 @@ export class DeltaClient {
     if (state === undefined) throw new TypeError(`${typeUrl} is not a type of this client`);
     return state;
   }
+}
+
+function applyPart(
+  { subscription, versions }: TypeState,
+  upserts: readonly DeltaResource[],
+  removals: readonly string[],
+): readonly RejectedResource[] {
+  const rejected = subscription.apply({ typeUrl: subscription.typeUrl, upserts, removals });
+  const bad = new Set(rejected.map(({ name }) => name));
+  for (const { name, version } of upserts) {
+    if (bad.has(name)) versions.delete(name);
+    else versions.set(name, version);
+  }
+  for (const name of removals) versions.delete(name);
+  return rejected;
 }

@@ -1,0 +1,49 @@
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { Resource, type DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
+
+/** What a client needs of a response. A decoded one is one, too. */
+export interface DeltaResponse extends Pick<DeltaDiscoveryResponse, 'typeUrl' | 'nonce' | 'removedResources'> {
+  /** Going through them may throw, where one is not a Resource. */
+  readonly resources: Iterable<Resource>;
+}
+
+const RESOURCES = 2;
+const TYPE_URL = 4;
+const NONCE = 5;
+const REMOVED_RESOURCES = 6;
+
+/**
+ * A DeltaDiscoveryResponse whose resources are decoded one by one as they are gone through: of 200,000 at a time each needs its
+ * memory for a moment only, instead of all until the last is applied. Throws on what is no protobuf message.
+ */
+export function readDeltaResponse(bytes: Uint8Array): DeltaResponse {
+  let typeUrl = '';
+  let nonce = '';
+  const removedResources: string[] = [];
+  forEachField(bytes, (field, reader) => {
+    if (field === TYPE_URL) typeUrl = reader.string();
+    else if (field === NONCE) nonce = reader.string();
+    else if (field === REMOVED_RESOURCES) removedResources.push(reader.string());
+    else reader.skip(WireType.LengthDelimited);
+  });
+  return { typeUrl, nonce, removedResources, resources: { [Symbol.iterator]: () => resourcesOf(bytes) } };
+}
+
+function* resourcesOf(bytes: Uint8Array): Generator<Resource> {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (field === RESOURCES && type === WireType.LengthDelimited) yield Resource.decode(reader, reader.uint32());
+    else reader.skip(type, field);
+  }
+}
+
+/** Those with a length; all that we read are. `take` leaves the reader behind the field. */
+function forEachField(bytes: Uint8Array, take: (field: number, reader: BinaryReader) => void): void {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (type === WireType.LengthDelimited) take(field, reader);
+    else reader.skip(type, field);
+  }
+}
