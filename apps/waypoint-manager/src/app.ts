@@ -26,6 +26,7 @@ import { AttachedRoutes } from './status/attached-routes.js';
 import { CertificateSecrets } from './status/certificate-secrets.js';
 import { applyPool } from './pool/apply-pool.js';
 import { tellClaim } from './pool/claim-call.js';
+import { POOL_NAME } from './pool/pool-objects.js';
 import { ProxyPool } from './pool/proxy-pool.js';
 import { readProxy } from './scaling/proxy-readings.js';
 import { SCALING_KEY } from './scaling/scaling-settings.js';
@@ -117,6 +118,12 @@ export function createWaypointManager(
       return trust.current.trustDomain;
     },
   };
+  owned.deployment.on({
+    deleted: ({ metadata }) => {
+      const isPool = metadata?.name === POOL_NAME && metadata.namespace === config.namespace;
+      if (isPool && controller !== null && config.pool.size > 0) void applyPool(kube, followed, log);
+    },
+  });
   const applier = new ObjectApplier(kube, owned, (kind) => metrics.writes.inc({ kind }));
   const reconciler = new GatewayReconciler(followed, informers, applier);
   const elector = new LeaderElector({

@@ -6,7 +6,7 @@ import { POOL_NAME, poolObjects } from './pool-objects.js';
 
 const APPLY = { fieldManager: FIELD_MANAGER, force: true };
 
-/** Once for each leader: makes the pool, or takes it away where there is to be none. Claimed proxies are not its. */
+/** By each leader, and when somebody deletes it: makes the pool, or takes it away where there is to be none. Claimed proxies are not its. */
 export async function applyPool(kube: KubeClient, config: WaypointManagerConfig, log: KubeLog): Promise<void> {
   try {
     if (config.pool.size === 0) {
