@@ -33,7 +33,11 @@ interface Rig {
 }
 
 async function rig(
-  options: { rejects?: string; tls?: { credentials: ServerCredentials; root: string; serverName?: string } } = {},
+  options: {
+    rejects?: string;
+    readonly fails?: number;
+    tls?: { credentials: ServerCredentials; root: string; serverName?: string };
+  } = {},
 ): Promise<Rig> {
   const directory = mkdtempSync(join(tmpdir(), 'weft-xds-'));
   disposers.push(() => rmSync(directory, { recursive: true }));
@@ -43,7 +47,9 @@ async function rig(
   await server.listen(options.tls?.credentials);
   disposers.push(() => server.close());
   const updates: DeltaUpdate[] = [];
+  let failures = options.fails ?? 0;
   const apply = (update: DeltaUpdate) => {
+    if (failures-- > 0) throw new Error('cut off');
     updates.push(update);
     return update.upserts
       .filter(({ name }) => name === options.rejects)
@@ -108,6 +114,14 @@ describe('DeltaXdsClient', () => {
     });
     expect(updates[1]?.upserts.map(({ name }) => name)).toEqual(['b', 'bad']);
     expect(messages[0]?.[1]).toBeGreaterThan(20);
+  });
+
+  it('a response that cannot be gone through ends the stream, and the next one is tried', async () => {
+    const { server, terminations } = await rig({ fails: 1 });
+    await server.until(() => server.streams.length === 1);
+    server.streams[0]!.send(ADDRESS, [{ name: 'a', version: '1', body }]);
+    await server.until(() => server.streams.length === 2);
+    expect(terminations).toHaveLength(1);
   });
 
   it('tells a restarted server what it holds, and reads the token again', async () => {

@@ -77,7 +77,9 @@ describe('DeltaClient', () => {
     const names = Array.from({ length: 2500 }, (_, i) => `w${i}`);
     const answer = client.receive(push(ADDRESS, Object.fromEntries(names.map((name) => [name, '1'])), ['old']));
     expect(updates.flatMap(({ upserts }) => upserts.map(({ name }) => name))).toEqual(names);
-    expect(updates.map(({ removals }) => removals)).toEqual([[], [], ['old']]);
+    expect(updates.length).toBeGreaterThan(1);
+    expect(updates.at(-1)!.removals).toEqual(['old']);
+    expect(updates.slice(0, -1).flatMap(({ removals }) => removals)).toEqual([]);
     expect(answer).toMatchObject({ responseNonce: 'n1', errorDetail: { message: 'w7: is bad' } });
     expect(client.versions(ADDRESS).size).toBe(2499);
   });

@@ -51,8 +51,11 @@ interface TypeState {
   handled: boolean;
 }
 
-/** Resources of a large response are applied in parts of so many, so that they need not all be in memory at one time. */
-const PART = 1000;
+/**
+ * Resources of a large response are applied in parts of so many, so that they need not all be in memory at one time: few enough
+ * to be gone before a young generation of one megabyte is full.
+ */
+const PART = 100;
 
 /**
  * The client half of the incremental xDS protocol for one ADS stream, as a state machine without sockets or time: give it
