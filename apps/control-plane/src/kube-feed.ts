@@ -22,6 +22,7 @@ import {
   REFERENCE_GRANTS,
   REQUEST_AUTHENTICATIONS,
   TCP_ROUTES,
+  TELEMETRIES,
   TLS_ROUTES,
   VIRTUAL_SERVICES,
 } from '@weft/mesh-api';
@@ -72,6 +73,7 @@ export class KubeFeed implements Service {
       this.#feed(VIRTUAL_SERVICES, sources.virtualServices),
       this.#feed(DESTINATION_RULES, sources.destinationRules),
       this.#feed(REQUEST_AUTHENTICATIONS, sources.requestAuthentications),
+      this.#feed(TELEMETRIES, sources.telemetries),
       this.#feed(PODS, sources.pods, trimPod),
     ];
   }

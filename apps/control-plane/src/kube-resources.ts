@@ -34,4 +34,5 @@ export const STATUS_TYPES: Readonly<Record<StatusKind, ResourceType<MeshObject>>
   VirtualService: mesh(api.VIRTUAL_SERVICES),
   DestinationRule: mesh(api.DESTINATION_RULES),
   RequestAuthentication: mesh(api.REQUEST_AUTHENTICATIONS),
+  Telemetry: mesh(api.TELEMETRIES),
 };

@@ -84,6 +84,7 @@ export class StatusController implements Service {
       VirtualService: sources.virtualServices,
       DestinationRule: sources.destinationRules,
       RequestAuthentication: sources.requestAuthentications,
+      Telemetry: sources.telemetries,
     }[kind];
     return source.get(`${namespace}/${name}`) as MeshObject | undefined;
   }

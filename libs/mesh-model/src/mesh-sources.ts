@@ -26,6 +26,7 @@ export interface MeshSources {
   readonly virtualServices: SourceCollection<unknown>;
   readonly destinationRules: SourceCollection<unknown>;
   readonly requestAuthentications: SourceCollection<unknown>;
+  readonly telemetries: SourceCollection<unknown>;
   /** Keys of token issuers, by the address that they came from. */
   readonly jwks: SourceCollection<string>;
   /** What MeshConfig says, by `MESH_TRUST_KEY`; without it the start-up configuration holds. */
@@ -62,6 +63,7 @@ export function meshSources(graph: Graph): MeshSources {
     virtualServices: graph.source<unknown>('virtual services', CHANGED_BY_IDENTITY),
     destinationRules: graph.source<unknown>('destination rules', CHANGED_BY_IDENTITY),
     requestAuthentications: graph.source<unknown>('request authentications', CHANGED_BY_IDENTITY),
+    telemetries: graph.source<unknown>('telemetries', CHANGED_BY_IDENTITY),
     jwks: graph.source<string>('keys of token issuers'),
     trustDomains: graph.source<MeshTrustDomains>('trust domains'),
     proxylessNamespaces: graph.source<string>('namespaces of proxyless clients'),

@@ -3,6 +3,7 @@ import {
   DESTINATION_RULES,
   formatProblem,
   REQUEST_AUTHENTICATIONS,
+  TELEMETRIES,
   VIRTUAL_SERVICES,
   type MeshKind,
   type ObjectMeta,
@@ -22,6 +23,7 @@ export const STATUS_KINDS = [
   'VirtualService',
   'DestinationRule',
   'RequestAuthentication',
+  'Telemetry',
 ] as const;
 export type StatusKind = (typeof STATUS_KINDS)[number];
 
@@ -115,6 +117,7 @@ export function statusCollection(
     problemsOf(graph, VIRTUAL_SERVICES, sources.virtualServices),
     problemsOf(graph, DESTINATION_RULES, sources.destinationRules),
     problemsOf(graph, REQUEST_AUTHENTICATIONS, sources.requestAuthentications),
+    problemsOf(graph, TELEMETRIES, sources.telemetries),
   ];
   return graph.union('resource statuses', [ofPolicies, ofPeers, ofServiceEntries, ofWorkloadEntries, ...ofLayer7]);
 }

@@ -7,7 +7,7 @@ import { filter } from '../messages/extension.js';
 type AccessLogDraft = Draft<typeof AccessLog>;
 
 /** Names and values of Istio's log line, by the keys of its JSON form. */
-const FIELDS: Readonly<Record<string, string>> = {
+export const JSON_FIELDS: Readonly<Record<string, string>> = {
   start_time: '%START_TIME%',
   method: '%REQ(:METHOD)%',
   path: '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%',
@@ -34,11 +34,19 @@ const FIELDS: Readonly<Record<string, string>> = {
   route_name: '%ROUTE_NAME%',
 };
 
+/** The same as Istio's line of text. */
+export const TEXT_FORMAT =
+  '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
+  '%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% ' +
+  '%BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" ' +
+  '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% ' +
+  '%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n';
+
 /** JSON lines on the container's output. */
 export function stdoutLog(only?: Draft<typeof AccessLogFilter>): AccessLogDraft {
   return {
     ...filter('envoy.access_loggers.stdout', StdoutAccessLog, {
-      accessLogFormat: { $case: 'logFormat', value: { format: { $case: 'jsonFormat', value: FIELDS } } },
+      accessLogFormat: { $case: 'logFormat', value: { format: { $case: 'jsonFormat', value: JSON_FIELDS } } },
     }),
     ...(only === undefined ? {} : { filter: only }),
   };

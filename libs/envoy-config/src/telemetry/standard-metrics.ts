@@ -1,3 +1,4 @@
+import type { TelemetrySpec } from '@weft/mesh-api';
 import type { ServiceClaim } from '@weft/mesh-model';
 import type { AccessLog } from '@weft/xds/gen/envoy/config/accesslog/v3/accesslog.js';
 import { Config, Config_Histogram_Unit as Unit } from '@weft/xds/gen/envoy/extensions/access_loggers/stats/v3/stats.js';
@@ -23,6 +24,50 @@ const DESTINATION = {
 export interface MeasuredService {
   readonly claim: ServiceClaim;
   readonly protocol: 'http' | 'grpc' | 'tcp';
+  /** In order; later ones win. */
+  readonly overrides: readonly MetricOverride[];
+}
+
+interface Metric {
+  readonly stat: { readonly name: string; readonly tags: Tag[] };
+  readonly valueFixed?: bigint;
+  readonly valueFormat?: string;
+}
+
+interface Metrics {
+  readonly counters: readonly Metric[];
+  readonly histograms: readonly (Metric & { readonly unit: Unit; readonly valueFormat: string })[];
+}
+
+type MetricOverride = TelemetrySpec['metrics'][number]['overrides'][number];
+
+/** Names in the API by the names of the metrics. */
+const API_NAMES: Readonly<Record<string, string>> = {
+  requests_total: 'REQUEST_COUNT',
+  request_duration_milliseconds: 'REQUEST_DURATION',
+  request_bytes: 'REQUEST_SIZE',
+  response_bytes: 'RESPONSE_SIZE',
+  tcp_connections_opened_total: 'TCP_OPENED_CONNECTIONS',
+  tcp_connections_closed_total: 'TCP_CLOSED_CONNECTIONS',
+  tcp_sent_bytes_total: 'TCP_SENT_BYTES',
+  tcp_received_bytes_total: 'TCP_RECEIVED_BYTES',
+};
+
+/** Drops and changes metrics as a Telemetry says. An expression that would end the operator early is left out. */
+function overridden<T extends Metric>(metrics: readonly T[], overrides: readonly MetricOverride[]): T[] {
+  return metrics.flatMap((metric) => {
+    const own = overrides.filter(({ match: { metric: name = 'ALL_METRICS', customMetric } = {} }) =>
+      customMetric === undefined ? name === 'ALL_METRICS' || name === API_NAMES[metric.stat.name] : false,
+    );
+    if (own.findLast(({ disabled }) => disabled !== undefined)?.disabled === true) return [];
+    const tags = new Map(metric.stat.tags.map((tag) => [tag.name, tag]));
+    for (const { tagOverrides } of own)
+      for (const [name, { operation = 'UPSERT', value = '' }] of Object.entries(tagOverrides)) {
+        if (operation === 'REMOVE') tags.delete(name);
+        else if (!value.includes(')%')) tags.set(name, { name, valueFormat: `%CEL(${value})%` });
+      }
+    return [{ ...metric, stat: { ...metric.stat, tags: [...tags.values()] } }];
+  });
 }
 
 /**
@@ -30,13 +75,15 @@ export interface MeasuredService {
  * comes from its certificate and its tunnel, who served it from the endpoint. What is not known reads "-" here.
  */
 export function standardMetrics(service: MeasuredService): Draft<typeof AccessLog> {
+  const { counters, histograms } = service.protocol === 'tcp' ? tcpStats(tagsOf(service)) : httpStats(tagsOf(service));
   return filter('envoy.access_loggers.stats', Config, {
     statPrefix: 'istio',
-    ...(service.protocol === 'tcp' ? tcpStats(tagsOf(service)) : httpStats(tagsOf(service))),
+    counters: overridden(counters, service.overrides),
+    histograms: overridden(histograms, service.overrides),
   });
 }
 
-function httpStats(common: readonly Tag[]): Draft<typeof Config> {
+function httpStats(common: readonly Tag[]): Metrics {
   const tags = [
     ...common,
     { name: 'response_code', valueFormat: '%RESPONSE_CODE%' },
@@ -53,7 +100,7 @@ function httpStats(common: readonly Tag[]): Draft<typeof Config> {
   };
 }
 
-function tcpStats(tags: readonly Tag[]): Draft<typeof Config> {
+function tcpStats(tags: readonly Tag[]): Metrics {
   const stat = (name: string) => ({ name, tags: [...tags] });
   return {
     // The logger speaks once, when the connection has ended: what was opened is counted then, too.
@@ -63,6 +110,7 @@ function tcpStats(tags: readonly Tag[]): Draft<typeof Config> {
       { stat: stat('tcp_received_bytes_total'), valueFormat: '%BYTES_RECEIVED%' },
       { stat: stat('tcp_sent_bytes_total'), valueFormat: '%BYTES_SENT%' },
     ],
+    histograms: [],
   };
 }
 

@@ -17,6 +17,7 @@ const IRREGULAR: Readonly<Record<string, keyof MeshSources>> = {
   TLSRoute: 'tlsRoutes',
   TCPRoute: 'tcpRoutes',
   ServiceEntry: 'serviceEntries',
+  Telemetry: 'telemetries',
   WorkloadEntry: 'workloadEntries',
 };
 

@@ -11,6 +11,9 @@ import type { Providers } from '../providers/provider-lookup.js';
 import { CORS_FILTER } from '../routes/cors-filter.js';
 import { FAULT_FILTER } from '../routes/fault-filter.js';
 import { streamRouting, type StreamTarget } from '../routes/stream-rules.js';
+import { effectiveLogs, effectiveTracing, metricOverrides } from '../telemetry/effective-telemetry.js';
+import { providerLogs } from '../telemetry/provider-logs.js';
+import { tracingOf } from '../telemetry/tracing.js';
 import { standardMetrics } from '../telemetry/standard-metrics.js';
 import { vipServiceOf } from './attached-view.js';
 import { BLACK_HOLE } from './inner-clusters.js';
@@ -22,6 +25,7 @@ export interface ChainSettings {
   readonly jwt: JwtSettings;
   readonly clusterDomain: string;
   readonly providers: Providers;
+  readonly clusterId: string;
 }
 
 export type RequestPolicies = Pick<AttachedService, 'authorizationPolicies' | 'requestAuthentications'>;
@@ -63,7 +67,12 @@ function requestChain(attached: AttachedService, port: VipPort, settings: ChainS
     statPrefix: statPrefixOf(port),
     routeName: name,
     filters: requestFilters(attached, settings),
-    accessLogs: [standardMetrics({ claim: attached.claim, protocol: protocolLabel(port) })],
+    accessLogs: reports(attached, protocolLabel(port), settings),
+    tracing: tracingOf(effectiveTracing(attached.telemetries, settings.providers.extensions), settings.providers, {
+      name: attached.waypoint.name,
+      namespace: attached.waypoint.namespace,
+      cluster: settings.clusterId,
+    }),
   });
 }
 
@@ -75,17 +84,18 @@ interface StreamDestination {
 
 /** Nothing to go to, or nothing with any weight: closed. */
 function streamChain(
-  { claim, authorizationPolicies, destinationRules }: AttachedService,
+  attached: AttachedService,
   port: VipPort,
   { name, targets, settings }: StreamDestination,
 ): FilterChainDraft {
+  const { authorizationPolicies, destinationRules } = attached;
   const { connectionPool, loadBalancer, tunnel } = effectivePolicy(destinationRules, port.number);
   const { idleTimeout, maxConnectionDuration } = connectionPool?.tcp ?? {};
   return tcpChain({
     name,
     statPrefix: statPrefixOf(port),
     filters: connectionFilters(authorizationPolicies, settings),
-    accessLogs: [standardMetrics({ claim, protocol: 'tcp' })],
+    accessLogs: reports(attached, 'tcp', settings),
     clusters: targets.length > 0 ? targets : [{ name: BLACK_HOLE, weight: 1 }],
     // Only to the service itself: what its rule says is about its own endpoints.
     ...(tunnel === undefined || targets.length !== 1 || targets[0]!.name !== name ? {} : { tunnel }),
@@ -93,6 +103,20 @@ function streamChain(
     ...(idleTimeout === undefined ? {} : { idleTimeoutMs: idleTimeout }),
     ...(maxConnectionDuration === undefined ? {} : { maxConnectionMs: maxConnectionDuration }),
   });
+}
+
+/** Metrics and access logs: both are written when a request or connection has ended. */
+function reports(
+  { claim, telemetries }: AttachedService,
+  protocol: 'http' | 'grpc' | 'tcp',
+  { providers }: ChainSettings,
+) {
+  const overrides = metricOverrides(telemetries, providers.extensions);
+  const logs = effectiveLogs(telemetries, providers.extensions);
+  return [
+    ...(overrides === null ? [] : [standardMetrics({ claim, protocol, overrides })]),
+    ...providerLogs(logs, providers, protocol === 'tcp' ? 'tcp' : 'http'),
+  ];
 }
 
 const protocolLabel = ({ isGrpc }: VipPort): 'http' | 'grpc' => (isGrpc ? 'grpc' : 'http');

@@ -11,6 +11,7 @@ import { ADS } from '../messages/config-source.js';
 import type { Draft } from '../messages/draft.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
+import type { TracingDraft } from '../telemetry/tracing.js';
 import type { FilterChainDraft } from './main-internal.js';
 
 export type HttpFilterDraft = Draft<typeof HttpFilter>;
@@ -25,13 +26,14 @@ export interface HttpChain {
   /** In order, before the router. */
   readonly filters: readonly HttpFilterDraft[];
   readonly accessLogs: readonly AccessLogDraft[];
+  readonly tracing?: TracingDraft | null;
 }
 
 /**
  * Differs from Istio, which writes routes into the listener: here they come by themselves, so that a change of a route
  * drains no connection.
  */
-export function httpChain({ name, statPrefix, routeName, filters, accessLogs }: HttpChain): FilterChainDraft {
+export function httpChain({ name, statPrefix, routeName, filters, accessLogs, tracing }: HttpChain): FilterChainDraft {
   return {
     name,
     filters: [
@@ -43,6 +45,7 @@ export function httpChain({ name, statPrefix, routeName, filters, accessLogs }: 
         normalizePath: true,
         upgradeConfigs: [{ upgradeType: 'websocket' }],
         accessLog: [...accessLogs],
+        ...(tracing === null || tracing === undefined ? {} : { tracing }),
         httpFilters: [...filters, filter('envoy.filters.http.router', Router, {})],
       }),
     ],

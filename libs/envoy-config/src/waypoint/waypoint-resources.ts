@@ -59,6 +59,7 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
   const settingsOf = (fetch: FetchContext): ChainSettings => ({
     clusterDomain: mesh.clusterDomain,
     providers: lookup.providersFor(fetch),
+    clusterId: model.config.clusterId,
     jwt: { unknownKeys: mesh.unknownKeys, jwksOf: (source) => fetch.get(sources.jwks, source) },
   });
   const chains = graph.derive('attached chains', attachedServices, (attached, fetch) => ({

@@ -88,7 +88,6 @@ export const zipkin = object('Spans by Zipkin v2.', {
 });
 export type ZipkinProvider = TypeOf<typeof zipkin>;
 
-/** Values may be objects, so that the log of OTLP and of JSON has nested fields. */
 const logLabels = map('By key.', text(''));
 const logFormat = object(
   'How entries look.',
@@ -122,6 +121,6 @@ export type TcpAlsProvider = TypeOf<typeof tcpAls>;
 export const otelAls = object('Entries by OTLP.', {
   ...server,
   logName: text('Default otel_envoy_accesslog.'),
-  logFormat,
+  logFormat: object('What entries say.', { text: text('The body.'), labels: logLabels }),
 });
 export type OtelAlsProvider = TypeOf<typeof otelAls>;

@@ -3,6 +3,7 @@ import type {
   AuthorizationPolicy,
   DestinationRuleSpec,
   RequestAuthenticationSpec,
+  TelemetrySpec,
   VirtualServiceSpec,
 } from '@weft/mesh-api';
 import type { MeshModelConfig } from '../mesh-model-config.js';
@@ -28,6 +29,8 @@ export interface AttachedService extends RoutesByKind {
   readonly destinationRules: readonly Readable<DestinationRuleSpec>[];
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
   readonly requestAuthentications: readonly Readable<RequestAuthenticationSpec>[];
+  /** The widest scope first. */
+  readonly telemetries: readonly Readable<TelemetrySpec>[];
   /** What the routes send requests to. */
   readonly destinations: RouteDestinations;
 }
@@ -70,6 +73,7 @@ export function attachedServices(inputs: AttachedServicesInputs): Collection<Att
         destinationRules: destinationRulesOf(fetch, routes, config, { waypoint, claim }),
         authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
         requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
+        telemetries: policies.telemetriesOf(fetch, place),
         destinations: destinationsOf(fetch, lookup, [attachedRoutes, ...Object.values(consumers)], virtualServices),
       },
     ];

@@ -1,6 +1,6 @@
 import type { Collection, Graph } from '@weft/collections';
 import { ipFromBytes } from '@weft/ip';
-import type { AuthorizationPolicy, RequestAuthenticationSpec } from '@weft/mesh-api';
+import type { AuthorizationPolicy, RequestAuthenticationSpec, TelemetrySpec } from '@weft/mesh-api';
 import type { GatewayAddress, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { PolicyTargets } from './policy-targets.js';
 import type { Readable } from './route-sources.js';
@@ -14,6 +14,8 @@ export interface AttachedWorkloads {
   readonly addresses: readonly string[];
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
   readonly requestAuthentications: readonly Readable<RequestAuthenticationSpec>[];
+  /** The widest scope first. */
+  readonly telemetries: readonly Readable<TelemetrySpec>[];
 }
 
 /** One entry for each waypoint that takes traffic of workloads. */
@@ -37,6 +39,7 @@ export function attachedWorkloads(
         .sort(),
       authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
       requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
+      telemetries: policies.telemetriesOf(fetch, place),
     };
   });
 }

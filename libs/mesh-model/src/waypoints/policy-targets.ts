@@ -2,9 +2,11 @@ import type { CollectionIndex, FetchContext, Graph } from '@weft/collections';
 import {
   compareByAge,
   REQUEST_AUTHENTICATIONS,
+  TELEMETRIES,
   type AuthorizationPolicy,
   type PolicyTargetReference,
   type RequestAuthenticationSpec,
+  type TelemetrySpec,
 } from '@weft/mesh-api';
 import type { MeshModelConfig } from '../mesh-model-config.js';
 import type { MeshSources } from '../mesh-sources.js';
@@ -13,6 +15,8 @@ import type { Readable } from './route-sources.js';
 import { WAYPOINT_CLASS, type WaypointGateway } from './waypoint-gateway.js';
 
 export interface PolicyTargets {
+  /** The widest scope first, one of each: the mesh, the waypoint's namespace, its class, the waypoint, the service. */
+  telemetriesOf(fetch: FetchContext, at: PolicyPlace): readonly Readable<TelemetrySpec>[];
   authorizationPoliciesOf(fetch: FetchContext, at: PolicyPlace): readonly AuthorizationPolicy[];
   requestAuthenticationsOf(fetch: FetchContext, at: PolicyPlace): readonly Readable<RequestAuthenticationSpec>[];
 }
@@ -51,7 +55,23 @@ export function policyTargets(
   const authentication = graph.index('request authentications by target', parsed, ({ meta, spec }) =>
     keys(meta.namespace, [...(spec.targetRef === undefined ? [] : [spec.targetRef]), ...spec.targetRefs]),
   );
+  const telemetries = graph.derive('parsed telemetries', sources.telemetries, (object) => {
+    const { meta, spec } = TELEMETRIES.parse(object);
+    return spec === null ? undefined : { meta, spec };
+  });
+  const telemetry = graph.index('telemetries by target', telemetries, ({ meta, spec }) => {
+    const targets = [...(spec.targetRef === undefined ? [] : [spec.targetRef]), ...spec.targetRefs];
+    if (targets.length > 0) return keys(meta.namespace, targets);
+    return spec.selector === undefined ? [`Namespace//${meta.namespace}`] : [];
+  });
   return {
+    telemetriesOf: (fetch, { waypoint, service }) => {
+      const own = waypoint.namespace === rootNamespace ? [] : [`Namespace//${waypoint.namespace}`];
+      const places = [`Namespace//${rootNamespace}`, ...own, ...placesOf({ waypoint, service })];
+      return places.flatMap((place) =>
+        [...fetch.lookup(telemetry, place)].sort((a, b) => compareByAge(a.meta, b.meta)).slice(0, 1),
+      );
+    },
     authorizationPoliciesOf: (fetch, at) =>
       find(fetch, authorization, at)
         .map(({ policy }) => policy)
@@ -61,11 +81,12 @@ export function policyTargets(
   };
 }
 
-function find<T>(fetch: FetchContext, index: CollectionIndex<T>, { waypoint, service }: PolicyPlace): T[] {
-  const places = [
-    `GatewayClass//${WAYPOINT_CLASS}`,
-    `Gateway/${waypoint.key}`,
-    ...(service === null ? [] : [`${service.kind}/${service.namespace}/${service.name}`]),
-  ];
-  return [...new Set(places.flatMap((place) => fetch.lookup(index, place)))];
+const placesOf = ({ waypoint, service }: PolicyPlace): readonly string[] => [
+  `GatewayClass//${WAYPOINT_CLASS}`,
+  `Gateway/${waypoint.key}`,
+  ...(service === null ? [] : [`${service.kind}/${service.namespace}/${service.name}`]),
+];
+
+function find<T>(fetch: FetchContext, index: CollectionIndex<T>, at: PolicyPlace): T[] {
+  return [...new Set(placesOf(at).flatMap((place) => fetch.lookup(index, place)))];
 }
