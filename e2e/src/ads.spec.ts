@@ -14,8 +14,12 @@ const XDS_FOLDER = '/etc/istio/proxy';
 const BOOTSTRAP = { name: 'GRPC_XDS_BOOTSTRAP', value: `${XDS_FOLDER}/grpc.json` };
 const SETTLE_MS = 20_000;
 
-const object = (apiVersion: string, kind: string, name: string, rest: object, labels = {}): KubeObject =>
-  ({ apiVersion, kind, metadata: { name, namespace: 'shop', labels }, ...rest });
+const object = (apiVersion: string, kind: string, name: string, rest: object, labels = {}): KubeObject => ({
+  apiVersion,
+  kind,
+  metadata: { name, namespace: 'shop', labels },
+  ...rest,
+});
 const service = (name: string, selector: object, ports: readonly object[], labels = {}): KubeObject =>
   object('v1', 'Service', name, { spec: { selector, ports } }, labels);
 const destinationRule = (name: string, spec: object): KubeObject =>
