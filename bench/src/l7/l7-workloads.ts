@@ -78,5 +78,9 @@ const deployment = (namespace: string, name: string, node: string, containers: r
     },
   );
 
-const object = (apiVersion: string, kind: string, metadata: object, rest: object): KubeObject =>
-  ({ apiVersion, kind, metadata, ...rest });
+const object = (apiVersion: string, kind: string, metadata: object, rest: object): KubeObject => ({
+  apiVersion,
+  kind,
+  metadata,
+  ...rest,
+});
