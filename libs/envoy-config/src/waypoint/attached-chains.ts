@@ -67,6 +67,7 @@ function requestChain(attached: AttachedService, port: VipPort, settings: ChainS
     statPrefix: statPrefixOf(port),
     routeName: name,
     filters: requestFilters(attached, settings),
+    pathNormalization: settings.providers.extensions.pathNormalization,
     accessLogs: reports(attached, protocolLabel(port), settings),
     tracing: tracingOf(effectiveTracing(attached.telemetries, settings.providers.extensions), settings.providers, {
       name: attached.waypoint.name,

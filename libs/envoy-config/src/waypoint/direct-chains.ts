@@ -22,6 +22,7 @@ export function directChains(
     statPrefix: HTTP,
     routeName: HTTP,
     filters: requestFilters(policies, settings),
+    pathNormalization: settings.providers.extensions.pathNormalization,
     accessLogs: [],
   });
   const tcp = tcpChain({

@@ -1,6 +1,8 @@
+import type { PathNormalization } from '@weft/mesh-api';
 import { Router } from '@weft/xds/gen/envoy/extensions/filters/http/router/v3/router.js';
 import {
   HttpConnectionManager,
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   type HttpFilter,
 } from '@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { TcpProxy } from '@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
@@ -27,13 +29,15 @@ export interface HttpChain {
   readonly filters: readonly HttpFilterDraft[];
   readonly accessLogs: readonly AccessLogDraft[];
   readonly tracing?: TracingDraft | null;
+  readonly pathNormalization: PathNormalization;
 }
 
 /**
  * Differs from Istio, which writes routes into the listener: here they come by themselves, so that a change of a route
  * drains no connection.
  */
-export function httpChain({ name, statPrefix, routeName, filters, accessLogs, tracing }: HttpChain): FilterChainDraft {
+export function httpChain(chain: HttpChain): FilterChainDraft {
+  const { name, statPrefix, routeName, filters, accessLogs, tracing } = chain;
   return {
     name,
     filters: [
@@ -42,7 +46,7 @@ export function httpChain({ name, statPrefix, routeName, filters, accessLogs, tr
         routeSpecifier: { $case: 'rds', value: { routeConfigName: routeName, configSource: ADS } },
         useRemoteAddress: false,
         streamIdleTimeout: duration(0),
-        normalizePath: true,
+        ...normalized(chain.pathNormalization),
         upgradeConfigs: [{ upgradeType: 'websocket' }],
         accessLog: [...accessLogs],
         ...(tracing === null || tracing === undefined ? {} : { tracing }),
@@ -51,6 +55,13 @@ export function httpChain({ name, statPrefix, routeName, filters, accessLogs, tr
     ],
   };
 }
+
+/** Before any filter looks at the path: what policies see is what the service gets. */
+const normalized = (how: PathNormalization) => ({
+  normalizePath: how !== 'NONE',
+  mergeSlashes: how === 'MERGE_SLASHES' || how === 'DECODE_AND_MERGE_SLASHES',
+  ...(how === 'DECODE_AND_MERGE_SLASHES' ? { pathWithEscapedSlashesAction: EscapedSlashes.UNESCAPE_AND_FORWARD } : {}),
+});
 
 export interface TcpChain {
   readonly name: string;
