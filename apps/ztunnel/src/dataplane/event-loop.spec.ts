@@ -95,6 +95,44 @@ describe('EventLoop', () => {
     expect(output).toMatchObject({ dirty: false, flushes: 1 });
   });
 
+  it('under load, what comes meanwhile leaves in the same flush; a single event is not kept waiting', () => {
+    let flushes = 0;
+    const output = { dirty: false, flush: () => flushes++, onCrash: () => undefined };
+    const events: EventFd[] = [];
+    const answered: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      events.push(
+        source(() => {
+          events[i]!.drain();
+          answered.push(i);
+          loop.markDirty(output);
+          // Its request makes the third one's come.
+          if (i === 0) events[2]!.signal();
+        }),
+      );
+    }
+    events[0]!.signal();
+    loop.turn(100);
+    expect([answered, flushes]).toEqual([[0], 1]);
+    loop.turn(100);
+    expect([answered, flushes]).toEqual([[0, 2], 2]);
+    events[0]!.signal();
+    events[1]!.signal();
+    loop.turn(100);
+    expect([answered.slice(2).sort(), flushes]).toEqual([[0, 1, 2], 3]);
+    for (const { fd } of events) loop.close(fd);
+  });
+
+  it('a source that always has more does not keep outputs from being flushed', () => {
+    let flushed = false;
+    const output = { dirty: false, flush: () => (flushed = true), onCrash: () => undefined };
+    const never = [0, 1].map(() => source(() => loop.markDirty(output)));
+    for (const event of never) event.signal();
+    loop.turn(100);
+    expect(flushed).toBe(true);
+    for (const { fd } of never) loop.close(fd);
+  });
+
   it('expires a deadline once, and not when it was cancelled', () => {
     const expired: string[] = [];
     loop.deadline(10, () => expired.push('kept'));

@@ -121,8 +121,11 @@ export class Pod {
     const { limits } = this.parts;
     socketOptions.setMark(socket, limits.packetMark);
     socketOptions.setNoDelay(socket);
-    this.#keepAlive(socket);
-    if (from === null || from.family !== family) return;
+    if (from === null || from.family !== family) {
+      this.#keepAlive(socket);
+      return;
+    }
+    // Only an application in the pod itself is shown another address. Its kernel is ours: it cannot vanish without a word.
     socketOptions.setTransparent(socket, family);
     socketOptions.setBindAddressNoPort(socket);
     tcpSocket.bind(socket, { ip: from, port: 0 }, family);
