@@ -1,5 +1,5 @@
 import { ok, type Result } from '@weft/result';
-import type { ConfigProblem, Logger, LogLevel } from '@weft/runtime';
+import { TurnDestination, type ConfigProblem, type Logger, type LogLevel } from '@weft/runtime';
 import pino from 'pino';
 import { GatheredOutput } from './gathered-output.js';
 import { LineLog } from './line-log.js';
@@ -89,14 +89,10 @@ function rank(level: LogLevel): number {
 
 /** Synchronous, so that the last line before a crash is not lost; a full disk drops lines and stops nothing. */
 function stdout(): GatheredOutput {
-  const destination = pino.destination({ fd: 1, sync: true });
-  destination.on('error', () => undefined);
+  const destination = new TurnDestination();
   const output = new GatheredOutput((text) => {
-    try {
-      destination.write(text);
-    } catch {
-      // As above: a log must never stop the data path.
-    }
+    destination.write(text);
+    destination.flush();
   });
   process.on('exit', () => output.flush());
   return output;
