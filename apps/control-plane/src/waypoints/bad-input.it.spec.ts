@@ -11,26 +11,21 @@ const virtualService = (name: string, http: readonly object[]) =>
 describe('bad input', () => {
   it('what Envoy rejects leaves the last good configuration in use, and is told: page, metric, event', async () => {
     const { name, ip } = frontend();
-    const ring = (minimumRingSize: number) =>
-      istio('DestinationRule', name, {
-        host: name,
-        trafficPolicy: { loadBalancer: { consistentHash: { httpHeaderName: 'x', ringHash: { minimumRingSize } } } },
-      });
-    await rig().apply(service(name, ip, 'v1'), ring(1024));
+    const policy = (trafficPolicy: object) => istio('DestinationRule', name, { host: name, trafficPolicy });
+    const good = policy({ loadBalancer: { simple: 'ROUND_ROBIN' } });
+    await rig().apply(service(name, ip, 'v1'), good);
     await expectAnswers(`${ip}:80`, [['/', 'v1']]);
-    await rig().apply(ring(100_000_000));
-    await rig().settles(async () => (await rig().page('/debug/nackz')).includes(`${name}.${SHOP}`), true);
-    expect(await rig().page('/debug/nackz')).toContain('minimum_ring_size');
+    await rig().apply(policy({ tls: { mode: 'SIMPLE', caCertificates: '/nowhere/ca.pem' } }));
+    await rig().settles(async () => (await rig().page('/debug/nackz')).includes('/nowhere/ca.pem'), true);
     expect(await rig().page('/metrics')).toMatch(/^pilot_total_xds_rejects\{type="\w+"\} [1-9]/m);
     const events = async () => JSON.stringify(await rig().events());
-    await rig().settles(async () => /ConfigRejected.*MinimumRingSize/.test(await events()), true);
+    await rig().settles(async () => /ConfigRejected.*nowhere/.test(await events()), true);
     await expectAnswers(`${ip}:80`, [['/', 'v1']]);
-    // Other changes go on, and so does this one once it is right.
+    // Other changes go on, and so does this service once it is right.
     await expectAnswers(await routed([{ backendRefs: [{ name: 'echo-v2', port: 80 }] }]), [['/', 'v2']]);
-    await rig().apply(ring(2048));
-    const stats = async () =>
-      (await rig().envoy.admin('/config_dump?resource=dynamic_active_clusters')).includes('"2048"');
-    await rig().settles(stats, true);
+    await rig().apply(policy({ connectionPool: { tcp: { connectTimeout: '7s' } } }));
+    const clusters = () => rig().envoy.admin('/config_dump?resource=dynamic_active_clusters');
+    await rig().settles(async () => (await clusters()).includes('"connect_timeout": "7s"'), true);
     await expectAnswers(`${ip}:80`, [['/', 'v1']]);
   });
 
@@ -81,23 +76,23 @@ describe('bad input', () => {
     }
   });
 
-  it('an object of 10 MB is served, and keeps others from nothing', async () => {
+  it('an object as large as admission lets through is served, and keeps others from nothing', async () => {
     const { name, ip } = frontend();
-    const http = Array.from({ length: 60_000 }, (_, i) => ({
+    const http = Array.from({ length: 30_000 }, (_, i) => ({
       match: [{ uri: { prefix: `/${i}/`.padEnd(100, 'x') } }],
       route: v1,
     }));
     const big = virtualService(name, [...http, { route: v2 }]);
-    expect(JSON.stringify(big).length).toBeGreaterThan(10_000_000);
+    expect(JSON.stringify(big).length).toBeGreaterThan(5_000_000);
     await rig().apply(service(name, ip, null), big);
     await expectAnswers(await routed([{ backendRefs: [{ name: 'echo-v2', port: 80 }] }]), [['/', 'v2']]);
     await expectAnswers(`${ip}:80`, [
       ['/', 'v2'],
-      ['/59999/'.padEnd(100, 'x'), 'v1'],
+      ['/29999/'.padEnd(100, 'x'), 'v1'],
     ]);
     await rig().remove(big);
-    await expectAnswers(`${ip}:80`, [['/59999/'.padEnd(100, 'x'), 200]]);
-  }, 120_000);
+    await expectAnswers(`${ip}:80`, [['/29999/'.padEnd(100, 'x'), 200]]);
+  });
 
   it('a ServiceEntry that claims the address of a service, or its name, takes nothing away', async () => {
     const { name, ip } = frontend();

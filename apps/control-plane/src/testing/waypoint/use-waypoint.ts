@@ -3,7 +3,8 @@ import { route, service } from './mesh-objects.js';
 import { WaypointRig } from './waypoint-rig.js';
 
 const START_MS = 60_000;
-const STOP_MS = 20_000;
+const STOP_MS = 60_000;
+const TEST_MS = 120_000;
 
 /** `/path`, or more. */
 export type Question = string | HttpQuestion;
@@ -41,6 +42,8 @@ export const PODS = ['v1', 'v2', 'v3'] as const;
 
 /** One waypoint for all tests of a file, with the pods `v1` to `v3` and the Services `echo-v1` to `echo-v3`. */
 export function useWaypoint(): WaypointTests {
+  // Other work on the machine may slow the whole down; no wait is a sleep.
+  jest.setTimeout(TEST_MS);
   let started: WaypointRig | undefined;
   let count = 0;
   const rig = (): WaypointRig => {

@@ -17,7 +17,7 @@ import { PrivateNetwork } from './private-network.js';
 import { SecretServer } from './secret-server.js';
 import { Tunnel } from './tunnel.js';
 
-const SETTLE_MS = 30_000;
+const SETTLE_MS = 60_000;
 const START_MS = 30_000;
 const CLIENT = 'cluster.local/ns/shop/sa/client';
 const WAYPOINT = 'cluster.local/ns/shop/sa/wp';
