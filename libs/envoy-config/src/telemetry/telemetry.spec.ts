@@ -37,6 +37,7 @@ describe('a Telemetry, by a real Envoy', () => {
         mesh: JSON.stringify({
           extensionProviders: [
             { name: 'spans', zipkin: collector(9411) },
+            { name: 'otel', opentelemetry: collector(9411, { http: { path: '/v1/traces' } }) },
             {
               name: 'otlp',
               envoyOtelAls: collector(4317, { logFormat: { text: 'otlp %REQ(:PATH)%', labels: { a: 'b' } } }),
@@ -140,6 +141,18 @@ describe('a Telemetry, by a real Envoy', () => {
       'istio.namespace': 'shop',
       'http.status_code': '200',
     });
+  });
+
+  it('makes spans by OpenTelemetry, for the share of requests that it says', async () => {
+    const own = (percent: number) => [{ providers: [{ name: 'otel' }], randomSamplingPercentage: percent }];
+    await start(mesh({ tracing: own(0) }));
+    await get('/unsampled');
+    await envoy!.stop();
+    await start(mesh({ tracing: own(100) }));
+    await get('/by-otel');
+    await until(() => spans.some((one) => one.includes('/by-otel')), 'the span has come', 15_000);
+    expect(spans.find((one) => one.includes('/by-otel'))).toContain('wp.shop');
+    expect(spans.join('')).not.toContain('/unsampled');
   });
 
   it('changes metrics: one is not made, a tag goes, and one comes from an expression', async () => {
