@@ -1,5 +1,11 @@
 import { status, type ServerCredentials } from '@grpc/grpc-js';
-import { jwksSources, proxylessResources, waypointResources, type MeshSettings } from '@weft/envoy-config';
+import {
+  gatewayResources,
+  jwksSources,
+  proxylessResources,
+  waypointResources,
+  type MeshSettings,
+} from '@weft/envoy-config';
 import { MeshTrustWatch, type KubeClient } from '@weft/kube';
 import { parseMeshExtensions } from '@weft/mesh-api';
 import { MESH_TRUST_KEY, MeshModel, type MeshModelConfig } from '@weft/mesh-model';
@@ -104,11 +110,11 @@ export function createControlPlane(
     model.sources.meshExtensions.set(MESH_TRUST_KEY, read.value.extensions);
     debouncer.trigger();
   });
-  const waypoints = new WaypointEngines(waypointResources(model, meshSettingsOf(config.mesh)));
-  const proxyless = new ProxylessEngines(
-    proxylessResources(model, meshSettingsOf(config.mesh)),
-    model.sources.proxylessNamespaces,
+  const settings = meshSettingsOf(config.mesh);
+  const waypoints = new WaypointEngines(
+    model.graph.union('resources of Envoys', [waypointResources(model, settings), gatewayResources(model, settings)]),
   );
+  const proxyless = new ProxylessEngines(proxylessResources(model, settings), model.sources.proxylessNamespaces);
   const followed = new FollowedEngine({
     model,
     mesh: engine,

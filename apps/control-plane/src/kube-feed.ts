@@ -5,6 +5,7 @@ import {
   NODES,
   objectKey,
   PODS,
+  SECRETS,
   SERVICES,
   type Informer,
   type KubeClient,
@@ -27,6 +28,7 @@ import {
   VIRTUAL_SERVICES,
 } from '@weft/mesh-api';
 import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, SERVICE_ENTRIES, WORKLOAD_ENTRIES } from './kube-resources.js';
+import { CREDENTIAL_SECRETS, credentialSink, trimSecret } from './credentials.js';
 import { trimPod, withoutManagedFields } from './trim-object.js';
 
 interface Feed {
@@ -75,6 +77,7 @@ export class KubeFeed implements Service {
       this.#feed(REQUEST_AUTHENTICATIONS, sources.requestAuthentications),
       this.#feed(TELEMETRIES, sources.telemetries),
       this.#feed(PODS, sources.pods, trimPod),
+      this.#feed(SECRETS, credentialSink(sources.credentials), trimSecret, CREDENTIAL_SECRETS),
     ];
   }
 
@@ -105,11 +108,12 @@ export class KubeFeed implements Service {
   /** The objects are those of the API; the model reads them structurally and tolerates anything. */
   #feed<T extends KubeObject, S>(
     type: ResourceType<T>,
-    source: SourceCollection<S>,
+    source: Pick<SourceCollection<S>, 'set' | 'delete'>,
     transform: (object: T) => T = withoutManagedFields,
+    selection: Partial<typeof CREDENTIAL_SECRETS> = {},
   ): Feed {
     const { kube, onPending, onChange } = this.options;
-    const informer = kube.informer(type, { transform });
+    const informer = kube.informer(type, { ...selection, transform });
     const pending = new Map<string, T | undefined>();
     const change = (event: 'add' | 'update' | 'delete') => (object: T) => {
       pending.set(objectKey(object), event === 'delete' ? undefined : object);

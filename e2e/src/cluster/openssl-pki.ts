@@ -26,6 +26,21 @@ export class OpensslPki implements Disposable {
     openssl('x509', ...about, ...signer);
   }
 
+  /** The certificate of a server for a host, or for all below it: `*.example.com`. */
+  server(name: string, issuer: string, host: string): void {
+    this.#sign(name, issuer, `subjectAltName=DNS:${host}\nextendedKeyUsage=serverAuth\n`);
+  }
+
+  #sign(name: string, issuer: string, extensions: string): void {
+    const openssl = (...argv: readonly string[]): unknown =>
+      execFileSync('openssl', argv, { cwd: this.#folder, stdio: 'pipe' });
+    writeFileSync(join(this.#folder, `${name}.ext`), extensions);
+    openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', `${name}.key`);
+    openssl('req', '-new', '-key', `${name}.key`, '-subj', `/O=Acme/CN=${name}`, '-out', `${name}.csr`);
+    const about = ['-req', '-in', `${name}.csr`, '-days', '30', '-extfile', `${name}.ext`, '-out', `${name}.pem`];
+    openssl('x509', ...about, '-CA', `${issuer}.pem`, '-CAkey', `${issuer}.key`, '-CAcreateserial');
+  }
+
   pem(name: string): string {
     return readFileSync(join(this.#folder, `${name}.pem`), 'utf8');
   }

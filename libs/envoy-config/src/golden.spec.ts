@@ -6,6 +6,7 @@ import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { Resource } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
 import { parseAllDocuments, stringify } from 'yaml';
+import { gatewayResources } from './gateway/gateway-resources.js';
 import { loadMesh } from './testing/load-mesh.js';
 import { rejectionByEnvoy } from './testing/validate-with-envoy.js';
 import { waypointResources, type ProxyResource } from './waypoint/waypoint-resources.js';
@@ -26,7 +27,7 @@ const bodies = <T>(resources: readonly ProxyResource[], typeUrl: string, decode:
 /** What is the same in every waypoint is shown once, in the case without services. */
 const COMMON = new Set(['connect_terminate', 'connect_originate', 'main_internal', 'encap', 'BlackHoleCluster']);
 
-describe('a mesh becomes the configuration of its waypoint, and Envoy takes it', () => {
+describe('a mesh becomes the configuration of its waypoint or gateway, and Envoy takes it', () => {
   const cases = readdirSync(FOLDER)
     .filter((file) => file.endsWith('.in.yaml'))
     .map((file) => file.slice(0, -'.in.yaml'.length));
@@ -37,7 +38,10 @@ describe('a mesh becomes the configuration of its waypoint, and Envoy takes it',
         (document) => document.toJS({ maxAliasCount: -1 }) as unknown,
       ),
     );
-    const resources = [...waypointResources(loadMesh(objects), SETTINGS).values()];
+    const model = loadMesh(objects);
+    const resources = (name.startsWith('gateway') ? [gatewayResources] : [waypointResources]).flatMap((derive) => [
+      ...derive(model, SETTINGS).values(),
+    ]);
     const shown = resources
       .filter(({ typeUrl, resource }) =>
         name === 'empty' || typeUrl === LISTENER_TYPE_URL ? true : !COMMON.has(resource.name),

@@ -1,4 +1,6 @@
+export { certificateFault, type CredentialView } from './certificate-reference.js';
 export { CONTROLLERS, roleOfController } from './controllers.js';
+export { CREDENTIAL_KEYS, readCredential, type Credential } from './credential.js';
 export { commonHostname, covers, servedHostnames } from './hostnames.js';
 export {
   HBONE_PORT,

@@ -1,4 +1,10 @@
 export {
+  type AttachedRoute,
+  type IngressGateway,
+  type IngressListener,
+  type NamedCredential,
+} from './gateways/ingress-gateway.js';
+export {
   type EndpointSliceObject,
   type NamespaceObject,
   type NodeObject,

@@ -4,6 +4,8 @@ import type { Authorization } from '@weft/xds/gen/mesh/security/authorization.js
 import type { Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { MeshModelConfig } from './mesh-model-config.js';
 import { serviceViews, type ServiceView } from './clients/service-views.js';
+import type { IngressGateway } from './gateways/ingress-gateway.js';
+import { ingressGateways } from './gateways/ingress-gateways.js';
 import { meshSources, type MeshSources } from './mesh-sources.js';
 import { policyCollections, type PolicyState } from './policy-collections.js';
 import { statusCollection, type ResourceStatus } from './resource-status.js';
@@ -42,13 +44,15 @@ export class MeshModel {
   readonly waypoints: Collection<WaypointGateway>;
   /** What goes through waypoints, by `<waypoint>|<namespace>/<hostname>`. */
   readonly attachedServices: Collection<AttachedService>;
-  /** What its owner says of a service, for a waypoint that sends to it. */
+  /** What its owner says of a service, for a waypoint or gateway that sends to it. */
   readonly destinationRulesAt: (
     fetch: FetchContext,
-    place: { readonly waypoint: WaypointGateway; readonly claim: ServiceClaim },
+    place: { readonly waypoint: Pick<WaypointGateway, 'namespace'>; readonly claim: ServiceClaim },
   ) => AttachedService['destinationRules'];
   /** By `<waypoint>`. */
   readonly attachedWorkloads: Collection<AttachedWorkloads>;
+  /** Gateways at the edge, by `<namespace>/<name>`. */
+  readonly ingressGateways: Collection<IngressGateway>;
   /** For clients that route by themselves; empty while there are none. */
   readonly serviceViews: Collection<ServiceView>;
   readonly membersOf: ServiceMembers;
@@ -81,6 +85,15 @@ export class MeshModel {
     this.attachedServices = attachedServices({
       graph,
       config,
+      services: services.services,
+      routes,
+      policies: targets,
+    });
+    this.ingressGateways = ingressGateways({
+      graph,
+      sources,
+      config,
+      surroundings,
       services: services.services,
       routes,
       policies: targets,

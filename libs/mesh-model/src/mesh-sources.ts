@@ -1,4 +1,5 @@
 import type { Graph, SourceCollection } from '@weft/collections';
+import type { Credential } from '@weft/gateway-api';
 import type { MeshExtensions, MeshTrustDomains } from '@weft/mesh-api';
 import type { EndpointSliceObject, NamespaceObject, NodeObject, PodObject, ServiceObject } from './kube-objects.js';
 
@@ -27,6 +28,8 @@ export interface MeshSources {
   readonly destinationRules: SourceCollection<unknown>;
   readonly requestAuthentications: SourceCollection<unknown>;
   readonly telemetries: SourceCollection<unknown>;
+  /** Certificates of servers, by Secret. */
+  readonly credentials: SourceCollection<Credential>;
   /** Keys of token issuers, by the address that they came from. */
   readonly jwks: SourceCollection<string>;
   /** What MeshConfig says, by `MESH_TRUST_KEY`; without it the start-up configuration holds. */
@@ -64,6 +67,7 @@ export function meshSources(graph: Graph): MeshSources {
     destinationRules: graph.source<unknown>('destination rules', CHANGED_BY_IDENTITY),
     requestAuthentications: graph.source<unknown>('request authentications', CHANGED_BY_IDENTITY),
     telemetries: graph.source<unknown>('telemetries', CHANGED_BY_IDENTITY),
+    credentials: graph.source<Credential>('credentials'),
     jwks: graph.source<string>('keys of token issuers'),
     trustDomains: graph.source<MeshTrustDomains>('trust domains'),
     proxylessNamespaces: graph.source<string>('namespaces of proxyless clients'),

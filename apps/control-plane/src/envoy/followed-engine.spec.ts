@@ -103,7 +103,7 @@ describe('a client follows', () => {
     ['of another namespace', 'other/wp', 'wp-1', 'does not run as other/wp'],
     ['that is not known', 'shop/wp', 'wp-9', 'is not known yet'],
     ['that is of no gateway', 'shop/wp', 'app', 'has no label'],
-    ['of a Gateway that does not exist', 'shop/wp', 'wp-2', 'there is no waypoint shop/gone yet'],
+    ['of a Gateway that does not exist', 'shop/wp', 'wp-2', 'there is no configuration for Gateway shop/gone yet'],
   ])('no waypoint as a pod %s', (_what, account, name, reason) => {
     expect(ask(account, `waypoint~1.1.1.1~${name}.shop~shop.svc.cluster.local`)).toContain(reason);
   });

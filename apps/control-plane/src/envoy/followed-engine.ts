@@ -32,7 +32,7 @@ export interface ProxyNode {
 }
 
 /**
- * What a client follows. A waypoint or a gRPC client is recognised by its pod as Kubernetes has it, never by what it says of itself: the pod
+ * What a client follows. A waypoint, a gateway or a gRPC client is recognised by its pod as Kubernetes has it, never by what it says of itself: the pod
  * must run as the account of the token, and its label names the Gateway, its namespace what clients there are told.
  */
 export class FollowedEngine {
@@ -41,7 +41,7 @@ export class FollowedEngine {
   engineFor(caller: XdsCaller, node: ProxyNode): Result<DeltaServer, XdsRefusal> {
     const [, type = '', , namespace = ''] = NODE_ID.exec(node.id) ?? [];
     const podKey = podOfNode(node.id);
-    if (type === 'waypoint') return this.#waypoint(caller, podKey);
+    if (type === 'waypoint' || type === 'router') return this.#gateway(caller, podKey);
     if (type === 'sidecar' && node.metadata?.['GENERATOR'] === 'grpc') {
       const own = this.#ownPod(caller, podKey);
       return own.ok ? ok(this.options.proxyless.engineFor(namespace)) : own;
@@ -61,7 +61,7 @@ export class FollowedEngine {
       : denied(`pod ${podKey} does not run as ${name}`);
   }
 
-  #waypoint(caller: XdsCaller, podKey: string): Result<DeltaServer, XdsRefusal> {
+  #gateway(caller: XdsCaller, podKey: string): Result<DeltaServer, XdsRefusal> {
     const pod = this.#ownPod(caller, podKey);
     if (!pod.ok) return pod;
     const claim = poolClaimOf(pod.value, this.options.model.config.rootNamespace);
@@ -76,7 +76,7 @@ export class FollowedEngine {
   #engineOf(namespace: string, gateway: string): Result<DeltaServer, XdsRefusal> {
     const engine = this.options.waypoints.ofLabel(namespace, gateway);
     return engine === undefined
-      ? unavailable(`there is no waypoint ${namespace}/${gateway} yet, try again`)
+      ? unavailable(`there is no configuration for Gateway ${namespace}/${gateway} yet, try again`)
       : ok(engine);
   }
 }

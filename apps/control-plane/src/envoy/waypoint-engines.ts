@@ -8,11 +8,12 @@ import {
   ENDPOINT_TYPE_URL,
   LISTENER_TYPE_URL,
   ROUTE_TYPE_URL,
+  SECRET_TYPE_URL,
   type XdsResource,
 } from '@weft/xds';
 
 /** The order in which Envoy has to learn of changes, so that nothing is referred to before it is there. */
-const TYPES = [CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL];
+const TYPES = [CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, SECRET_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL];
 
 /** Longer than Envoy drains what a listener no longer has. */
 const REMOVE_AFTER_MS = 60_000;
@@ -22,7 +23,7 @@ interface Changes {
   readonly removals: string[];
 }
 
-/** One engine for each waypoint: all of its Envoys follow the same resources, encoded once. */
+/** One engine for each waypoint and gateway: all of its Envoys follow the same resources, encoded once. */
 export class WaypointEngines {
   readonly #engines = new Map<string, DeltaServer>();
 
@@ -74,12 +75,17 @@ export class WaypointEngines {
     return sum;
   }
 
-  /** For people: every resource by type, with what is packed inside. Null if there is no such waypoint. */
+  /** For people: every resource by type, with what is packed inside, and certificates by name. Null if there is no such waypoint. */
   dump(waypoint: string): unknown {
     const engine = this.#engines.get(waypoint);
     if (engine === undefined) return null;
     return Object.fromEntries(
-      TYPES.map((typeUrl) => [typeUrl, [...engine.store(typeUrl).values()].map((one) => describeResource(one))]),
+      TYPES.map((typeUrl) => [
+        typeUrl,
+        [...engine.store(typeUrl).values()].map((one) =>
+          typeUrl === SECRET_TYPE_URL ? { name: one.name, version: one.version } : describeResource(one),
+        ),
+      ]),
     );
   }
 

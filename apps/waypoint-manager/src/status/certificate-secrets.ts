@@ -1,7 +1,6 @@
-import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { mayRefer, type CertificateFault, type ListenerReferences } from '@weft/gateway-api';
+import { certificateFault, CREDENTIAL_KEYS, readCredential, type ListenerReferences } from '@weft/gateway-api';
 import { SECRETS, type Informer, type KubeClient, type KubeObject, type Secret } from '@weft/kube';
-import { GATEWAY_API_GROUP, REFERENCE_GRANTS, type SecretReference } from '@weft/mesh-api';
+import { REFERENCE_GRANTS } from '@weft/mesh-api';
 
 /** Of a Secret only whether it can be used; its key is not kept. */
 const ANNOTATION_FAULT = 'weft.io/certificate-fault';
@@ -12,36 +11,28 @@ export class CertificateSecrets {
   readonly grants: Informer<KubeObject>;
 
   constructor(kube: KubeClient) {
-    this.secrets = kube.informer(SECRETS, { fieldSelector: 'type=kubernetes.io/tls', transform: withoutKey });
+    // Tokens of service accounts are many, and none has a certificate for a gateway.
+    const fieldSelector = 'type!=kubernetes.io/service-account-token';
+    this.secrets = kube.informer(SECRETS, { fieldSelector, transform: withoutKey });
     this.grants = kube.informer<KubeObject>(REFERENCE_GRANTS);
   }
 
-  of(namespace: string): ListenerReferences {
-    return { certificateFault: (reference) => this.#fault(namespace, reference) };
-  }
-
-  #fault(home: string, { group, kind, name, namespace = home }: SecretReference): CertificateFault | null {
-    const invalid = (message: string): CertificateFault => ({ reason: 'InvalidCertificateRef', message });
-    if (group !== '' || kind !== 'Secret') return invalid(`${group}/${kind} has no certificate; refer to a Secret`);
+  of(gatewayNamespace: string): ListenerReferences {
     const grants = this.grants.list().map((grant) => REFERENCE_GRANTS.parse(grant));
-    const from = { group: GATEWAY_API_GROUP, kind: 'Gateway', namespace: home };
-    if (!mayRefer(from, { group, kind, name, namespace }, grants))
-      return {
-        reason: 'RefNotPermitted',
-        message: `Secret ${namespace}/${name} may not be referred to from namespace ${home}; add a ReferenceGrant there`,
-      };
-    const secret = this.secrets.get(namespace, name);
-    if (secret === undefined)
-      return invalid(
-        `there is no Secret ${namespace}/${name} of type kubernetes.io/tls; create it or correct the name`,
-      );
-    const fault = secret.metadata?.annotations?.[ANNOTATION_FAULT];
-    return fault === undefined ? null : invalid(`Secret ${namespace}/${name}: ${fault}`);
+    const credentialOf = (namespace: string, name: string) => {
+      const secret = this.secrets.get(namespace, name);
+      return secret === undefined ? undefined : { fault: secret.metadata?.annotations?.[ANNOTATION_FAULT] ?? null };
+    };
+    const view = { credentialOf, grantsIn: () => grants };
+    return { certificateFault: (reference) => certificateFault(gatewayNamespace, reference, view) };
   }
 }
 
-function withoutKey({ metadata, data }: Secret): Secret {
-  const fault = faultOf(data ?? {});
+function withoutKey({ metadata, data = {} }: Secret): Secret {
+  const names = [...CREDENTIAL_KEYS.chain, ...CREDENTIAL_KEYS.key].filter((name) => data[name] !== undefined);
+  const { fault } = readCredential(
+    Object.fromEntries(names.map((key) => [key, Buffer.from(data[key]!, 'base64').toString('utf8')])),
+  );
   const { name, namespace, uid, resourceVersion } = metadata ?? {};
   return {
     metadata: {
@@ -52,20 +43,4 @@ function withoutKey({ metadata, data }: Secret): Secret {
       ...(fault !== null && { annotations: { [ANNOTATION_FAULT]: fault } }),
     },
   };
-}
-
-function faultOf(data: Readonly<Record<string, string>>): string | null {
-  const text = (key: string) => Buffer.from(data[key] ?? '', 'base64').toString('utf8');
-  try {
-    const certificate = new X509Certificate(text('tls.crt'));
-    try {
-      return certificate.checkPrivateKey(createPrivateKey(text('tls.key')))
-        ? null
-        : 'tls.key is not the key of tls.crt; write the pair';
-    } catch {
-      return 'tls.key is not a private key in PEM; correct it';
-    }
-  } catch {
-    return 'tls.crt is not a certificate in PEM; correct it';
-  }
 }

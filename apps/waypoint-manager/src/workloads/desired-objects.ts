@@ -125,7 +125,8 @@ function baseObjects(request: GatewayRequest): Readonly<Record<ParameterKey, Kub
     [LABEL_SIDECAR_INJECT]: 'false',
     [LABEL_CANONICAL_NAME]: name,
     [LABEL_CANONICAL_REVISION]: 'latest',
-    ...(proxy.role === 'waypoint' && { [LABEL_DATAPLANE_MODE]: DATAPLANE_MODE_NONE }),
+    // Differs from Istio, which leaves gateways at the edge to their namespace: the proxy speaks HBONE by itself.
+    [LABEL_DATAPLANE_MODE]: DATAPLANE_MODE_NONE,
     ...(network !== undefined && { [LABEL_NETWORK]: network }),
   };
   const startable = request.startable ? { [ANNOTATION_SCALES_TO_ZERO]: 'true' } : {};

@@ -20,6 +20,9 @@ const ENDPOINTS_WAIT_MS = 5000;
  */
 export const ADS_ENDPOINTS: ConfigSourceDraft = { ...ADS, initialFetchTimeout: duration(ENDPOINTS_WAIT_MS) };
 
+/** The same for certificates of gateways: a listener must not wait without end for one that does not come. */
+export const ADS_SECRETS: ConfigSourceDraft = { ...ADS, initialFetchTimeout: duration(ENDPOINTS_WAIT_MS) };
+
 /** The agent beside Envoy, which holds the certificate. */
 export const SDS: ConfigSourceDraft = {
   configSourceSpecifier: {

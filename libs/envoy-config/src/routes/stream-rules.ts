@@ -55,7 +55,7 @@ export function streamRouting(attached: AttachedService, context: IstioRouteCont
 interface StreamSpec {
   readonly rules: readonly { readonly backendRefs: readonly StreamBackend[] }[];
 }
-interface StreamBackend {
+export interface StreamBackend {
   readonly group: string;
   readonly kind: string;
   readonly name: string;
@@ -65,10 +65,10 @@ interface StreamBackend {
 }
 
 /** A backend that is not there keeps its share: the connections are closed. */
-function backendTargets(
+export function backendTargets(
   from: Referring,
   backends: readonly StreamBackend[],
-  { destinations }: IstioRouteContext,
+  { destinations }: Pick<IstioRouteContext, 'destinations'>,
 ): readonly StreamTarget[] {
   return backends
     .filter(({ weight }) => weight > 0)

@@ -12,6 +12,7 @@ export const TEST_MESH = {
 
 const IRREGULAR: Readonly<Record<string, keyof MeshSources>> = {
   AuthorizationPolicy: 'authorizationPolicies',
+  GatewayClass: 'gatewayClasses',
   HTTPRoute: 'httpRoutes',
   GRPCRoute: 'grpcRoutes',
   TLSRoute: 'tlsRoutes',

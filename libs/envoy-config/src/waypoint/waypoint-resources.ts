@@ -30,7 +30,7 @@ import { vipLoadAssignment } from './vip-endpoints.js';
 import { vipRoutes, type EncodedRoutes } from './vip-routes.js';
 import { stacksOf, vipName, type VipPort, type VipService } from './vip-service.js';
 
-/** A resource of the proxies of one waypoint. */
+/** A resource of the proxies of one waypoint or gateway. */
 export interface ProxyResource {
   /** `<namespace>/<name>` of the Gateway. */
   readonly waypoint: string;
@@ -38,8 +38,8 @@ export interface ProxyResource {
   readonly resource: XdsResource;
 }
 
-/** A service that routes of a waypoint send requests to, though it is not behind it. */
-interface ForeignService {
+/** A service that routes of a waypoint or gateway send requests to, though it is not behind it. */
+export interface ForeignService {
   readonly key: string;
   readonly waypoint: string;
   readonly claim: ServiceClaim;
@@ -47,7 +47,7 @@ interface ForeignService {
 }
 
 const key = ({ waypoint, typeUrl, resource }: ProxyResource): string => `${waypoint}|${typeUrl}|${resource.name}`;
-const SAME_VERSION = {
+export const SAME_VERSION = {
   key,
   equals: (a: ProxyResource, b: ProxyResource): boolean => a.resource.version === b.resource.version,
 };
@@ -118,7 +118,7 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
 
 type EndpointsOf = (fetch: FetchContext, claim: ServiceClaim) => readonly ServiceEndpoint[];
 
-const serviceEndpointsOf =
+export const serviceEndpointsOf =
   ({ membersOf }: MeshModel): EndpointsOf =>
   (fetch, claim) =>
     membersOf(fetch, claim).flatMap(({ workload, labels }) => serviceEndpoints(workload, serviceNameOf(claim), labels));
@@ -253,7 +253,10 @@ function foreignServices(
   });
 }
 
-function foreignClusters({ waypoint, claim, rules }: ForeignService, mesh: MeshSettings): readonly ProxyResource[] {
+export function foreignClusters(
+  { waypoint, claim, rules }: ForeignService,
+  mesh: MeshSettings,
+): readonly ProxyResource[] {
   const service = vipServiceOf(claim, []);
   return service.ports.flatMap((port) =>
     clustersOf(waypoint, service, port, {
@@ -265,7 +268,7 @@ function foreignClusters({ waypoint, claim, rules }: ForeignService, mesh: MeshS
   );
 }
 
-function foreignEndpoints(
+export function foreignEndpoints(
   { waypoint, claim, rules }: ForeignService,
   endpoints: readonly ServiceEndpoint[],
 ): readonly ProxyResource[] {
@@ -279,17 +282,17 @@ function foreignEndpoints(
 const onPort = (endpoints: readonly ServiceEndpoint[], port: number): readonly ServiceEndpoint[] =>
   endpoints.filter(({ servicePort }) => servicePort === port);
 
-function proxyResource(waypoint: string, typeUrl: string, name: string, body: Uint8Array): ProxyResource {
+export function proxyResource(waypoint: string, typeUrl: string, name: string, body: Uint8Array): ProxyResource {
   return { waypoint, typeUrl, resource: makeXdsResource({ name, typeUrl, body }) };
 }
 
-const clusterResource = (waypoint: string, cluster: Cluster): ProxyResource =>
+export const clusterResource = (waypoint: string, cluster: Cluster): ProxyResource =>
   proxyResource(waypoint, CLUSTER_TYPE_URL, cluster.name, Cluster.encode(cluster).finish());
-const listenerResource = (waypoint: string, listener: Listener): ProxyResource =>
+export const listenerResource = (waypoint: string, listener: Listener): ProxyResource =>
   proxyResource(waypoint, LISTENER_TYPE_URL, listener.name, Listener.encode(listener).finish());
 const encodedRoutes = (waypoint: string, { name, body }: EncodedRoutes): ProxyResource =>
   proxyResource(waypoint, ROUTE_TYPE_URL, name, body);
-const routeResource = (waypoint: string, routes: RouteConfiguration): ProxyResource =>
+export const routeResource = (waypoint: string, routes: RouteConfiguration): ProxyResource =>
   proxyResource(waypoint, ROUTE_TYPE_URL, routes.name, RouteConfiguration.encode(routes).finish());
 const endpointResource = (waypoint: string, cluster: string, endpoints: readonly ServiceEndpoint[]): ProxyResource =>
   proxyResource(

@@ -21,9 +21,9 @@ export interface PolicyTargets {
   requestAuthenticationsOf(fetch: FetchContext, at: PolicyPlace): readonly Readable<RequestAuthenticationSpec>[];
 }
 
-/** Where traffic is: in a waypoint, on its way to a service or to a workload (null). */
+/** Where traffic is: in a waypoint or another gateway, on its way to a service or to a workload (null). */
 export interface PolicyPlace {
-  readonly waypoint: WaypointGateway;
+  readonly waypoint: Pick<WaypointGateway, 'key' | 'namespace'> & { readonly className?: string };
   readonly service: { readonly kind: string; readonly namespace: string; readonly name: string } | null;
 }
 
@@ -82,7 +82,7 @@ export function policyTargets(
 }
 
 const placesOf = ({ waypoint, service }: PolicyPlace): readonly string[] => [
-  `GatewayClass//${WAYPOINT_CLASS}`,
+  `GatewayClass//${waypoint.className ?? WAYPOINT_CLASS}`,
   `Gateway/${waypoint.key}`,
   ...(service === null ? [] : [`${service.kind}/${service.namespace}/${service.name}`]),
 ];

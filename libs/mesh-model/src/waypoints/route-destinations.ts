@@ -49,8 +49,8 @@ export interface DestinationLookup {
   readonly config: MeshModelConfig;
   /** Where the routes are applied; clients that route by themselves are no waypoint, and have no key. */
   readonly waypoint: Pick<WaypointGateway, 'key' | 'namespace'>;
-  /** The service that the routes are for. */
-  readonly claim: ServiceClaim;
+  /** The service that the routes are for; null for those of a gateway. */
+  readonly claim: ServiceClaim | null;
 }
 
 export function destinationsOf(
@@ -135,7 +135,7 @@ function backend(fetch: FetchContext, lookup: DestinationLookup, ref: BackendLik
   if ((group !== '' && group !== 'core') || kind !== 'Service') return { kind: 'none', reason: 'InvalidKind' };
   const grants = lookup.routes.grantsIn(fetch, target);
   const allowed =
-    isSame(lookup.claim, { namespace: target, name }) ||
+    (lookup.claim !== null && isSame(lookup.claim, { namespace: target, name })) ||
     mayRefer({ group: GATEWAY_API_GROUP, ...from }, { ...SERVICE, namespace: target, name }, grants);
   if (!allowed) return { kind: 'none', reason: 'RefNotPermitted' };
   const hostname = `${name}.${target}.svc.${lookup.config.clusterDomain}`;

@@ -2,6 +2,7 @@ import type { Collection, CollectionIndex, FetchContext, Graph } from '@weft/col
 import {
   compareByAge,
   DESTINATION_RULES,
+  GATEWAY_API_GROUP,
   GRPC_ROUTES,
   HTTP_ROUTES,
   REFERENCE_GRANTS,
@@ -38,7 +39,7 @@ export interface RoutesByKind {
 }
 
 export interface RouteSources {
-  /** Attached to a Service or ServiceEntry, `<kind>/<namespace>/<name>`; the oldest first. */
+  /** That name a Service, ServiceEntry or Gateway as parent, `<kind>/<namespace>/<name>`; the oldest first. */
   routesOf(fetch: FetchContext, parent: string): RoutesByKind;
   /** VirtualServices for clients in the mesh that name the host, literally or by wildcard; the oldest first. */
   virtualServicesFor(fetch: FetchContext, hostname: string): readonly Readable<VirtualServiceSpec>[];
@@ -63,7 +64,11 @@ export function routeSources(graph: Graph, sources: MeshSources, config: MeshMod
     });
   const byParent = <S extends HasParents>(name: string, input: Collection<unknown>, parse: Parse<S>) =>
     graph.index(`${name} by parent`, parsed(`parsed ${name}`, input, parse), ({ meta, spec }) => [
-      ...new Set(spec.parentRefs.flatMap((ref) => serviceParent(ref, meta.namespace) ?? [])),
+      ...new Set(
+        spec.parentRefs.flatMap(
+          (ref) => serviceParent(ref, meta.namespace) ?? gatewayParent(ref, meta.namespace) ?? [],
+        ),
+      ),
     ]);
   const httpRoutes = byParent('HTTP routes', sources.httpRoutes, (object) => HTTP_ROUTES.parse(object));
   const grpcRoutes = byParent('gRPC routes', sources.grpcRoutes, (object) => GRPC_ROUTES.parse(object));
@@ -141,6 +146,14 @@ const lookupAll = <T>(fetch: FetchContext, index: CollectionIndex<T>, key: strin
 const byAge = <T extends Readable<unknown>>(items: readonly T[]): readonly T[] =>
   [...items].sort((a, b) => compareByAge(a.meta, b.meta));
 const unique = <T>(items: readonly T[]): readonly T[] => [...new Set(items)];
+
+/** Key of the Gateway that a route of this namespace names as a parent; null if it names something else. */
+export function gatewayParent(
+  { group, kind, namespace, name }: ParentReference,
+  routeNamespace: string,
+): string | null {
+  return kind === 'Gateway' && group === GATEWAY_API_GROUP ? `Gateway/${namespace ?? routeNamespace}/${name}` : null;
+}
 
 /** Key of the service that a route of this namespace is attached to; null for a Gateway. */
 export function serviceParent(

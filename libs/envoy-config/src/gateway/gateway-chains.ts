@@ -1,0 +1,111 @@
+import { FilterStateValue_SharedWithUpstream as Shared } from '@weft/xds/gen/envoy/extensions/filters/common/set_filter_state/v3/value.js';
+import { Config as HttpFilterState } from '@weft/xds/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.js';
+import { Config as NetworkFilterState } from '@weft/xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state.js';
+import { Router } from '@weft/xds/gen/envoy/extensions/filters/http/router/v3/router.js';
+import {
+  HttpConnectionManager,
+  HttpConnectionManager_ForwardClientCertDetails as ClientCertificate,
+} from '@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import { DownstreamTlsContext } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
+import type { AttachedRoute, IngressListener, NamedCredential, Referring, RouteDestinations } from '@weft/mesh-model';
+import { STATE_ORIGINAL_SRC, STATE_PEER_PRINCIPAL } from '../connections/well-known-keys.js';
+import { ADS, ADS_SECRETS } from '../messages/config-source.js';
+import { filter } from '../messages/extension.js';
+import { backendTargets, type StreamTarget } from '../routes/stream-rules.js';
+import { BLACK_HOLE } from '../waypoint/inner-clusters.js';
+import type { FilterChainDraft } from '../waypoint/main-internal.js';
+import { tcpChain, type HttpFilterDraft, type NetworkFilterDraft } from '../waypoint/service-chains.js';
+
+export interface GatewayFilters {
+  readonly http: readonly HttpFilterDraft[];
+  readonly tcp: readonly NetworkFilterDraft[];
+}
+
+/** For requests; the route configuration comes by its name. */
+export function requestChain(name: string, port: number, filters: GatewayFilters): FilterChainDraft {
+  return {
+    name,
+    filters: [
+      filter('envoy.filters.network.http_connection_manager', HttpConnectionManager, {
+        statPrefix: `outbound_0.0.0.0_${port}`,
+        routeSpecifier: { $case: 'rds', value: { routeConfigName: name, configSource: ADS } },
+        // The client is outside: what it says of itself in x-forwarded-for is not believed.
+        useRemoteAddress: true,
+        forwardClientCertDetails: ClientCertificate.SANITIZE_SET,
+        setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
+        serverName: 'istio-envoy',
+        normalizePath: true,
+        upgradeConfigs: [{ upgradeType: 'websocket' }],
+        httpFilters: [
+          filter('client', HttpFilterState, { onRequestHeaders: client() }),
+          ...filters.http,
+          filter('envoy.filters.http.router', Router, {}),
+        ],
+      }),
+    ],
+  };
+}
+
+/** For connections that are not looked into. Nothing to go to: closed. */
+export function connectionChain(
+  name: string,
+  targets: readonly StreamTarget[],
+  filters: GatewayFilters,
+): FilterChainDraft {
+  return tcpChain({
+    name,
+    statPrefix: name,
+    filters: [filter('client', NetworkFilterState, { onNewConnection: client() }), ...filters.tcp],
+    accessLogs: [],
+    clusters: targets.length > 0 ? targets : [{ name: BLACK_HOLE, weight: 1 }],
+  });
+}
+
+/** Of TCPRoutes every one takes all connections: the oldest is in force. */
+export function oldestTargets(
+  kind: Referring['kind'],
+  routes: readonly AttachedRoute<StreamSpec>[],
+  destinations: RouteDestinations,
+): readonly StreamTarget[] {
+  const [oldest] = routes;
+  if (oldest === undefined) return [];
+  return backendTargets({ kind, namespace: oldest.meta.namespace }, oldest.spec.rules[0]?.backendRefs ?? [], {
+    destinations,
+  });
+}
+
+type StreamSpec = IngressListener['tcpRoutes'][number]['spec'];
+
+/** Who the client is, where policies look for it in waypoints, too. The last hop counts, not what headers say. */
+const client = () => [
+  state(STATE_PEER_PRINCIPAL, '%DOWNSTREAM_PEER_URI_SAN%', 'envoy.string'),
+  state(STATE_ORIGINAL_SRC, '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%', ''),
+];
+
+/** Without a factory: the key has one of its own. */
+function state(key: string, format: string, factoryKey: string) {
+  return {
+    key: { $case: 'objectKey' as const, value: key },
+    factoryKey,
+    value: {
+      $case: 'formatString' as const,
+      value: {
+        format: {
+          $case: 'textFormatSource' as const,
+          value: { specifier: { $case: 'inlineString' as const, value: format } },
+        },
+      },
+    },
+    sharedWithUpstream: Shared.NONE,
+    skipIfEmpty: true,
+  };
+}
+
+/** Ends TLS with certificates that come by their names, so that a new one changes no listener. */
+export const serverTls = (certificates: readonly NamedCredential[], alpnProtocols: readonly string[]) =>
+  filter('envoy.transport_sockets.tls', DownstreamTlsContext, {
+    commonTlsContext: {
+      alpnProtocols: [...alpnProtocols],
+      tlsCertificateSdsSecretConfigs: certificates.map(({ name }) => ({ name, sdsConfig: ADS_SECRETS })),
+    },
+  });

@@ -1,0 +1,127 @@
+import { covers } from '@weft/gateway-api';
+import type { IngressGateway, IngressListener } from '@weft/mesh-model';
+import { TrafficDirection } from '@weft/xds/gen/envoy/config/core/v3/base.js';
+import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
+import type { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
+import { TlsInspector } from '@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.js';
+import { socketAddress } from '../messages/address.js';
+import { duration } from '../messages/duration.js';
+import { filter } from '../messages/extension.js';
+import type { FilterChainDraft } from '../waypoint/main-internal.js';
+import { connectionChain, oldestTargets, requestChain, serverTls, type GatewayFilters } from './gateway-chains.js';
+import { gatewayRoutes } from './gateway-routes.js';
+
+/** A client that does not begin its handshake is not waited for longer. */
+const HANDSHAKE_MS = 15_000;
+const HTTP_ALPN = ['h2', 'http/1.1'];
+
+export interface GatewayListeners {
+  readonly listeners: readonly Listener[];
+  readonly routes: readonly RouteConfiguration[];
+}
+
+interface PortPart {
+  readonly chains: readonly FilterChainDraft[];
+  readonly routes: readonly RouteConfiguration[];
+}
+
+/** One listener of Envoy for each port; those of the Gateway that share it are told apart by the name in the handshake, or by host. */
+export function gatewayListeners(gateway: IngressGateway, filters: GatewayFilters): GatewayListeners {
+  const ports = [...new Set(gateway.listeners.map(({ port }) => port))].sort((a, b) => a - b);
+  const built = ports.map((port) => {
+    const own = gateway.listeners.filter((one) => one.port === port);
+    return { port, isTls: own.some(isTls), ...portPart(port, own, gateway, filters) };
+  });
+  return {
+    listeners: built
+      .filter(({ chains }) => chains.length > 0)
+      .map(({ port, chains, isTls: tls }) => listener(port, chains, tls)),
+    routes: built.flatMap(({ routes }) => routes),
+  };
+}
+
+const isTls = ({ protocol }: IngressListener): boolean => protocol === 'HTTPS' || protocol === 'TLS';
+
+function listener(port: number, filterChains: readonly FilterChainDraft[], inspects: boolean): Listener {
+  return Listener.fromPartial({
+    name: `0.0.0.0_${port}`,
+    address: socketAddress('0.0.0.0', port),
+    trafficDirection: TrafficDirection.OUTBOUND,
+    listenerFilters: inspects ? [filter('envoy.filters.listener.tls_inspector', TlsInspector, {})] : [],
+    filterChains: [...filterChains],
+    ...(inspects ? { listenerFiltersTimeout: duration(HANDSHAKE_MS) } : {}),
+  });
+}
+
+function portPart(
+  port: number,
+  own: readonly IngressListener[],
+  gateway: IngressGateway,
+  filters: GatewayFilters,
+): PortPart {
+  const { destinations } = gateway;
+  const [first] = own;
+  if (first?.protocol === 'HTTP') {
+    const name = `http.${port}`;
+    const routes = gatewayRoutes({ name, port, listeners: own, elsewhere: [], destinations });
+    return { chains: [requestChain(name, port, filters)], routes: [routes] };
+  }
+  if (first?.protocol === 'TCP') {
+    const targets = oldestTargets('TCPRoute', first.tcpRoutes, destinations);
+    return { chains: [connectionChain(`tcp.${port}`, targets, filters)], routes: [] };
+  }
+  const https = own.filter(({ protocol }) => protocol === 'HTTPS');
+  const parts = own.map((one) =>
+    one.protocol === 'HTTPS'
+      ? httpsPart(port, one, https, gateway, filters)
+      : { chains: tlsChains(port, one, gateway, filters), routes: [] },
+  );
+  return { chains: distinct(parts.flatMap(({ chains }) => chains)), routes: parts.flatMap(({ routes }) => routes) };
+}
+
+function httpsPart(
+  port: number,
+  one: IngressListener,
+  https: readonly IngressListener[],
+  { key, destinations }: IngressGateway,
+  filters: GatewayFilters,
+): PortPart {
+  const name = `https.${port}.${one.name}.${key.replace('/', '.')}`;
+  const chain = requestChain(name, port, filters);
+  const elsewhere = https.filter((other) => other !== one && isNarrower(other, one));
+  return {
+    chains: [{ ...chain, ...names(one.hostname), transportSocket: serverTls(one.certificates ?? [], HTTP_ALPN) }],
+    routes: [gatewayRoutes({ name, port, listeners: [one], elsewhere, destinations })],
+  };
+}
+
+const isNarrower = (a: IngressListener, b: IngressListener): boolean =>
+  a.hostname !== undefined && a.hostname !== b.hostname && (b.hostname === undefined || covers(b.hostname, a.hostname));
+
+/** A chain for each name that a route asks for; on a listener that ends TLS, what none of them names is refused, too. */
+function tlsChains(port: number, one: IngressListener, { destinations }: IngressGateway, filters: GatewayFilters) {
+  const { certificates } = one;
+  return one.tlsRoutes.flatMap((route) =>
+    route.hosts.map((host) => ({
+      ...connectionChain(
+        `tls.${port}.${one.name}.${host ?? '*'}`,
+        oldestTargets('TLSRoute', [route], destinations),
+        filters,
+      ),
+      ...names(host),
+      ...(certificates === null ? {} : { transportSocket: serverTls(certificates, []) }),
+    })),
+  );
+}
+
+const names = (host: string | undefined): Pick<FilterChainDraft, 'filterChainMatch'> =>
+  host === undefined ? {} : { filterChainMatch: { serverNames: [host] } };
+
+/** Envoy refuses a listener in which two chains match the same; the first, of the earlier listener or older route, stays. */
+function distinct(chains: readonly FilterChainDraft[]): readonly FilterChainDraft[] {
+  const seen = new Set<string>();
+  return chains.filter(({ filterChainMatch }) => {
+    const key = filterChainMatch?.serverNames?.join() ?? '';
+    return !seen.has(key) && seen.add(key);
+  });
+}

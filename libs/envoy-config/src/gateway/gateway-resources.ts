@@ -1,0 +1,105 @@
+import type { Collection, FetchContext } from '@weft/collections';
+import { serviceNameOf, type IngressGateway, type MeshModel, type RouteDestination } from '@weft/mesh-model';
+import { SECRET_TYPE_URL } from '@weft/xds';
+import { Secret } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret.js';
+import { providerLookup } from '../providers/provider-lookup.js';
+import { connectionFilters, requestFilters, type ChainSettings } from '../waypoint/attached-chains.js';
+import { connectOriginateCluster, connectOriginateListener } from '../waypoint/connect-originate.js';
+import { blackHoleCluster } from '../waypoint/inner-clusters.js';
+import type { MeshSettings } from '../waypoint/mesh-settings.js';
+import {
+  clusterResource,
+  foreignClusters,
+  foreignEndpoints,
+  listenerResource,
+  proxyResource,
+  routeResource,
+  SAME_VERSION,
+  serviceEndpointsOf,
+  type ForeignService,
+  type ProxyResource,
+} from '../waypoint/waypoint-resources.js';
+import { gatewayListeners } from './gateway-listeners.js';
+
+/** Everything that Envoys of gateways at the edge are told, derived from the model piece by piece. */
+export function gatewayResources(model: MeshModel, mesh: MeshSettings): Collection<ProxyResource> {
+  const { graph, ingressGateways, sources } = model;
+  const lookup = providerLookup(model);
+  const settingsOf = (fetch: FetchContext): ChainSettings => ({
+    clusterDomain: mesh.clusterDomain,
+    clusterId: model.config.clusterId,
+    providers: lookup.providersFor(fetch),
+    jwt: { unknownKeys: mesh.unknownKeys, jwksOf: (source) => fetch.get(sources.jwks, source) },
+  });
+  const own = graph.deriveMany(
+    'resources of gateways',
+    ingressGateways,
+    (gateway, fetch) => ofGateway(gateway, settingsOf(fetch), mesh),
+    SAME_VERSION,
+  );
+  const services = graph.deriveMany(
+    'services of gateways',
+    ingressGateways,
+    (gateway, fetch) => {
+      const ofProviders = lookup.claimsFor(fetch).map((claim) => ({
+        claim,
+        destinationRules: model.destinationRulesAt(fetch, { waypoint: gateway, claim }),
+      }));
+      return servicesOf(gateway, ofProviders);
+    },
+    { key: ({ key }) => key },
+  );
+  const endpoints = serviceEndpointsOf(model);
+  return graph.union('resources of gateways and their services', [
+    own,
+    graph.deriveMany('clusters of gateways', services, (service) => foreignClusters(service, mesh), SAME_VERSION),
+    graph.deriveMany(
+      'endpoints of gateways',
+      services,
+      (service, fetch) => foreignEndpoints(service, endpoints(fetch, service.claim)),
+      SAME_VERSION,
+    ),
+  ]);
+}
+
+function ofGateway(gateway: IngressGateway, settings: ChainSettings, mesh: MeshSettings): readonly ProxyResource[] {
+  const { key } = gateway;
+  const { listeners, routes } = gatewayListeners(gateway, {
+    http: requestFilters(gateway, settings),
+    tcp: connectionFilters(gateway.authorizationPolicies, settings),
+  });
+  return [
+    ...[connectOriginateCluster(mesh), blackHoleCluster()].map((one) => clusterResource(key, one)),
+    ...secretsOf(gateway),
+    ...[...listeners, connectOriginateListener()].map((one) => listenerResource(key, one)),
+    ...routes.map((one) => routeResource(key, one)),
+  ];
+}
+
+/** Only what its listeners use: nobody else's proxies are sent these. */
+function secretsOf({ key, listeners }: IngressGateway): readonly ProxyResource[] {
+  const used = new Map(
+    listeners.flatMap(({ certificates }) => (certificates ?? []).map((one) => [one.name, one] as const)),
+  );
+  const inline = (text: string) => ({ specifier: { $case: 'inlineString' as const, value: text } });
+  return [...used.values()].map(({ name, certificate }) => {
+    const value = { certificateChain: inline(certificate.chain), privateKey: inline(certificate.key) };
+    const secret = Secret.fromPartial({ name, type: { $case: 'tlsCertificate', value } });
+    return proxyResource(key, SECRET_TYPE_URL, name, Secret.encode(secret).finish());
+  });
+}
+
+type UsedService = Pick<Extract<RouteDestination, { kind: 'service' }>, 'claim' | 'destinationRules'>;
+
+/** What its routes send to, and what its filters ask. */
+function servicesOf(
+  { key: gateway, destinations }: IngressGateway,
+  others: readonly UsedService[],
+): readonly ForeignService[] {
+  const routed = Object.values(destinations).flatMap((one) => (one.kind === 'service' ? [one] : []));
+  const found = [...routed, ...others].map(({ claim, destinationRules: rules }): [string, ForeignService] => {
+    const key = `${gateway}|${serviceNameOf(claim)}`;
+    return [key, { key, waypoint: gateway, claim, rules }];
+  });
+  return [...new Map(found).values()];
+}

@@ -1,0 +1,147 @@
+import type { Collection, FetchContext, Graph } from '@weft/collections';
+import {
+  attachRoute,
+  certificateFault,
+  CONTROLLERS,
+  listenerStates,
+  type GatewaySubject,
+  type ListenerState,
+} from '@weft/gateway-api';
+import {
+  GATEWAY_API_GROUP,
+  GATEWAY_CLASSES,
+  GATEWAYS,
+  type GatewaySpec,
+  type ObjectMeta,
+  type ParentReference,
+} from '@weft/mesh-api';
+import type { MeshModelConfig } from '../mesh-model-config.js';
+import type { MeshSources } from '../mesh-sources.js';
+import type { ServiceState } from '../service-collections.js';
+import type { SurroundingsCollections } from '../surroundings-collections.js';
+import type { PolicyTargets } from '../waypoints/policy-targets.js';
+import { destinationsOf } from '../waypoints/route-destinations.js';
+import { gatewayParent, type Readable, type RouteSources } from '../waypoints/route-sources.js';
+import type { AttachedRoute, IngressGateway, IngressListener, NamedCredential } from './ingress-gateway.js';
+
+export interface IngressGatewaysInputs {
+  readonly graph: Graph;
+  readonly sources: MeshSources;
+  readonly config: MeshModelConfig;
+  readonly surroundings: SurroundingsCollections;
+  readonly services: Collection<ServiceState>;
+  readonly routes: RouteSources;
+  readonly policies: PolicyTargets;
+}
+
+type Readables = Pick<IngressGatewaysInputs, 'sources' | 'routes' | 'surroundings'> & { readonly fetch: FetchContext };
+
+/** Gateways of classes of our controller for the edge, by `<namespace>/<name>`. */
+export function ingressGateways(inputs: IngressGatewaysInputs): Collection<IngressGateway> {
+  const { graph, sources, config, surroundings, services, routes, policies } = inputs;
+  const ours = graph.derive('classes of ingress gateways', sources.gatewayClasses, (object) =>
+    GATEWAY_CLASSES.parse(object).spec?.controllerName === CONTROLLERS.gateway ? true : undefined,
+  );
+  const byHostname = graph.index('services of gateways by hostname', services, ({ claim }) => [claim.hostname]);
+  return graph.derive<unknown, IngressGateway>('ingress gateways', sources.gateways, (object, fetch) => {
+    const { meta, spec } = GATEWAYS.parse(object);
+    if (spec === null || fetch.get(ours, spec.gatewayClassName) === undefined) return undefined;
+    const { namespace, name } = meta;
+    const key = `${namespace}/${name}`;
+    const listeners = listenersOf(meta, spec, { sources, routes, surroundings, fetch });
+    const waypoint = { key, namespace, className: spec.gatewayClassName };
+    const place = { waypoint, service: null };
+    const lookup = { services, byHostname, routes, config, waypoint, claim: null };
+    return {
+      key,
+      namespace,
+      name,
+      listeners,
+      destinations: destinationsOf(fetch, lookup, listeners, []),
+      authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
+      requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
+    };
+  });
+}
+
+function listenersOf(meta: ObjectMeta, spec: GatewaySpec, around: Readables): readonly IngressListener[] {
+  const { namespace, name } = meta;
+  const { fetch, sources, routes } = around;
+  const view = {
+    credentialOf: (ns: string, secret: string) => fetch.get(sources.credentials, `${ns}/${secret}`),
+    grantsIn: (ns: string) => routes.grantsIn(fetch, ns),
+  };
+  const states = listenerStates(spec.listeners, 'router', {
+    certificateFault: (reference) => certificateFault(namespace, reference, view),
+  });
+  const gateway = { namespace, listeners: states };
+  const all = routes.routesOf(fetch, `Gateway/${namespace}/${name}`);
+  const attached = {
+    httpRoutes: attachedTo('HTTPRoute', all.httpRoutes, meta, gateway, around),
+    grpcRoutes: attachedTo('GRPCRoute', all.grpcRoutes, meta, gateway, around),
+    tlsRoutes: attachedTo('TLSRoute', all.tlsRoutes, meta, gateway, around),
+    tcpRoutes: attachedTo('TCPRoute', all.tcpRoutes, meta, gateway, around),
+  };
+  return states.filter(isServed).map((state) => ({
+    name: state.listener.name,
+    port: state.listener.port,
+    protocol: state.listener.protocol as IngressListener['protocol'],
+    hostname: state.listener.hostname,
+    certificates: certificatesOf(state, namespace, around),
+    httpRoutes: attached.httpRoutes.get(state) ?? [],
+    grpcRoutes: attached.grpcRoutes.get(state) ?? [],
+    tlsRoutes: attached.tlsRoutes.get(state) ?? [],
+    tcpRoutes: attached.tcpRoutes.get(state) ?? [],
+  }));
+}
+
+const PROTOCOLS = ['HTTP', 'HTTPS', 'TLS', 'TCP'];
+
+/** One whose certificate cannot be used takes no connection; a kind of route that cannot attach keeps no other out. */
+function isServed({ listener, accepted, resolvedRefs }: ListenerState): boolean {
+  const resolved = resolvedRefs.status === 'True' || resolvedRefs.reason === 'InvalidRouteKinds';
+  return PROTOCOLS.includes(listener.protocol) && accepted.status === 'True' && resolved;
+}
+
+function certificatesOf(
+  { listener: { tls } }: ListenerState,
+  gatewayNamespace: string,
+  { fetch, sources }: Readables,
+): readonly NamedCredential[] | null {
+  if (tls === undefined || tls.mode === 'Passthrough') return null;
+  return tls.certificateRefs.flatMap(({ namespace = gatewayNamespace, name }) => {
+    const certificate = fetch.get(sources.credentials, `${namespace}/${name}`)?.certificate;
+    return certificate ? [{ name: `kubernetes-gateway://${namespace}/${name}`, certificate }] : [];
+  });
+}
+
+interface HasParents {
+  readonly parentRefs: readonly ParentReference[];
+  readonly hostnames?: readonly string[];
+}
+
+/** Routes of one kind by listener, the oldest first. */
+function attachedTo<S extends HasParents>(
+  kind: string,
+  routes: readonly Readable<S>[],
+  { namespace, name }: ObjectMeta,
+  gateway: GatewaySubject,
+  { fetch, surroundings }: Readables,
+): ReadonlyMap<ListenerState, readonly AttachedRoute<S>[]> {
+  const found = new Map<ListenerState, AttachedRoute<S>[]>();
+  for (const { meta, spec } of routes) {
+    const subject = {
+      group: GATEWAY_API_GROUP,
+      kind,
+      namespace: meta.namespace,
+      namespaceLabels: surroundings.labelsOf(fetch, meta.namespace),
+      hostnames: spec.hostnames ?? [],
+    };
+    const mine = spec.parentRefs.filter((ref) => gatewayParent(ref, meta.namespace) === `Gateway/${namespace}/${name}`);
+    const hosts = new Map<ListenerState, readonly (string | undefined)[]>();
+    for (const ref of mine)
+      for (const { state, hostnames } of attachRoute(subject, ref, gateway).listeners) hosts.set(state, hostnames);
+    for (const [state, common] of hosts) found.set(state, [...(found.get(state) ?? []), { meta, spec, hosts: common }]);
+  }
+  return found;
+}
