@@ -1,4 +1,4 @@
-export { jwksSources } from './authentication/jwks-sources.js';
+export { jwksSources, type JwksSource } from './authentication/jwks-sources.js';
 export { type MeshSettings } from './waypoint/mesh-settings.js';
 export { waypointResources, type ProxyResource } from './waypoint/waypoint-resources.js';
 export { proxylessResources, type ProxylessResource } from './proxyless/proxyless-resources.js';

@@ -1,10 +1,11 @@
 import type { Collection, SourceCollection } from '@weft/collections';
+import type { JwksSource } from '@weft/envoy-config';
 import { toError, type Clock } from '@weft/result';
 import type { Service } from '@weft/runtime';
 
 export interface JwksFetcherOptions {
-  /** Addresses that are needed now. */
-  readonly wanted: Collection<string>;
+  /** What is needed now. */
+  readonly wanted: Collection<JwksSource>;
   /** Takes what was fetched. */
   readonly jwks: SourceCollection<string>;
   readonly clock: Clock;
@@ -12,8 +13,8 @@ export interface JwksFetcherOptions {
   /** Something was written. */
   readonly onChanged: () => void;
   readonly onFetch?: (result: 'success' | 'failure') => void;
-  /** GET; rejects unless the answer is 200. */
-  readonly get?: (url: string) => Promise<string>;
+  /** GET; rejects unless the answer is 200 and comes in time. */
+  readonly get?: (url: string, timeoutMs: number) => Promise<string>;
 }
 
 interface Entry {
@@ -25,7 +26,6 @@ const REFRESH_MS = 20 * 60_000;
 const FIRST_RETRY_MS = 1000;
 const RETRY_MS = 60_000;
 const LONGEST_RETRY_MS = 60 * 60_000;
-const DEADLINE_MS = 5000;
 const MAX_BYTES = 1_048_576;
 const DISCOVERY = '/.well-known/openid-configuration';
 
@@ -98,12 +98,14 @@ export class JwksFetcher implements Service {
   }
 
   async #keys(source: string): Promise<string> {
-    const { get = httpGet } = this.options;
-    const text = await get(source);
+    const { get = httpGet, wanted } = this.options;
+    const timeoutMs = wanted.get(source)?.timeoutMs;
+    if (timeoutMs === undefined) throw new Error('the keys are not needed any more');
+    const text = await get(source, timeoutMs);
     if (!source.endsWith(DISCOVERY)) return checked(text);
     const { jwks_uri: uri } = JSON.parse(text) as { jwks_uri?: unknown };
     if (typeof uri !== 'string' || !/^https?:\/\//.test(uri)) throw new Error('the discovery document has no jwks_uri');
-    return checked(await get(uri));
+    return checked(await get(uri, timeoutMs));
   }
 }
 
@@ -119,8 +121,8 @@ function checked(text: string): string {
   return text;
 }
 
-async function httpGet(url: string): Promise<string> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(DEADLINE_MS), redirect: 'follow' });
+async function httpGet(url: string, timeoutMs: number): Promise<string> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'follow' });
   if (response.status !== 200) throw new Error(`status ${response.status}`);
   const text = await response.text();
   if (text.length > MAX_BYTES) throw new Error('the answer is too large');

@@ -1,4 +1,3 @@
-import { createSign, generateKeyPairSync } from 'node:crypto';
 import { parseAuthorizationPolicy } from '@weft/mesh-api';
 import { evaluateRequest } from '@weft/policy';
 import fc from 'fast-check';
@@ -12,6 +11,7 @@ import {
   type GeneratedPolicy,
   type GeneratedRequest,
 } from '../testing/policy-cases.js';
+import { TokenIssuer } from '../testing/token-issuer.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 
 jest.setTimeout(120_000);
@@ -21,17 +21,7 @@ const SERVICES = 100;
 const REQUESTS = 6;
 const LANES = 8;
 
-const keys = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const jwks = JSON.stringify({
-  keys: [{ ...keys.publicKey.export({ format: 'jwk' }), kid: 'k', alg: 'RS256', use: 'sig' }],
-});
-
-function tokenOf(claims: Readonly<Record<string, unknown>>): string {
-  const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
-  const body = { iss: ISSUER, exp: Math.floor(Date.now() / 1000) + 3600, ...claims };
-  const signed = `${encode({ alg: 'RS256', typ: 'JWT', kid: 'k' })}.${encode(body)}`;
-  return `${signed}.${createSign('RSA-SHA256').update(signed).sign(keys.privateKey).toString('base64url')}`;
-}
+const issuer = new TokenIssuer(ISSUER);
 
 const addressOf = (i: number): string => `10.96.0.${i + 1}`;
 
@@ -58,7 +48,7 @@ const tokens = {
   metadata: { name: 'tokens', namespace: 'shop' },
   spec: {
     targetRefs: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'wp' }],
-    jwtRules: [{ issuer: ISSUER, jwks, forwardOriginalToken: true }],
+    jwtRules: [{ issuer: ISSUER, jwks: issuer.jwks, forwardOriginalToken: true }],
   },
 };
 
@@ -91,7 +81,7 @@ describe(`what Envoy decides with our configuration is what the policies say (se
         host,
         ...(forwardedFor === null ? {} : { 'x-forwarded-for': forwardedFor }),
         ...(team === null ? {} : { 'x-team': team }),
-        ...(claims === null ? {} : { authorization: `Bearer ${tokenOf(claims)}` }),
+        ...(claims === null ? {} : { authorization: `Bearer ${issuer.tokenOf(claims)}` }),
       },
     });
     return status === 503 ? 'allow' : status === 403 ? 'deny' : `${status} ${body}`;
