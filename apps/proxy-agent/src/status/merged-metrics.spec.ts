@@ -14,3 +14,10 @@ it('the standard metrics have Istio’s names, and "unknown" for what is not kno
     ].join('\n'),
   );
 });
+
+it('a request without flags and without gRPC reads as Istio writes it', () => {
+  const line = 'envoy_istio_requests_total{grpc_response_status="",response_flags="-",source_app=""} 3';
+  expect(withIstioNames(line)).toBe(
+    'istio_requests_total{grpc_response_status="",response_flags="-",source_app="unknown"} 3',
+  );
+});

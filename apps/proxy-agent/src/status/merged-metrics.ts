@@ -15,7 +15,9 @@ export async function mergedMetrics(registry: Registry, admin: EnvoyAdmin, envoy
   return `${own}\n${load}${withIstioNames(envoy)}`;
 }
 
-/** Envoy writes "-" for what it does not know, Istio "unknown". */
+/** What Envoy leaves empty reads "unknown" in Istio, but for what a request without flags and without gRPC has. */
+const UNKNOWN = /\b(?!response_flags=|grpc_response_status=)(\w+)="-?"/g;
+
 export function withIstioNames(page: string): string {
-  return page.replace(ISTIO_NAME, '$1$2').replace(/^istio_.*$/gm, (line) => line.replace(/="-?"/g, '="unknown"'));
+  return page.replace(ISTIO_NAME, '$1$2').replace(/^istio_.*$/gm, (line) => line.replace(UNKNOWN, '$1="unknown"'));
 }

@@ -72,7 +72,8 @@ function overridden<T extends Metric>(metrics: readonly T[], overrides: readonly
 
 /**
  * Istio's metrics of a service, counted by Envoy's own stats logger when a request or connection has ended. Who the client is
- * comes from its certificate and its tunnel, who served it from the endpoint. What is not known reads "-" here.
+ * comes from its certificate and its tunnel, who served it from the endpoint. What is not known is "-" or empty here; the proxy
+ * agent writes "unknown". Messages of gRPC calls are not counted: Envoy tells how many there were only as one text for both ways.
  */
 export function standardMetrics(service: MeasuredService): Draft<typeof AccessLog> {
   const { counters, histograms } = service.protocol === 'tcp' ? tcpStats(tagsOf(service)) : httpStats(tagsOf(service));
