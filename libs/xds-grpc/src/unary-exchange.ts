@@ -42,6 +42,11 @@ const ANSWER = [CONTENT_TYPE];
 const OK_TRAILERS: readonly HeaderField[] = [['grpc-status', '0']];
 const NOTHING = Buffer.alloc(0);
 
+interface PlainAnswer {
+  readonly httpStatus: number;
+  readonly fields: readonly HeaderField[];
+}
+
 /** One stream, from its head to its trailers. */
 export class UnaryExchange {
   readonly #chunks: Buffer[] = [];
@@ -54,6 +59,8 @@ export class UnaryExchange {
   #complete = false;
   /** Of the answer: what is not sent yet. */
   #left: Buffer = NOTHING;
+  /** Of a request that is not gRPC. */
+  #plainAnswer: PlainAnswer | null = null;
 
   constructor(
     private readonly connection: HboneConnection,
@@ -64,15 +71,18 @@ export class UnaryExchange {
     this.#untilMs = nowMs + REQUEST_MS;
   }
 
-  /** Judges the head; what is refused is answered at once and the rest of it is not read. */
+  /**
+   * Judges the head. What is refused as gRPC is answered at once and the rest of it is not read; who does not speak gRPC is
+   * answered after the body, because simple clients take an answer in the middle of it for a failure.
+   */
   begin({ method, path, headers }: HboneRequest, nowMs: number): void {
     this.#headers = headers;
     if (method !== 'POST') {
-      this.#plain(405, [['allow', 'POST']]);
+      this.#plainAnswer = { httpStatus: 405, fields: [['allow', 'POST']] };
       return;
     }
     if (!isGrpcContent(this.#header('content-type') ?? '')) {
-      this.#plain(415, []);
+      this.#plainAnswer = { httpStatus: 415, fields: [] };
       return;
     }
     const timeout = this.#header('grpc-timeout');
@@ -90,12 +100,19 @@ export class UnaryExchange {
     const { largestRequestBytes } = this.options;
     this.connection.consumed(this.stream, end - start);
     this.#length += end - start;
-    if (this.#length <= largestRequestBytes + PREFIX_BYTES) this.#chunks.push(Buffer.from(bytes.subarray(start, end)));
+    if (this.#plainAnswer !== null) {
+      if (this.#length > largestRequestBytes) this.#plain(this.#plainAnswer);
+    } else if (this.#length <= largestRequestBytes + PREFIX_BYTES)
+      this.#chunks.push(Buffer.from(bytes.subarray(start, end)));
     else this.#message(); // it says what is wrong
   }
 
   end(peer: GrpcPeer): void {
     this.#complete = true;
+    if (this.#plainAnswer !== null) {
+      this.#plain(this.#plainAnswer);
+      return;
+    }
     const message = this.#message();
     const handler = this.#handler;
     if (message === null || handler === null) return;
@@ -158,7 +175,7 @@ export class UnaryExchange {
     else this.#last(200, [CONTENT_TYPE, ...refusalFields(refusal)]);
   }
 
-  #plain(httpStatus: number, fields: readonly HeaderField[]): void {
+  #plain({ httpStatus, fields }: PlainAnswer): void {
     this.#last(httpStatus, [['content-length', '0'], ...fields]);
   }
 
