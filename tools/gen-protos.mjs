@@ -56,8 +56,19 @@ const envoy = readFileSync('tools/xds-roots.txt', 'utf8').trim().split('\n');
 const paths = envoy
   .map((file) => `${deps}/envoy-api/${file}`)
   .concat(`${deps}/xds/xds/type/matcher/v3/ip.proto`, 'protos/mesh', 'protos/envoy');
-execFileSync(
-  'node_modules/.bin/buf',
-  ['generate', '--include-imports', '--template', template, ...paths.flatMap((path) => ['--path', path])],
-  { stdio: 'inherit' },
+const onlyThese = (files) => files.flatMap((path) => ['--path', path]);
+execFileSync('node_modules/.bin/buf', ['generate', '--include-imports', '--template', template, ...onlyThese(paths)], {
+  stdio: 'inherit',
+});
+
+// What users write as Envoy has it (EnvoyFilter) is read by the descriptors of the same files.
+const image = 'tmp/descriptors.binpb';
+const described = [...paths, `${deps}/xds/xds/type/v3/typed_struct.proto`];
+execFileSync('node_modules/.bin/buf', ['build', '--exclude-source-info', '-o', image, ...onlyThese(described)], {
+  stdio: 'inherit',
+});
+const base64 = readFileSync(image).toString('base64');
+writeFileSync(
+  `${out}/descriptors.ts`,
+  `/** A FileDescriptorSet, in base64. */\nexport const DESCRIPTORS: string =\n  '${base64}';\n`,
 );

@@ -16,6 +16,7 @@ import type { MeshModel } from '@weft/mesh-model';
 import type { Service } from '@weft/runtime';
 import {
   DESTINATION_RULES,
+  ENVOY_FILTERS,
   GATEWAY_CLASSES,
   GATEWAYS,
   GRPC_ROUTES,
@@ -25,6 +26,7 @@ import {
   TCP_ROUTES,
   TELEMETRIES,
   TLS_ROUTES,
+  TRAFFIC_EXTENSIONS,
   VIRTUAL_SERVICES,
 } from '@weft/mesh-api';
 import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, SERVICE_ENTRIES, WORKLOAD_ENTRIES } from './kube-resources.js';
@@ -76,6 +78,8 @@ export class KubeFeed implements Service {
       this.#feed(DESTINATION_RULES, sources.destinationRules),
       this.#feed(REQUEST_AUTHENTICATIONS, sources.requestAuthentications),
       this.#feed(TELEMETRIES, sources.telemetries),
+      this.#feed(ENVOY_FILTERS, sources.envoyFilters),
+      this.#feed(TRAFFIC_EXTENSIONS, sources.trafficExtensions),
       this.#feed(PODS, sources.pods, trimPod),
       this.#feed(SECRETS, credentialSink(sources.credentials), trimSecret, CREDENTIAL_SECRETS),
     ];

@@ -35,4 +35,6 @@ export const STATUS_TYPES: Readonly<Record<StatusKind, ResourceType<MeshObject>>
   DestinationRule: mesh(api.DESTINATION_RULES),
   RequestAuthentication: mesh(api.REQUEST_AUTHENTICATIONS),
   Telemetry: mesh(api.TELEMETRIES),
+  EnvoyFilter: mesh(api.ENVOY_FILTERS),
+  TrafficExtension: mesh(api.TRAFFIC_EXTENSIONS),
 };

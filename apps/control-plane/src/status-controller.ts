@@ -85,6 +85,8 @@ export class StatusController implements Service {
       DestinationRule: sources.destinationRules,
       RequestAuthentication: sources.requestAuthentications,
       Telemetry: sources.telemetries,
+      EnvoyFilter: sources.envoyFilters,
+      TrafficExtension: sources.trafficExtensions,
     }[kind];
     return source.get(`${namespace}/${name}`) as MeshObject | undefined;
   }

@@ -27,6 +27,13 @@ export { serviceNameOf, type ClaimedPort, type ServiceClaim } from './service-cl
 export { type ServiceView } from './clients/service-views.js';
 export { type ServiceMember } from './service-members.js';
 export { type AttachedService } from './waypoints/attached-services.js';
+export {
+  PATCHED_MESSAGES,
+  type EnvoyPatch,
+  type EnvoyPatches,
+  type FilterPhase,
+  type PatchedKind,
+} from './waypoints/envoy-patches.js';
 export { type AttachedWorkloads } from './waypoints/attached-workloads.js';
 export { qualifiedHost } from './waypoints/host-names.js';
 export {

@@ -19,6 +19,7 @@ import { workloadCollections } from './workload-collections.js';
 import { attachedServices, type AttachedService } from './waypoints/attached-services.js';
 import { attachedWorkloads, type AttachedWorkloads } from './waypoints/attached-workloads.js';
 import { destinationRulesOf } from './waypoints/destination-rules.js';
+import type { EnvoyPatches } from './waypoints/envoy-patches.js';
 import { policyTargets } from './waypoints/policy-targets.js';
 import { routeSources } from './waypoints/route-sources.js';
 import { waypointBindings } from './waypoints/waypoint-bindings.js';
@@ -49,6 +50,8 @@ export class MeshModel {
     fetch: FetchContext,
     place: { readonly waypoint: Pick<WaypointGateway, 'namespace'>; readonly claim: ServiceClaim },
   ) => AttachedService['destinationRules'];
+  /** Patches for all that goes through a waypoint, in the order in which they are applied. */
+  readonly envoyPatchesAt: (fetch: FetchContext, waypoint: WaypointGateway) => readonly EnvoyPatches[];
   /** By `<waypoint>`. */
   readonly attachedWorkloads: Collection<AttachedWorkloads>;
   /** Gateways at the edge, by `<namespace>/<name>`. */
@@ -80,6 +83,7 @@ export class MeshModel {
     this.authorizations = policies.authorizations;
     this.waypoints = bindings.waypoints;
     const routes = routeSources(graph, sources, config);
+    this.envoyPatchesAt = (fetch, waypoint) => targets.envoyPatchesOf(fetch, { waypoint, service: null });
     this.destinationRulesAt = (fetch, place) => destinationRulesOf(fetch, routes, config, place);
     const targets = policyTargets(graph, sources, policies, config);
     this.attachedServices = attachedServices({

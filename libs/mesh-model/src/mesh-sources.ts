@@ -28,6 +28,8 @@ export interface MeshSources {
   readonly destinationRules: SourceCollection<unknown>;
   readonly requestAuthentications: SourceCollection<unknown>;
   readonly telemetries: SourceCollection<unknown>;
+  readonly envoyFilters: SourceCollection<unknown>;
+  readonly trafficExtensions: SourceCollection<unknown>;
   /** Certificates of servers, by Secret. */
   readonly credentials: SourceCollection<Credential>;
   /** Keys of token issuers, by the address that they came from. */
@@ -67,6 +69,8 @@ export function meshSources(graph: Graph): MeshSources {
     destinationRules: graph.source<unknown>('destination rules', CHANGED_BY_IDENTITY),
     requestAuthentications: graph.source<unknown>('request authentications', CHANGED_BY_IDENTITY),
     telemetries: graph.source<unknown>('telemetries', CHANGED_BY_IDENTITY),
+    envoyFilters: graph.source<unknown>('envoy filters', CHANGED_BY_IDENTITY),
+    trafficExtensions: graph.source<unknown>('traffic extensions', CHANGED_BY_IDENTITY),
     credentials: graph.source<Credential>('credentials'),
     jwks: graph.source<string>('keys of token issuers'),
     trustDomains: graph.source<MeshTrustDomains>('trust domains'),

@@ -1,9 +1,11 @@
 import type { Collection, Graph } from '@weft/collections';
 import {
   DESTINATION_RULES,
+  ENVOY_FILTERS,
   formatProblem,
   REQUEST_AUTHENTICATIONS,
   TELEMETRIES,
+  TRAFFIC_EXTENSIONS,
   VIRTUAL_SERVICES,
   type MeshKind,
   type ObjectMeta,
@@ -13,6 +15,7 @@ import type { MeshSources } from './mesh-sources.js';
 import type { PolicyCollections } from './policy-collections.js';
 import { serviceNameOf, type ServiceClaim } from './service-claim.js';
 import type { ServiceCollections } from './service-collections.js';
+import { readEnvoyFilter, readTrafficExtension } from './waypoints/envoy-patches.js';
 import type { WorkloadCollections } from './workload-collections.js';
 
 export const STATUS_KINDS = [
@@ -24,6 +27,8 @@ export const STATUS_KINDS = [
   'DestinationRule',
   'RequestAuthentication',
   'Telemetry',
+  'EnvoyFilter',
+  'TrafficExtension',
 ] as const;
 export type StatusKind = (typeof STATUS_KINDS)[number];
 
@@ -118,6 +123,8 @@ export function statusCollection(
     problemsOf(graph, DESTINATION_RULES, sources.destinationRules),
     problemsOf(graph, REQUEST_AUTHENTICATIONS, sources.requestAuthentications),
     problemsOf(graph, TELEMETRIES, sources.telemetries),
+    problemsOf(graph, { ...ENVOY_FILTERS, parse: readEnvoyFilter }, sources.envoyFilters),
+    problemsOf(graph, { ...TRAFFIC_EXTENSIONS, parse: readTrafficExtension }, sources.trafficExtensions),
   ];
   return graph.union('resource statuses', [ofPolicies, ofPeers, ofServiceEntries, ofWorkloadEntries, ...ofLayer7]);
 }

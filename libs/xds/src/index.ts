@@ -34,3 +34,4 @@ export {
 } from './delta-server-session.js';
 export { ResourceStore, type EncodedChanges, type ResourceChanges } from './delta-server-store.js';
 export { encodeSotwPush, SotwServerSession, type SotwPush } from './sotw-server-session.js';
+export { mergeEncoded, readWrittenMessage } from './written-message.js';

@@ -1,12 +1,13 @@
 import { Cors } from '@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors.js';
 import { HTTPFault } from '@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault.js';
 import { FilterConfig as GrpcStats } from '@weft/xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config.js';
-import type { AttachedService } from '@weft/mesh-model';
+import type { AttachedService, EnvoyPatch } from '@weft/mesh-model';
 import { jwtFilter, type JwtSettings } from '../authentication/jwt-filter.js';
 import { customFilters, customTcpFilters } from '../authorization/custom-filters.js';
 import { httpAuthorization, tcpAuthorization } from '../authorization/rbac-filters.js';
 import { effectivePolicy } from '../clusters/effective-policy.js';
 import { filter } from '../messages/extension.js';
+import { patchedChain } from '../patches/patched-chain.js';
 import type { Providers } from '../providers/provider-lookup.js';
 import { CORS_FILTER } from '../routes/cors-filter.js';
 import { FAULT_FILTER } from '../routes/fault-filter.js';
@@ -34,9 +35,10 @@ export type RequestPolicies = Pick<AttachedService, 'authorizationPolicies' | 'r
 export function attachedChains(attached: AttachedService, settings: ChainSettings): ServiceChains {
   const service = vipServiceOf(attached.claim, attached.addresses);
   const streams = new Map<number, StreamPort>();
+  const patches = patchesOf(attached);
   const chains = service.ports.flatMap((port) =>
     stacksOf(port).flatMap((stack) => {
-      if (stack === 'http') return [requestChain(attached, port, settings)];
+      if (stack === 'http') return [patchedChain(requestChain(attached, port, settings), patches, port.number)];
       const { clusterDomain } = settings;
       const routing = streamRouting(attached, {
         clusterDomain,
@@ -50,11 +52,15 @@ export function attachedChains(attached: AttachedService, settings: ChainSetting
       return [
         streamChain(attached, port, { name, targets: routing.others ?? [{ name, weight: 1 }], settings }),
         ...named.map(({ chain, targets }) => streamChain(attached, port, { name: chain, targets, settings })),
-      ];
+      ].map((chain) => patchedChain(chain, patches, port.number));
     }),
   );
   return { service, chains, streams };
 }
+
+/** The patches of a service or of workloads, one after the other. */
+export const patchesOf = ({ envoyPatches }: Pick<AttachedService, 'envoyPatches'>): readonly EnvoyPatch[] =>
+  envoyPatches.flatMap(({ patches }) => patches);
 
 const chainName = ({ claim }: AttachedService, { number }: VipPort, stack: 'http' | 'tcp'): string =>
   vipName(claim.hostname, number, stack);

@@ -1,11 +1,19 @@
+import type { AttachedWorkloads } from '@weft/mesh-model';
 import { FilterStateValue_SharedWithUpstream } from '@weft/xds/gen/envoy/extensions/filters/common/set_filter_state/v3/value.js';
 import { Config as SetFilterState } from '@weft/xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state.js';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { ENCAP, STATE_ORIGINAL_DST } from '../connections/well-known-keys.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
-import { connectionFilters, requestFilters, type ChainSettings, type RequestPolicies } from './attached-chains.js';
-import type { WorkloadChains } from './main-internal.js';
+import { patchedChain } from '../patches/patched-chain.js';
+import {
+  connectionFilters,
+  patchesOf,
+  requestFilters,
+  type ChainSettings,
+  type RequestPolicies,
+} from './attached-chains.js';
+import type { FilterChainDraft, WorkloadChains } from './main-internal.js';
 import { httpChain, tcpChain } from './service-chains.js';
 
 const HTTP = 'direct-http';
@@ -14,7 +22,7 @@ const TCP = 'direct-tcp';
 /** For traffic that is addressed to workloads: the policies of the waypoint, and on to where it was going. */
 export function directChains(
   addresses: readonly string[],
-  policies: RequestPolicies,
+  policies: RequestPolicies & Pick<AttachedWorkloads, 'envoyPatches'>,
   settings: ChainSettings,
 ): WorkloadChains {
   const http = httpChain({
@@ -32,10 +40,14 @@ export function directChains(
     accessLogs: [],
     clusters: [{ name: ENCAP, weight: 1 }],
   });
+  const patched = (chain: FilterChainDraft, name: string) => {
+    const { filters = [], ...rest } = patchedChain(chain, patchesOf(policies), null);
+    return { ...rest, name, filters: [keepDestination(), ...filters] };
+  };
   return {
     addresses: addresses.map((address) => ({ address, prefixLength: address.includes(':') ? 128 : 32 })),
-    http: { ...http, name: HTTP, filters: [keepDestination(), ...(http.filters ?? [])] },
-    tcp: { ...tcp, name: TCP, filters: [keepDestination(), ...(tcp.filters ?? [])] },
+    http: patched(http, HTTP),
+    tcp: patched(tcp, TCP),
   };
 }
 

@@ -1,6 +1,12 @@
 import type { Collection, FetchContext } from '@weft/collections';
 import { selectorMatches } from '@weft/mesh-api';
-import { serviceNameOf, type AttachedService, type MeshModel, type ServiceClaim } from '@weft/mesh-model';
+import {
+  serviceNameOf,
+  type AttachedService,
+  type EnvoyPatch,
+  type MeshModel,
+  type ServiceClaim,
+} from '@weft/mesh-model';
 import {
   CLUSTER_TYPE_URL,
   ENDPOINT_TYPE_URL,
@@ -14,9 +20,11 @@ import { ClusterLoadAssignment } from '@weft/xds/gen/envoy/config/endpoint/v3/en
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
+import { addedClusters, patchedCluster, patchedListener } from '../patches/patched-clusters.js';
+import { patchedRoutes } from '../patches/patched-routes.js';
 import { providerLookup } from '../providers/provider-lookup.js';
 import { outboundName } from '../routes/route-target.js';
-import { attachedChains, type ChainSettings } from './attached-chains.js';
+import { attachedChains, patchesOf, type ChainSettings } from './attached-chains.js';
 import { vipServiceOf } from './attached-view.js';
 import { connectOriginateCluster, connectOriginateListener } from './connect-originate.js';
 import { connectTerminate } from './connect-terminate.js';
@@ -54,7 +62,7 @@ export const SAME_VERSION = {
 
 /** Everything that Envoys of waypoints are told, derived from the model piece by piece. */
 export function waypointResources(model: MeshModel, mesh: MeshSettings): Collection<ProxyResource> {
-  const { graph, attachedServices, attachedWorkloads, waypoints, sources } = model;
+  const { graph, attachedServices, attachedWorkloads, waypoints, sources, envoyPatchesAt } = model;
   const lookup = providerLookup(model);
   const settingsOf = (fetch: FetchContext): ChainSettings => ({
     clusterDomain: mesh.clusterDomain,
@@ -65,15 +73,21 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
   const chains = graph.derive('attached chains', attachedServices, (attached, fetch) => ({
     waypoint: attached.waypoint.key,
     chains: attachedChains(attached, settingsOf(fetch)),
+    patches: patchesOf(attached),
   }));
   const byWaypoint = graph.index('attached chains by waypoint', chains, ({ waypoint }) => [waypoint]);
   const common = graph.deriveMany(
     'resources of waypoints',
     waypoints,
-    ({ key: waypoint }, fetch) => {
+    (gateway, fetch) => {
+      const waypoint = gateway.key;
+      const services = fetch.lookup(byWaypoint, waypoint);
+      const patches = patchesOf({ envoyPatches: envoyPatchesAt(fetch, gateway) });
       const workloads = fetch.get(attachedWorkloads, waypoint);
       return ofWaypoint(waypoint, {
-        services: fetch.lookup(byWaypoint, waypoint).map((one) => one.chains),
+        services: services.map((one) => one.chains),
+        patches,
+        added: [...patches, ...services.flatMap((one) => one.patches)],
         workloads:
           workloads === undefined || workloads.addresses.length === 0
             ? null
@@ -93,7 +107,11 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
   const ofForeign = graph.deriveMany(
     'clusters of other services',
     foreign,
-    (service) => foreignClusters(service, mesh),
+    (service, fetch) => {
+      const waypoint = fetch.get(waypoints, service.waypoint);
+      const envoyPatches = waypoint === undefined ? [] : envoyPatchesAt(fetch, waypoint);
+      return foreignClusters(service, mesh, patchesOf({ envoyPatches }));
+    },
     SAME_VERSION,
   );
   const endpoints = serviceEndpointsOf(model);
@@ -126,22 +144,34 @@ export const serviceEndpointsOf =
 interface WaypointParts {
   readonly services: readonly ServiceChains[];
   readonly workloads: WorkloadChains | null;
+  /** For everything that goes through the waypoint. */
+  readonly patches: readonly EnvoyPatch[];
+  /** With those for single services, whose clusters are there once for all. */
+  readonly added: readonly EnvoyPatch[];
   readonly mesh: MeshSettings;
 }
 
-function ofWaypoint(waypoint: string, { services, workloads, mesh }: WaypointParts): readonly ProxyResource[] {
+function ofWaypoint(waypoint: string, parts: WaypointParts): readonly ProxyResource[] {
+  const { services, workloads, patches, added, mesh } = parts;
   const listeners = [connectTerminate(mesh), mainInternal(services, workloads), connectOriginateListener()];
   const clusters = [mainInternalCluster(), encapCluster(), connectOriginateCluster(mesh), blackHoleCluster()];
   return [
-    ...clusters.map((one) => clusterResource(waypoint, one)),
-    ...listeners.map((one) => listenerResource(waypoint, one)),
-    ...(workloads === null ? [] : [routeResource(waypoint, directRoutes())]),
+    ...[
+      ...clusters,
+      ...addedClusters(
+        added,
+        clusters.map(({ name }) => name),
+      ),
+    ].map((one) => clusterResource(waypoint, one)),
+    ...listeners.map((one) => listenerResource(waypoint, patchedListener(one, patches))),
+    ...(workloads === null ? [] : [encodedRoutes(waypoint, patchedRoutes(encodedDirectRoutes(), patches, null))]),
   ];
 }
 
 function ofService(attached: AttachedService, mesh: MeshSettings): readonly ProxyResource[] {
   const { claim, addresses, destinationRules } = attached;
   const service = vipServiceOf(claim, addresses);
+  const patches = patchesOf(attached);
   return service.ports.flatMap((port) =>
     stacksOf(port).flatMap((stack) => [
       ...clustersOf(attached.waypoint.key, service, port, {
@@ -149,8 +179,12 @@ function ofService(attached: AttachedService, mesh: MeshSettings): readonly Prox
         nameOf: (subset) => vipName(service.hostname, port.number, stack, subset),
         stack,
         mesh,
+        patches,
+        attached: true,
       }),
-      ...(stack === 'http' ? [encodedRoutes(attached.waypoint.key, vipRoutes(attached, port, mesh))] : []),
+      ...(stack === 'http'
+        ? [encodedRoutes(attached.waypoint.key, patchedRoutes(vipRoutes(attached, port, mesh), patches, port.number))]
+        : []),
     ]),
   );
 }
@@ -160,6 +194,9 @@ interface ClusterSet {
   readonly nameOf: (subset: string | undefined) => string;
   readonly stack: 'http' | 'tcp';
   readonly mesh: MeshSettings;
+  readonly patches: readonly EnvoyPatch[];
+  /** False: routes send to it, though it is not behind the waypoint. */
+  readonly attached: boolean;
 }
 
 /** For the whole of a service port and for each subset. */
@@ -167,20 +204,20 @@ function clustersOf(
   waypoint: string,
   service: VipService,
   port: VipPort,
-  { rules, nameOf, stack, mesh }: ClusterSet,
+  { rules, nameOf, stack, mesh, patches, attached }: ClusterSet,
 ): readonly ProxyResource[] {
-  return [undefined, ...subsetsOf(rules)].map((subset) =>
-    clusterResource(
-      waypoint,
-      vipCluster(service, port, {
-        name: nameOf(subset?.name),
-        stack,
-        mesh,
-        policy: effectivePolicy(rules, port.number, subset),
-        ...(subset === undefined ? {} : { subset: subset.name }),
-      }),
-    ),
-  );
+  return [undefined, ...subsetsOf(rules)].flatMap((subset) => {
+    const cluster = vipCluster(service, port, {
+      name: nameOf(subset?.name),
+      stack,
+      mesh,
+      policy: effectivePolicy(rules, port.number, subset),
+      ...(subset === undefined ? {} : { subset: subset.name }),
+    });
+    const { hostname } = service;
+    const patched = patchedCluster(cluster, patches, { hostname, port: port.number, subset: subset?.name, attached });
+    return patched === null ? [] : [clusterResource(waypoint, patched)];
+  });
 }
 
 function endpointsOf(
@@ -256,6 +293,7 @@ function foreignServices(
 export function foreignClusters(
   { waypoint, claim, rules }: ForeignService,
   mesh: MeshSettings,
+  patches: readonly EnvoyPatch[] = [],
 ): readonly ProxyResource[] {
   const service = vipServiceOf(claim, []);
   return service.ports.flatMap((port) =>
@@ -264,6 +302,8 @@ export function foreignClusters(
       nameOf: (subset) => outboundName(claim.hostname, port.number, subset),
       stack: stacksOf(port)[0]!,
       mesh,
+      patches,
+      attached: false,
     }),
   );
 }
@@ -292,6 +332,10 @@ export const listenerResource = (waypoint: string, listener: Listener): ProxyRes
   proxyResource(waypoint, LISTENER_TYPE_URL, listener.name, Listener.encode(listener).finish());
 const encodedRoutes = (waypoint: string, { name, body }: EncodedRoutes): ProxyResource =>
   proxyResource(waypoint, ROUTE_TYPE_URL, name, body);
+const encodedDirectRoutes = (): EncodedRoutes => {
+  const routes = directRoutes();
+  return { name: routes.name, body: RouteConfiguration.encode(routes).finish() };
+};
 export const routeResource = (waypoint: string, routes: RouteConfiguration): ProxyResource =>
   proxyResource(waypoint, ROUTE_TYPE_URL, routes.name, RouteConfiguration.encode(routes).finish());
 const endpointResource = (waypoint: string, cluster: string, endpoints: readonly ServiceEndpoint[]): ProxyResource =>

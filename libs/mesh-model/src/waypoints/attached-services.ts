@@ -10,6 +10,7 @@ import type { MeshModelConfig } from '../mesh-model-config.js';
 import { addressKeyOf, serviceNameOf, type ClaimedAddress, type ServiceClaim } from '../service-claim.js';
 import type { ServiceState } from '../service-collections.js';
 import { destinationRulesOf } from './destination-rules.js';
+import type { EnvoyPatches } from './envoy-patches.js';
 import type { PolicyTargets } from './policy-targets.js';
 import { destinationsOf, type RouteDestinations } from './route-destinations.js';
 import { consumersOf, ofNamespaces, type Readable, type RoutesByKind, type RouteSources } from './route-sources.js';
@@ -31,6 +32,7 @@ export interface AttachedService extends RoutesByKind {
   readonly requestAuthentications: readonly Readable<RequestAuthenticationSpec>[];
   /** The widest scope first. */
   readonly telemetries: readonly Readable<TelemetrySpec>[];
+  readonly envoyPatches: readonly EnvoyPatches[];
   /** What the routes send requests to. */
   readonly destinations: RouteDestinations;
 }
@@ -74,6 +76,7 @@ export function attachedServices(inputs: AttachedServicesInputs): Collection<Att
         authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
         requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
         telemetries: policies.telemetriesOf(fetch, place),
+        envoyPatches: policies.envoyPatchesOf(fetch, place),
         destinations: destinationsOf(fetch, lookup, [attachedRoutes, ...Object.values(consumers)], virtualServices),
       },
     ];

@@ -2,6 +2,7 @@ import type { Collection, Graph } from '@weft/collections';
 import { ipFromBytes } from '@weft/ip';
 import type { AuthorizationPolicy, RequestAuthenticationSpec, TelemetrySpec } from '@weft/mesh-api';
 import type { GatewayAddress, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
+import type { EnvoyPatches } from './envoy-patches.js';
 import type { PolicyTargets } from './policy-targets.js';
 import type { Readable } from './route-sources.js';
 import type { WaypointGateway } from './waypoint-gateway.js';
@@ -16,6 +17,7 @@ export interface AttachedWorkloads {
   readonly requestAuthentications: readonly Readable<RequestAuthenticationSpec>[];
   /** The widest scope first. */
   readonly telemetries: readonly Readable<TelemetrySpec>[];
+  readonly envoyPatches: readonly EnvoyPatches[];
 }
 
 /** One entry for each waypoint that takes traffic of workloads. */
@@ -40,6 +42,7 @@ export function attachedWorkloads(
       authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
       requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
       telemetries: policies.telemetriesOf(fetch, place),
+      envoyPatches: policies.envoyPatchesOf(fetch, place),
     };
   });
 }

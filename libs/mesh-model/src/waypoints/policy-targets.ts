@@ -1,4 +1,4 @@
-import type { CollectionIndex, FetchContext, Graph } from '@weft/collections';
+import type { Collection, CollectionIndex, FetchContext, Graph } from '@weft/collections';
 import {
   compareByAge,
   REQUEST_AUTHENTICATIONS,
@@ -12,11 +12,14 @@ import type { MeshModelConfig } from '../mesh-model-config.js';
 import type { MeshSources } from '../mesh-sources.js';
 import type { PolicyCollections } from '../policy-collections.js';
 import type { Readable } from './route-sources.js';
+import { readEnvoyFilter, readTrafficExtension, type EnvoyPatches } from './envoy-patches.js';
 import { WAYPOINT_CLASS, type WaypointGateway } from './waypoint-gateway.js';
 
 export interface PolicyTargets {
   /** The widest scope first, one of each: the mesh, the waypoint's namespace, its class, the waypoint, the service. */
   telemetriesOf(fetch: FetchContext, at: PolicyPlace): readonly Readable<TelemetrySpec>[];
+  /** In the order in which they are applied. */
+  envoyPatchesOf(fetch: FetchContext, at: PolicyPlace): readonly EnvoyPatches[];
   authorizationPoliciesOf(fetch: FetchContext, at: PolicyPlace): readonly AuthorizationPolicy[];
   requestAuthenticationsOf(fetch: FetchContext, at: PolicyPlace): readonly Readable<RequestAuthenticationSpec>[];
 }
@@ -64,14 +67,30 @@ export function policyTargets(
     if (targets.length > 0) return keys(meta.namespace, targets);
     return spec.selector === undefined ? [`Namespace//${meta.namespace}`] : [];
   });
+  const patches = (name: string, source: Collection<unknown>, read: typeof readEnvoyFilter) => {
+    const known = graph.derive(`parsed ${name}`, source, (object) => read(object).spec ?? undefined);
+    return graph.index(`${name} by target`, known, ({ meta, targetRefs }) =>
+      targetRefs.length > 0 ? keys(meta.namespace, targetRefs) : [`Namespace//${meta.namespace}`],
+    );
+  };
+  const envoyFilters = patches('envoy filters', sources.envoyFilters, readEnvoyFilter);
+  const trafficExtensions = patches('traffic extensions', sources.trafficExtensions, readTrafficExtension);
+  const everyPlace = (at: PolicyPlace): readonly string[] => {
+    const { namespace } = at.waypoint;
+    const own = namespace === rootNamespace ? [] : [`Namespace//${namespace}`];
+    return [`Namespace//${rootNamespace}`, ...own, ...placesOf(at)];
+  };
   return {
-    telemetriesOf: (fetch, { waypoint, service }) => {
-      const own = waypoint.namespace === rootNamespace ? [] : [`Namespace//${waypoint.namespace}`];
-      const places = [`Namespace//${rootNamespace}`, ...own, ...placesOf({ waypoint, service })];
-      return places.flatMap((place) =>
+    telemetriesOf: (fetch, at) =>
+      everyPlace(at).flatMap((place) =>
         [...fetch.lookup(telemetry, place)].sort((a, b) => compareByAge(a.meta, b.meta)).slice(0, 1),
-      );
-    },
+      ),
+    envoyPatchesOf: (fetch, at) =>
+      [trafficExtensions, envoyFilters].flatMap((index) =>
+        [...new Set(everyPlace(at).flatMap((place) => fetch.lookup(index, place)))].sort(
+          (a, b) => a.priority - b.priority || compareByAge(a.meta, b.meta),
+        ),
+      ),
     authorizationPoliciesOf: (fetch, at) =>
       find(fetch, authorization, at)
         .map(({ policy }) => policy)

@@ -1,0 +1,161 @@
+import {
+  ENVOY_FILTERS,
+  TRAFFIC_EXTENSIONS,
+  type ConfigPatch,
+  type FieldProblem,
+  type ParsedResource,
+  type PolicyTargetReference,
+  type TrafficExtensionSpec,
+} from '@weft/mesh-api';
+import { readWrittenMessage } from '@weft/xds';
+
+/** The message that a patch of each kind has as its value. */
+export const PATCHED_MESSAGES = {
+  CLUSTER: 'envoy.config.cluster.v3.Cluster',
+  LISTENER: 'envoy.config.listener.v3.Listener',
+  NETWORK_FILTER: 'envoy.config.listener.v3.Filter',
+  HTTP_FILTER: 'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter',
+  ROUTE_CONFIGURATION: 'envoy.config.route.v3.RouteConfiguration',
+  VIRTUAL_HOST: 'envoy.config.route.v3.VirtualHost',
+  HTTP_ROUTE: 'envoy.config.route.v3.Route',
+} as const;
+export type PatchedKind = keyof typeof PATCHED_MESSAGES;
+
+const OF_LISTS = ['ADD', 'REMOVE', 'MERGE', 'INSERT_BEFORE', 'INSERT_AFTER', 'INSERT_FIRST'] as const;
+const OPERATIONS = {
+  CLUSTER: ['ADD', 'REMOVE', 'MERGE'],
+  LISTENER: ['MERGE'],
+  NETWORK_FILTER: [...OF_LISTS, 'REPLACE'],
+  HTTP_FILTER: [...OF_LISTS, 'REPLACE'],
+  ROUTE_CONFIGURATION: ['MERGE'],
+  VIRTUAL_HOST: ['ADD', 'REMOVE', 'MERGE'],
+  HTTP_ROUTE: OF_LISTS,
+} as const;
+export type PatchOperation = (typeof OF_LISTS)[number] | 'REPLACE';
+
+/** Where a filter is added: before tokens are read, before policies decide, before requests are counted, or last. */
+export type FilterPhase = 'tokens' | 'policies' | 'statistics' | 'end';
+
+/** A change of what Envoy is given. */
+export interface EnvoyPatch {
+  readonly applyTo: PatchedKind;
+  readonly operation: PatchOperation;
+  readonly match: NonNullable<ConfigPatch['match']>;
+  /** Encoded, see `PATCHED_MESSAGES`; null for REMOVE. */
+  readonly value: Uint8Array | null;
+  /** For ADD of a filter. */
+  readonly phase: FilterPhase;
+  /** Only for traffic to these ports of services; none: to all. */
+  readonly ports: readonly number[];
+}
+
+/** An EnvoyFilter or TrafficExtension as far as waypoints can follow it. */
+export interface EnvoyPatches {
+  readonly meta: ParsedResource<unknown>['meta'];
+  readonly targetRefs: readonly PolicyTargetReference[];
+  /** The lowest goes first. */
+  readonly priority: number;
+  readonly patches: readonly EnvoyPatch[];
+}
+
+interface Read extends ParsedResource<EnvoyPatches> {
+  readonly problems: readonly FieldProblem[];
+}
+
+/** What must be written to be understood goes with the problems; the other patches of the resource hold. */
+export function readEnvoyFilter(object: unknown): Read {
+  const { meta, spec, problems } = ENVOY_FILTERS.parse(object);
+  if (spec === null) return { meta, spec, problems };
+  if (spec.workloadSelector !== undefined) return { meta, spec: null, problems: [...problems, selected] };
+  const read = spec.configPatches.map((patch, i) => readPatch(patch, `spec.configPatches[${i}]`));
+  return {
+    meta,
+    spec: {
+      meta,
+      targetRefs: spec.targetRefs,
+      priority: spec.priority ?? 0,
+      patches: read.flatMap((one) => ('applyTo' in one ? [one] : [])),
+    },
+    problems: [...problems, ...read.flatMap((one) => ('problem' in one ? [one] : []))],
+  };
+}
+
+const fault = (field: string, problem: string, cure: string): FieldProblem => ({
+  field,
+  problem,
+  cure,
+  severity: 'error',
+});
+const selected = fault('spec.workloadSelector', 'selects no waypoint', 'use targetRefs, or neither of the two');
+
+function readPatch({ applyTo, match, patch }: ConfigPatch, at: string): EnvoyPatch | FieldProblem {
+  if (applyTo === undefined || patch?.operation === undefined)
+    return fault(at, 'is incomplete', 'write applyTo and patch');
+  if (!isPatched(applyTo)) {
+    const cure = `use one of ${Object.keys(PATCHED_MESSAGES).join(', ')}`;
+    return fault(`${at}.applyTo`, `${applyTo} cannot be patched in waypoints`, cure);
+  }
+  const operation = OPERATIONS[applyTo].find((one) => one === patch.operation);
+  if (operation === undefined) {
+    const cure = `use one of ${OPERATIONS[applyTo].join(', ')}`;
+    return fault(`${at}.patch.operation`, `${patch.operation} does not fit applyTo ${applyTo}`, cure);
+  }
+  if (match?.proxy !== undefined)
+    return fault(`${at}.match.proxy`, 'is not known of waypoints', 'choose waypoints by targetRefs');
+  const phase = PHASES_OF_CLASSES[patch.filterClass ?? 'UNSPECIFIED'];
+  const common = { applyTo, operation, match: match ?? {}, phase, ports: [] };
+  if (operation === 'REMOVE') return { ...common, value: null };
+  const read = readWrittenMessage(PATCHED_MESSAGES[applyTo], patch.value);
+  if (read.ok) return { ...common, value: read.value };
+  return fault(`${at}.patch.value`, read.error, `write it as ${PATCHED_MESSAGES[applyTo]} of Envoy has it`);
+}
+
+const isPatched = (kind: string): kind is PatchedKind => kind in PATCHED_MESSAGES;
+
+/** An EnvoyFilter names what its filter comes after. */
+const PHASES_OF_CLASSES = { UNSPECIFIED: 'end', AUTHN: 'policies', AUTHZ: 'statistics', STATS: 'end' } as const;
+/** A TrafficExtension names what its filter comes before. */
+const PHASES = { UNSPECIFIED: 'end', AUTHN: 'tokens', AUTHZ: 'policies', STATS: 'end' } as const;
+
+/** Waypoints run scripts in Lua; they load no WebAssembly modules. */
+export function readTrafficExtension(object: unknown): Read {
+  const { meta, spec, problems } = TRAFFIC_EXTENSIONS.parse(object);
+  if (spec === null) return { meta, spec, problems };
+  if (spec.selector !== undefined)
+    return { meta, spec: null, problems: [...problems, { ...selected, field: 'spec.selector' }] };
+  if (spec.lua === undefined)
+    return {
+      meta,
+      spec: null,
+      problems: [...problems, fault('spec.wasm', 'is not loaded by waypoints', 'use spec.lua')],
+    };
+  const { priority = 0, targetRefs } = spec;
+  const patches = patchesOf(spec, `${meta.namespace}.${meta.name}`, spec.lua.inlineCode);
+  // Its highest goes first.
+  return { meta, spec: { meta, targetRefs, priority: -priority, patches }, problems };
+}
+
+function patchesOf({ match, phase }: TrafficExtensionSpec, name: string, code: string): readonly EnvoyPatch[] {
+  const matches = match.filter(({ mode }) => mode !== 'CLIENT');
+  if (match.length > 0 && matches.length === 0) return [];
+  const everyPort = matches.some(({ ports }) => ports.length === 0);
+  const typed = {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua',
+    default_source_code: { inline_string: code },
+  };
+  const read = readWrittenMessage(PATCHED_MESSAGES.HTTP_FILTER, {
+    name: `extensions.istio.io/trafficextension/${name}`,
+    typed_config: typed,
+  });
+  if (!read.ok) throw new Error(read.error);
+  return [
+    {
+      applyTo: 'HTTP_FILTER',
+      operation: 'ADD',
+      match: {},
+      value: read.value,
+      phase: PHASES[phase ?? 'UNSPECIFIED'],
+      ports: everyPort ? [] : matches.flatMap(({ ports }) => ports.map(({ number }) => number)),
+    },
+  ];
+}
