@@ -154,7 +154,7 @@ describe('status of routes on a Kubernetes API server', () => {
     await until(async () => (await reasons(kube, 'web')) === 'Accepted/ResolvedRefs', 'it is alone again');
   });
 
-  it('knows the Gateways of its classes, and leaves the entries of other controllers alone', async () => {
+  it('HTTPRouteObservedGenerationBump: knows the Gateways of its classes, and leaves the entries of other controllers alone', async () => {
     const kube = await makeMesh();
     const create = (type: typeof GATEWAYS | typeof GATEWAY_CLASSES, object: KubeObject & { spec: object }) =>
       kube.create<KubeObject & { spec: object }>(type, object);
@@ -200,6 +200,8 @@ describe('status of routes on a Kubernetes API server', () => {
       async () => (await reasons(kube, 'r')).includes('NoMatchingListenerHostname'),
       'the new host is judged',
     );
+    const told = (await parentsOf(kube, 'r')).flatMap(({ conditions }) => conditions);
+    expect([...new Set(told.map(({ observedGeneration }) => observedGeneration))]).toEqual([2]);
     expect((await parentsOf(kube, 'r')).map(({ controllerName }) => controllerName)).toEqual([
       'example.com/controller',
       'istio.io/gateway-controller',

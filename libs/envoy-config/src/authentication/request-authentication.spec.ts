@@ -1,9 +1,9 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { MeshModel } from '@weft/mesh-model';
+import { TokenIssuer } from '@weft/testing-fixtures';
 import { attached } from '../testing/custom-mesh.js';
 import { loadMesh } from '../testing/load-mesh.js';
-import { TokenIssuer } from '../testing/token-issuer.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 import { jwksSources } from './jwks-sources.js';
 

@@ -1,5 +1,6 @@
 import { parseAuthorizationPolicy } from '@weft/mesh-api';
 import { evaluateRequest } from '@weft/policy';
+import { TokenIssuer } from '@weft/testing-fixtures';
 import fc from 'fast-check';
 import { attached } from '../testing/custom-mesh.js';
 import { loadMesh } from '../testing/load-mesh.js';
@@ -11,7 +12,6 @@ import {
   type GeneratedPolicy,
   type GeneratedRequest,
 } from '../testing/policy-cases.js';
-import { TokenIssuer } from '../testing/token-issuer.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 
 jest.setTimeout(120_000);

@@ -17,7 +17,7 @@ import { fractionalPercent } from './fraction.js';
 import { compareMatches, gatewayApiMatch, hasUsableRegexes } from './gateway-api-match.js';
 import { headerFields, NO_CHANGES, type HeaderChanges } from './header-changes.js';
 import { redirectCode } from './redirect-code.js';
-import { retryPolicy } from './retry-policy.js';
+import { CONNECTION_CONDITIONS, retryPolicy } from './retry-policy.js';
 import { clusterOf, hashPolicyFor, UNKNOWN_SERVICE } from './route-target.js';
 import { quoted } from './string-matcher.js';
 
@@ -124,6 +124,7 @@ function forwarding(rule: HttpRouteRule, match: HttpRouteMatch, context: RuleCon
     first === undefined ? [] : hashPolicyFor(context.destinations[backendKey(first, context.from)], first.port ?? 0);
   const policy = retryPolicy({
     samePlace: hashPolicy.length > 0,
+    conditions: retry === undefined ? undefined : CONNECTION_CONDITIONS,
     attempts: retry?.attempts,
     perTryTimeoutMs: perTry,
     statusCodes: retry?.codes,

@@ -33,6 +33,13 @@ const DEFAULT_CONDITIONS = [
   'reset-before-request',
 ];
 
+/**
+ * Of a rule that asks for retries: also connections that break off or take too long, whatever the server may have done by then.
+ *
+ * @see Gateway API, HTTPRouteRetry
+ */
+export const CONNECTION_CONDITIONS = [...DEFAULT_CONDITIONS, 'reset'];
+
 /** Null: no retries. */
 export function retryPolicy(wish: RetryWish = {}): RetryPolicyDraft | null {
   const {

@@ -9,6 +9,7 @@ import {
   type ServiceDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
+import type { Place } from './http-client.js';
 
 const DEADLINE_MS = 5000;
 const METHODS = { 'test.Echo': ['Say', 'Shout'], 'test.Other': ['Say'] } as const;
@@ -73,15 +74,17 @@ export interface GrpcAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Calls a method by `/<service>/<method>` with a real gRPC client. */
+/** Calls a method by `/<service>/<method>` with a real gRPC client; a header `:authority` is the host that it asks for. */
 export async function callGrpc(
-  port: number,
+  { host, port }: Place,
   path: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<GrpcAnswer> {
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  const { ':authority': authority, ...others } = headers;
+  const options = authority === undefined ? {} : { 'grpc.default_authority': authority };
+  const client = new Client(`${host}:${port}`, credentials.createInsecure(), options);
   const metadata = new Metadata();
-  for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
+  for (const [key, value] of Object.entries(others)) metadata.set(key, value);
   let back: Record<string, string> = {};
   try {
     return await new Promise<GrpcAnswer>((resolve) => {

@@ -11,6 +11,12 @@ export interface HttpQuestion {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Where to connect. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface HttpAnswer {
   readonly status: number;
   /** Empty when the proxy answered by itself. */
@@ -23,11 +29,11 @@ export interface HttpAnswer {
 }
 
 /** One request on a connection of its own. */
-export function askHttp(port: number, question: HttpQuestion): Promise<HttpAnswer> {
+export function askHttp(place: Place, question: HttpQuestion): Promise<HttpAnswer> {
   const { path = '/', method = 'GET', host = 'echo', headers = {} } = question;
   const started = performance.now();
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, path, method, headers: { host, ...headers }, agent: false };
+    const options = { ...place, path, method, headers: { host, ...headers }, agent: false };
     const asked = request({ ...options, timeout: DEADLINE_MS }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));

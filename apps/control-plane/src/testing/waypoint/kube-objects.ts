@@ -1,4 +1,12 @@
-import { NAMESPACES, PODS, SERVICES, type KubeClient, type KubeObject, type ResourceType } from '@weft/kube';
+import {
+  ENDPOINT_SLICES,
+  NAMESPACES,
+  PODS,
+  SERVICES,
+  type KubeClient,
+  type KubeObject,
+  type ResourceType,
+} from '@weft/kube';
 import { MESH_KINDS } from '@weft/mesh-api';
 
 const TYPES: ReadonlyMap<string, ResourceType<KubeObject>> = new Map(
@@ -6,6 +14,7 @@ const TYPES: ReadonlyMap<string, ResourceType<KubeObject>> = new Map(
     NAMESPACES as ResourceType<KubeObject>,
     PODS as ResourceType<KubeObject>,
     SERVICES as ResourceType<KubeObject>,
+    ENDPOINT_SLICES as ResourceType<KubeObject>,
     ...MESH_KINDS,
   ].map((type) => [type.kind, type]),
 );

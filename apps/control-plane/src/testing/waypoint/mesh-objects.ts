@@ -2,8 +2,8 @@ import type { KubeObject } from '@weft/kube';
 import { GRPC_PORT, HTTP_PORT, TCP_PORT, TLS_PORT } from './echo-pod.js';
 
 export const SHOP = 'shop';
-/** Of the account that the waypoint runs as. */
-export const WAYPOINT_TOKEN = 'waypoint-token';
+/** The Gateway that the waypoint runs for, and its account. */
+export const WAYPOINT = 'wp';
 
 /** Kinds whose types are not needed here. */
 export const object = (fields: object): KubeObject => fields;
@@ -15,12 +15,12 @@ export const gateway = (): KubeObject =>
   object({
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'Gateway',
-    metadata: { name: 'wp', namespace: SHOP },
+    metadata: { name: WAYPOINT, namespace: SHOP },
     spec: {
       gatewayClassName: 'istio-waypoint',
       listeners: [{ name: 'mesh', port: 15_008, protocol: 'HBONE', allowedRoutes: { namespaces: { from: 'All' } } }],
     },
-    status: { addresses: [{ type: 'Hostname', value: `wp.${SHOP}.svc.cluster.local` }] },
+    status: { addresses: [{ type: 'Hostname', value: `${WAYPOINT}.${SHOP}.svc.cluster.local` }] },
   });
 
 const running = (ip: string) => ({
@@ -30,12 +30,17 @@ const running = (ip: string) => ({
   conditions: [{ type: 'Ready', status: 'True' }],
 });
 
-export const waypointPod = (ip: string): KubeObject =>
+/** A proxy of a Gateway. */
+export const gatewayPod = (name: string, ip: string): KubeObject =>
   object({
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'wp-1', namespace: SHOP, labels: { 'gateway.networking.k8s.io/gateway-name': 'wp' } },
-    spec: { serviceAccountName: 'wp', nodeName: 'node-1' },
+    metadata: {
+      name: `${name}-1`,
+      namespace: SHOP,
+      labels: { 'gateway.networking.k8s.io/gateway-name': name },
+    },
+    spec: { serviceAccountName: name, nodeName: 'node-1' },
     status: running(ip),
   });
 
@@ -77,11 +82,18 @@ export const service = (
     spec: { clusterIP, ports, selector: { app: 'echo', ...(version === null ? {} : { version }) } },
   });
 
-/** A route of the Gateway API for a Service, for one of its ports or for all. */
+/** A route of the Gateway API, of a Service, or one of its ports, if the parent says nothing else. */
 export const route = (
   kind: 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute' | 'TCPRoute',
   name: string,
-  parent: { readonly name: string; readonly namespace?: string; readonly port?: number },
+  parent: {
+    readonly group?: string;
+    readonly kind?: string;
+    readonly name: string;
+    readonly namespace?: string;
+    readonly port?: number;
+    readonly sectionName?: string;
+  },
   spec: object,
   ns = SHOP,
 ): KubeObject =>

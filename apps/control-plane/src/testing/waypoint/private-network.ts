@@ -7,9 +7,10 @@ const TRIES = 10;
 /** Of 10.<x>.<y>.0/24: what test networks are cut from. */
 const FIRST = 225;
 const SERVER_COUNT = 8;
+const PROXY_COUNT = 3;
 
 /**
- * A network namespace for one proxy, so that its fixed ports are its own, joined to this process by a pair of interfaces. This
+ * A network namespace for proxies, so that their fixed ports are their own, joined to this process by a pair of interfaces. This
  * end has several addresses: each is a pod that servers of the test listen for.
  */
 export class PrivateNetwork {
@@ -42,8 +43,9 @@ export class PrivateNetwork {
     return `${this.subnet}.1`;
   }
 
-  get proxy(): string {
-    return `${this.subnet}.2`;
+  /** One address for each; all of them share the ports. */
+  proxy(number: number): string {
+    return `${this.subnet}.${2 + number}`;
   }
 
   /** Of this process, too: one address for each. */
@@ -65,7 +67,7 @@ export class PrivateNetwork {
     for (const address of [this.host, ...Array.from({ length: SERVER_COUNT }, (_, i) => this.server(i))])
       await run('ip', ['addr', 'add', `${address}/24`, 'dev', link]);
     await run('ip', ['link', 'set', link, 'up']);
-    await inside('addr', 'add', `${this.proxy}/24`, 'dev', 'eth0');
+    for (let i = 0; i < PROXY_COUNT; i++) await inside('addr', 'add', `${this.proxy(i)}/24`, 'dev', 'eth0');
     await inside('link', 'set', 'eth0', 'up');
     await inside('link', 'set', 'lo', 'up');
   }

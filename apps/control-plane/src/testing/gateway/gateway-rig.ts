@@ -1,0 +1,53 @@
+import type { KubeObject } from '@weft/kube';
+import { callGrpc, type GrpcAnswer } from '../waypoint/grpc-echo.js';
+import { askHttp, type HttpAnswer, type HttpQuestion } from '../waypoint/http-client.js';
+import { object, SHOP } from '../waypoint/mesh-objects.js';
+import { ProxyRig, startRig, type ProxyRole } from '../waypoint/proxy-rig.js';
+
+export const EDGE = 'edge';
+export const WEB_PORT = 80;
+
+export const gatewayClass = (): KubeObject =>
+  object({
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'GatewayClass',
+    metadata: { name: 'istio' },
+    spec: { controllerName: 'istio.io/gateway-controller' },
+  });
+
+/** Of HTTP, by name and port. */
+export const webListener = (name: string, port: number, more: object = {}): object => ({
+  name,
+  port,
+  protocol: 'HTTP',
+  allowedRoutes: { namespaces: { from: 'All' } },
+  ...more,
+});
+
+export const ingressGateway = (name: string, listeners: readonly object[]): KubeObject =>
+  object({
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'Gateway',
+    metadata: { name, namespace: SHOP },
+    spec: { gatewayClassName: 'istio', listeners },
+  });
+
+/** A Gateway at the edge whose clients are outside of the mesh. It shares its ports with the other proxies. */
+export class GatewayRig extends ProxyRig {
+  static async start(podNames: readonly string[], others: readonly ProxyRole[]): Promise<GatewayRig> {
+    const gateway = ingressGateway(EDGE, [webListener('web', WEB_PORT)]);
+    const proxies = [{ type: 'router' as const, name: EDGE, gateway }, ...others];
+    return new GatewayRig(await startRig({ podNames, proxies, shared: [gatewayClass()] }));
+  }
+
+  /** A request to a port of the gateway. */
+  ask(question: HttpQuestion, port = WEB_PORT): Promise<HttpAnswer> {
+    return askHttp({ host: this.parts.network.proxy(0), port }, question);
+  }
+
+  /** A gRPC call for a host. */
+  call(host: string, path: string, headers: Readonly<Record<string, string>> = {}): Promise<GrpcAnswer> {
+    const place = { host: this.parts.network.proxy(0), port: WEB_PORT };
+    return callGrpc(place, path, { ':authority': host, ...headers });
+  }
+}

@@ -1,0 +1,188 @@
+import { SECRETS, type Condition, type KubeClient, type KubeObject } from '@weft/kube';
+import { GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS } from '@weft/mesh-api';
+import { TestAuthority } from '@weft/testing-certificates';
+import { until } from '@weft/testing-fixtures';
+import { condition, created, gateway, makeCluster, startManager, statusOf } from './testing/manager-cluster.js';
+
+type WithSpec = KubeObject & { spec: object };
+
+const http = (name: string, more: object = {}) => ({ name, port: 80, protocol: 'HTTP', ...more });
+const edge = (name: string, listeners: readonly object[], more: object = {}) =>
+  gateway(name, { gatewayClassName: 'istio', listeners, ...more });
+
+/** `<status> <reason>` of a Gateway's condition. */
+const verdict = async (kube: KubeClient, name: string, type: string): Promise<string> => {
+  const found = await condition(kube, name, type);
+  return `${found?.status ?? ''} ${found?.reason ?? ''}`;
+};
+
+/** Of each listener: kinds of routes, routes, and the reason of a condition. */
+const listeners = async (kube: KubeClient, name: string, type: string): Promise<string> =>
+  ((await statusOf(kube, name))?.listeners ?? [])
+    .map((one) => {
+      const kinds = one.supportedKinds.map(({ kind }) => kind).join('+');
+      const reason = one.conditions.find((each) => each.type === type)?.reason ?? '';
+      return `${one.name} ${kinds || 'none'} ${one.attachedRoutes} ${reason}`;
+    })
+    .join(', ');
+
+const becomes = async (look: () => Promise<string>, expected: string): Promise<void> => {
+  let seen = '';
+  await until(async () => (seen = await look()) === expected, expected).catch(() => expect(seen).toBe(expected));
+};
+
+/** Generations that the conditions of a Gateway and of its listeners speak of. */
+const generations = async (kube: KubeClient, name: string): Promise<string> => {
+  const status = await statusOf(kube, name);
+  const all = [status, ...(status?.listeners ?? [])].flatMap((one) => one?.conditions ?? []);
+  return [...new Set(all.map(({ observedGeneration }) => observedGeneration))].join();
+};
+
+/** By the names of the conformance suite: those that look at the status of Gateways and their classes. */
+describe('GATEWAY-HTTP, status', () => {
+  it('GatewayClassObservedGenerationBump', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const accepted = async (): Promise<string> => {
+      const found = await kube.get<KubeObject & { status?: { conditions?: readonly Condition[] } }>(
+        GATEWAY_CLASSES,
+        undefined,
+        'istio',
+      );
+      const [first] = found?.status?.conditions ?? [];
+      return `${first?.type ?? ''} ${first?.status ?? ''} ${first?.observedGeneration ?? ''}`;
+    };
+    await becomes(accepted, 'Accepted True 1');
+    const spec = { description: 'a class that somebody has described' };
+    await kube.patch<WithSpec>(GATEWAY_CLASSES, undefined, 'istio', { spec }, { kind: 'merge' });
+    await becomes(accepted, 'Accepted True 2');
+  });
+
+  it('GatewayObservedGenerationBump', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    await created(kube, edge('bump', [http('one')]));
+    await becomes(() => generations(kube, 'bump'), '1');
+    const spec = { listeners: [http('one'), http('two', { hostname: 'a.example' })] };
+    await kube.patch(GATEWAYS, 'shop', 'bump', { spec }, { kind: 'merge' });
+    await becomes(() => generations(kube, 'bump'), '2');
+  });
+
+  it('GatewayInvalidParametersRef', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const infrastructure = { parametersRef: { group: 'invalid.io', kind: 'InvalidParameters', name: 'none' } };
+    await created(kube, edge('parameters', [http('one')], { infrastructure }));
+    await becomes(() => verdict(kube, 'parameters', 'Accepted'), 'False InvalidParameters');
+  });
+
+  it('GatewayInvalidRouteKind', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const kinds = (...names: readonly string[]) => ({ allowedRoutes: { kinds: names.map((kind) => ({ kind })) } });
+    await created(kube, edge('only-invalid', [http('http', kinds('InvalidRoute'))]));
+    await created(kube, edge('mixed', [http('http', kinds('InvalidRoute', 'HTTPRoute'))]));
+    await becomes(() => listeners(kube, 'only-invalid', 'ResolvedRefs'), 'http none 0 InvalidRouteKinds');
+    await becomes(() => listeners(kube, 'mixed', 'ResolvedRefs'), 'http HTTPRoute 0 InvalidRouteKinds');
+  });
+
+  it('GatewayListenerUnsupportedProtocol', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const invalid = { name: 'invalid', port: 81, protocol: 'example.com/unknown' };
+    const allowedRoutes = { kinds: [{ kind: 'HTTPRoute' }] };
+    await created(kube, edge('only-unsupported', [invalid]));
+    await created(kube, edge('both', [http('http', { allowedRoutes }), invalid]));
+    await becomes(() => verdict(kube, 'only-unsupported', 'Accepted'), 'False ListenersNotValid');
+    await becomes(() => verdict(kube, 'both', 'Accepted'), 'True ListenersNotValid');
+    await becomes(() => listeners(kube, 'only-unsupported', 'Accepted'), 'invalid none 0 UnsupportedProtocol');
+    await becomes(
+      () => listeners(kube, 'both', 'Accepted'),
+      'http HTTPRoute 0 Accepted, invalid none 0 UnsupportedProtocol',
+    );
+  });
+
+  it('GatewayModifyListeners: the status has the listeners that there are now, each with its routes', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const allowedRoutes = { kinds: [{ kind: 'HTTPRoute' }] };
+    const one = http('one', { allowedRoutes, hostname: 'one.example' });
+    const two = http('two', { allowedRoutes, hostname: 'two.example' });
+    await created(kube, edge('modified', [one]));
+    for (const host of ['one.example', 'two.example'])
+      await kube.create<WithSpec>(HTTP_ROUTES, {
+        metadata: { name: host, namespace: 'shop' },
+        spec: { parentRefs: [{ name: 'modified' }], hostnames: [host] },
+      });
+    const served = () => listeners(kube, 'modified', 'Accepted');
+    const set = (all: readonly object[]) =>
+      kube.patch(GATEWAYS, 'shop', 'modified', { spec: { listeners: all } }, { kind: 'merge' });
+    await becomes(served, 'one HTTPRoute 1 Accepted');
+    await set([one, two]);
+    await becomes(served, 'one HTTPRoute 1 Accepted, two HTTPRoute 1 Accepted');
+    await set([two]);
+    await becomes(served, 'two HTTPRoute 1 Accepted');
+    await becomes(() => generations(kube, 'modified'), '3');
+  });
+
+  it('GatewayNameMaximumLength', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const name = `gateway-${'a'.repeat(245)}`;
+    await created(kube, edge(name, [http('one')]));
+    await becomes(() => generations(kube, name), '1');
+    await becomes(() => verdict(kube, name, 'Accepted'), 'True Accepted');
+  });
+});
+
+describe('GATEWAY-HTTP, Secrets of another namespace', () => {
+  const FAR = 'istio-system';
+  const gateways = { group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: 'shop' };
+  const secret = { group: '', kind: 'Secret' };
+  const grant = (kube: KubeClient, name: string, from: object, to: object) =>
+    kube.create<WithSpec>(REFERENCE_GRANTS, { metadata: { name, namespace: FAR }, spec: { from: [from], to: [to] } });
+  const resolved = (kube: KubeClient) => () => listeners(kube, 'secure', 'ResolvedRefs');
+
+  /** A Gateway with a listener for each of the Secrets `first` and `second`, neither of which it may use. */
+  const makeSecure = async (): Promise<KubeClient> => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const identity = await (await TestAuthority.create()).issue('spiffe://cluster.local/ns/shop/sa/edge');
+    const data = {
+      'tls.crt': Buffer.from(identity.certificateChainPem).toString('base64'),
+      'tls.key': Buffer.from(identity.privateKeyPem).toString('base64'),
+    };
+    const https = (name: string) => ({
+      name,
+      port: 443,
+      protocol: 'HTTPS',
+      hostname: `${name}.example`,
+      tls: { certificateRefs: [{ name, namespace: FAR }] },
+      allowedRoutes: { kinds: [{ kind: 'HTTPRoute' }] },
+    });
+    for (const name of ['first', 'second'])
+      await kube.create(SECRETS, { metadata: { name, namespace: FAR }, type: 'kubernetes.io/tls', data });
+    await created(kube, edge('secure', [https('first'), https('second')]));
+    await becomes(resolved(kube), 'first HTTPRoute 0 RefNotPermitted, second HTTPRoute 0 RefNotPermitted');
+    return kube;
+  };
+
+  it('GatewaySecretReferenceGrantAllInNamespace', async () => {
+    const kube = await makeSecure();
+    await grant(kube, 'all', gateways, secret);
+    await becomes(resolved(kube), 'first HTTPRoute 0 ResolvedRefs, second HTTPRoute 0 ResolvedRefs');
+  });
+
+  it.each([
+    ['of another namespace', { ...gateways, namespace: 'elsewhere' }, secret],
+    ['of another kind', { ...gateways, kind: 'HTTPRoute' }, secret],
+    ['to another kind', gateways, { ...secret, kind: 'Service' }],
+    ['to another Secret', gateways, { ...secret, name: 'other' }],
+  ])('GatewaySecretInvalidReferenceGrant: a grant %s opens nothing', async (_what, from, to) => {
+    const kube = await makeSecure();
+    await grant(kube, 'invalid', from, to);
+    // Seen after it.
+    await grant(kube, 'valid', gateways, { ...secret, name: 'second' });
+    await becomes(resolved(kube), 'first HTTPRoute 0 RefNotPermitted, second HTTPRoute 0 ResolvedRefs');
+  });
+});
