@@ -276,6 +276,18 @@ describe('patches, by a real Envoy', () => {
     expect(told).toEqual([200, 200, 429, 200, 200, 200]);
   });
 
+  it('a local limit may be for all routes that lead on', async () => {
+    const name = 'envoy.filters.http.local_ratelimit';
+    const off = { '@type': `${TYPE}.local_ratelimit.v3.LocalRateLimit`, stat_prefix: 'off' };
+    const limit = { typed_per_filter_config: { [name]: bucket(1) } };
+    await start(
+      envoyFilter('limit', [httpFilter(name, off, 'ADD', {}), route('MERGE', limit, { action: 'ROUTE' })], {
+        targetRefs: [],
+      }),
+    );
+    expect([await statusOf('/'), await statusOf('/')]).toEqual([200, 429]);
+  });
+
   it('configurations that the mesh does not know reach Envoy as they are', async () => {
     const typed = { '@type': `${TYPE}.buffer.v3.Buffer`, max_request_bytes: 5 };
     await start(envoyFilter('buffer', [httpFilter('envoy.filters.http.buffer', typed)]));
