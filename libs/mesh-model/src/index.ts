@@ -29,6 +29,7 @@ export { type ServiceMember } from './service-members.js';
 export { type AttachedService } from './waypoints/attached-services.js';
 export {
   PATCHED_MESSAGES,
+  valueProblems,
   type EnvoyPatch,
   type EnvoyPatches,
   type FilterPhase,

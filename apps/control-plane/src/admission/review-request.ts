@@ -1,4 +1,5 @@
-import { formatProblem, kindOfObject, validateObject, type FieldProblem } from '@weft/mesh-api';
+import { ENVOY_FILTERS, formatProblem, kindOfObject, validateObject, type FieldProblem } from '@weft/mesh-api';
+import { valueProblems } from '@weft/mesh-model';
 
 /** The part of `AdmissionReview` (admission.k8s.io/v1) that is read. */
 export interface AdmissionRequest {
@@ -41,7 +42,8 @@ export function reviewRequest(request: AdmissionRequest): AdmissionResponse {
   const kind = kindOfObject(request.object);
   if (kind === undefined)
     return refuse(`${named(request.kind)} is of no kind of the mesh; correct apiVersion and kind`);
-  const { errors, warnings } = validateObject(request.object, kind);
+  const { errors: ofFields, warnings } = validateObject(request.object, kind);
+  const errors = kind.kind === ENVOY_FILTERS.kind ? [...ofFields, ...valueProblems(request.object)] : ofFields;
   const told = { ...(warnings.length > 0 && { warnings: warnings.slice(0, MAX_TOLD).map(formatProblem) }) };
   return errors.length > 0 ? { ...refuse(messageOf(errors)), ...told } : { ...allow, ...told };
 }

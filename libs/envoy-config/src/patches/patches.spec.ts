@@ -298,6 +298,7 @@ describe('patches, by a real Envoy', () => {
   it('what is wrong in one patch is told, and leaves that patch out alone', async () => {
     const told = await start(
       envoyFilter('broken', [
+        { applyTo: 'CLUSTER' },
         httpFilter('bad', { '@type': `${TYPE}.lua.v3.Lua`, code: 'x' }),
         { applyTo: 'BOOTSTRAP', patch: { operation: 'MERGE', value: {} } },
         { applyTo: 'CLUSTER', patch: { operation: 'INSERT_FIRST', value: { name: 'x' } } },
@@ -312,11 +313,11 @@ describe('patches, by a real Envoy', () => {
     expect(seen['x-order']).toBe('eg');
     const { broken, ...others } = told;
     for (const part of [
-      'spec.configPatches[0].patch.value: ',
+      'spec.configPatches[1].patch.value: ',
       'key "code" is unknown; write it as envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter',
-      'spec.configPatches[1].applyTo: BOOTSTRAP cannot be patched in waypoints; use one of CLUSTER, ',
-      'spec.configPatches[2].patch.operation: INSERT_FIRST does not fit applyTo CLUSTER; use one of ADD, REMOVE, MERGE',
-      'spec.configPatches[3].match.proxy: is not known of waypoints; choose waypoints by targetRefs',
+      'spec.configPatches[2].applyTo: BOOTSTRAP cannot be patched in waypoints; use one of CLUSTER, ',
+      'spec.configPatches[3].patch.operation: INSERT_FIRST does not fit applyTo CLUSTER; use one of ADD, REMOVE, MERGE',
+      'spec.configPatches[4].match.proxy: is not known of waypoints; choose waypoints by targetRefs',
     ])
       expect(broken).toContain(part);
     expect(others).toEqual({

@@ -67,7 +67,7 @@ export function readEnvoyFilter(object: unknown): Read {
   const { meta, spec, problems } = ENVOY_FILTERS.parse(object);
   if (spec === null) return { meta, spec, problems };
   if (spec.workloadSelector !== undefined) return { meta, spec: null, problems: [...problems, selected] };
-  const read = spec.configPatches.map((patch, i) => readPatch(patch, `spec.configPatches[${i}]`));
+  const read = readPatches(object);
   return {
     meta,
     spec: {
@@ -78,6 +78,20 @@ export function readEnvoyFilter(object: unknown): Read {
     },
     problems: [...problems, ...read.flatMap((one) => ('problem' in one ? [one] : []))],
   };
+}
+
+/** What is wrong in the values of patches, which only their messages tell. */
+export const valueProblems = (object: unknown): readonly FieldProblem[] =>
+  readPatches(object).flatMap((one) => ('problem' in one && one.field.endsWith('.value') ? [one] : []));
+
+/** One by one: a list leaves out what cannot be read of it, and with that the places of the others. */
+function readPatches(object: unknown): readonly (EnvoyPatch | FieldProblem)[] {
+  const { spec, ...rest } = object as { readonly spec?: { readonly configPatches?: unknown } };
+  const written: readonly unknown[] = Array.isArray(spec?.configPatches) ? spec.configPatches : [];
+  return written.flatMap((one, i) => {
+    const alone = ENVOY_FILTERS.parse({ ...rest, spec: { configPatches: [one] } }).spec?.configPatches[0];
+    return alone === undefined ? [] : [readPatch(alone, `spec.configPatches[${i}]`)];
+  });
 }
 
 const fault = (field: string, problem: string, cure: string): FieldProblem => ({
