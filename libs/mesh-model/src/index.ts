@@ -4,6 +4,7 @@ export {
   type IngressListener,
   type NamedCredential,
 } from './gateways/ingress-gateway.js';
+export { type IngressWaypoint } from './gateways/ingress-waypoints.js';
 export {
   type EndpointSliceObject,
   type NamespaceObject,

@@ -6,6 +6,7 @@ import type { MeshModelConfig } from './mesh-model-config.js';
 import { serviceViews, type ServiceView } from './clients/service-views.js';
 import type { IngressGateway } from './gateways/ingress-gateway.js';
 import { ingressGateways } from './gateways/ingress-gateways.js';
+import { ingressWaypoints, type IngressWaypoints } from './gateways/ingress-waypoints.js';
 import { meshSources, type MeshSources } from './mesh-sources.js';
 import { policyCollections, type PolicyState } from './policy-collections.js';
 import { statusCollection, type ResourceStatus } from './resource-status.js';
@@ -56,6 +57,7 @@ export class MeshModel {
   readonly attachedWorkloads: Collection<AttachedWorkloads>;
   /** Gateways at the edge, by `<namespace>/<name>`. */
   readonly ingressGateways: Collection<IngressGateway>;
+  readonly ingressWaypointOf: IngressWaypoints;
   /** For clients that route by themselves; empty while there are none. */
   readonly serviceViews: Collection<ServiceView>;
   readonly membersOf: ServiceMembers;
@@ -107,6 +109,11 @@ export class MeshModel {
       sources.proxylessNamespaces,
     );
     this.membersOf = serviceMembers(graph, sources, workloads.workloads);
+    this.ingressWaypointOf = ingressWaypoints({
+      services: services.services,
+      surroundings,
+      membersOf: this.membersOf,
+    });
     this.attachedWorkloads = attachedWorkloads(graph, bindings.waypoints, workloads.workloads, targets);
     this.statuses = statusCollection(graph, services, policies, workloads, sources);
     this.routeStatuses = routeStatuses(graph, sources);

@@ -1,8 +1,16 @@
 import type { Collection, FetchContext } from '@weft/collections';
-import { serviceNameOf, type IngressGateway, type MeshModel, type RouteDestination } from '@weft/mesh-model';
-import { SECRET_TYPE_URL } from '@weft/xds';
+import {
+  serviceNameOf,
+  type IngressGateway,
+  type IngressWaypoint,
+  type MeshModel,
+  type RouteDestination,
+} from '@weft/mesh-model';
+import { ENDPOINT_TYPE_URL, SECRET_TYPE_URL } from '@weft/xds';
+import { ClusterLoadAssignment } from '@weft/xds/gen/envoy/config/endpoint/v3/endpoint.js';
 import { Secret } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret.js';
 import { providerLookup } from '../providers/provider-lookup.js';
+import { outboundName } from '../routes/route-target.js';
 import { connectionFilters, requestFilters, type ChainSettings } from '../waypoint/attached-chains.js';
 import { connectOriginateCluster, connectOriginateListener } from '../waypoint/connect-originate.js';
 import { blackHoleCluster } from '../waypoint/inner-clusters.js';
@@ -20,6 +28,7 @@ import {
   type ProxyResource,
 } from '../waypoint/waypoint-resources.js';
 import { gatewayListeners } from './gateway-listeners.js';
+import { waypointEndpoints } from './waypoint-endpoints.js';
 
 /** Everything that Envoys of gateways at the edge are told, derived from the model piece by piece. */
 export function gatewayResources(model: MeshModel, mesh: MeshSettings): Collection<ProxyResource> {
@@ -52,11 +61,25 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): Collecti
   const endpoints = serviceEndpointsOf(model);
   return graph.union('resources of gateways and their services', [
     own,
-    graph.deriveMany('clusters of gateways', services, (service) => foreignClusters(service, mesh), SAME_VERSION),
+    graph.deriveMany(
+      'clusters of gateways',
+      services,
+      (service, fetch) => {
+        // What its owner asks for is done by the waypoint: it must not be done twice.
+        const rules = model.ingressWaypointOf(fetch, service.claim) === null ? service.rules : [];
+        return foreignClusters({ ...service, rules }, mesh);
+      },
+      SAME_VERSION,
+    ),
     graph.deriveMany(
       'endpoints of gateways',
       services,
-      (service, fetch) => foreignEndpoints(service, endpoints(fetch, service.claim)),
+      (service, fetch) => {
+        const through = model.ingressWaypointOf(fetch, service.claim);
+        return through === null
+          ? foreignEndpoints(service, endpoints(fetch, service.claim))
+          : throughWaypoint(service, through);
+      },
       SAME_VERSION,
     ),
   ]);
@@ -88,6 +111,13 @@ function secretsOf({ key, listeners }: IngressGateway): readonly ProxyResource[]
     return proxyResource(key, SECRET_TYPE_URL, name, Secret.encode(secret).finish());
   });
 }
+
+const throughWaypoint = ({ waypoint: gateway, claim }: ForeignService, through: IngressWaypoint) =>
+  claim.ports.map(({ servicePort }) => {
+    const name = outboundName(claim.hostname, servicePort);
+    const body = ClusterLoadAssignment.encode(waypointEndpoints(name, servicePort, through)).finish();
+    return proxyResource(gateway, ENDPOINT_TYPE_URL, name, body);
+  });
 
 type UsedService = Pick<Extract<RouteDestination, { kind: 'service' }>, 'claim' | 'destinationRules'>;
 
