@@ -202,5 +202,6 @@ export { WASM_PLUGINS, type WasmPluginSpec } from './extensions/wasm-plugin.js';
 export { ENVOY_FILTERS, type ConfigPatch, type EnvoyFilterSpec } from './networking/envoy-filter.js';
 export { PROXY_CONFIGS, type ProxyConfigSpec } from './networking/proxy-config.js';
 export { SIDECARS, type SidecarSpec } from './networking/sidecar.js';
+export { expressionFault, type ExpressionFault } from './telemetry/envoy-expression.js';
 export { TELEMETRIES, type TelemetrySpec } from './telemetry/telemetry.js';
 export { kindOfObject, validateObject, type ObjectValidation } from './validate-object.js';

@@ -104,7 +104,7 @@ function labelsOf(json: string | undefined): Readonly<Record<string, string>> | 
   }
 }
 
-const celFilter = (expression: string): NonNullable<LogDraft['filter']> => ({
+export const celFilter = (expression: string): NonNullable<LogDraft['filter']> => ({
   filterSpecifier: {
     $case: 'extensionFilter',
     value: {

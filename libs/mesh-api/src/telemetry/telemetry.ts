@@ -1,10 +1,11 @@
 import { ATTACHMENT_GROUPS, attachmentFields } from '../attachment.js';
-import { describe } from '../field-reader.js';
+import { describe, type FieldReader } from '../field-reader.js';
 import { meshKind } from '../mesh-kind.js';
 import { list, map } from '../schema/collection-fields.js';
 import { refined, required, withSchema, type TypeOf } from '../schema/field.js';
 import { object } from '../schema/object-field.js';
 import { choice, duration, flag, number, text } from '../schema/scalar-fields.js';
+import { expressionFault } from './envoy-expression.js';
 
 const providers = list(
   'Who gets it. Default those of the mesh.',
@@ -55,6 +56,15 @@ const tracing = object('Spans.', {
   enableIstioTags: flag('The tags of the mesh. Default true.'),
 });
 
+function isUsable(expression: string, reader: FieldReader): boolean {
+  const found = expressionFault(expression);
+  if (found === null) return true;
+  const text = `${describe(expression)} ${found.fault}`;
+  if (found.severity === 'error') reader.error(text, found.cure);
+  else reader.warn(text, found.cure);
+  return found.severity === 'warning';
+}
+
 const tagOverride = object(
   'What becomes of a tag.',
   { operation: choice('Default UPSERT.', ['UPSERT', 'REMOVE']), value: text('CEL expression.') },
@@ -64,7 +74,10 @@ const tagOverride = object(
       if (operation === 'UPSERT' && expression === '')
         self.error('has no value', 'write a CEL expression, or use REMOVE');
       if (operation === 'REMOVE' && expression !== '') at.value.error('is set with REMOVE', 'remove it, or use UPSERT');
-      return (operation === 'UPSERT') === (expression !== '') ? value : undefined;
+      if ((operation === 'UPSERT') !== (expression !== '')) return undefined;
+      if (expression.includes(')%')) at.value.error('has )% in it', 'write a space between them');
+      else if (expression === '' || isUsable(expression, at.value)) return value;
+      return undefined;
     },
   },
 );
@@ -108,34 +121,21 @@ const metrics = object('Metrics.', {
   reportingInterval: duration('Time between reports of long TCP connections.'),
 });
 
-const accessLogging = object('Access log.', {
-  match: object('Only some.', { mode }),
-  providers,
-  disabled: flag('No log.'),
-  filter: object('Only some entries.', {
-    expression: refined(text('CEL expression.'), (expression, reader) => {
-      if (isBalanced(expression)) return expression;
-      reader.error(`${describe(expression)} is not a CEL expression`, 'write one such as response.code >= 400');
-      return undefined;
+/** An entry whose filter cannot be read is left out: without it, it would log everything. */
+const accessLogging = object(
+  'Access log.',
+  {
+    match: object('Only some.', { mode }),
+    providers,
+    disabled: flag('No log.'),
+    filter: object('Only some entries.', {
+      expression: refined(text('CEL expression.'), (expression, reader) =>
+        expression === '' || isUsable(expression, reader) ? expression : undefined,
+      ),
     }),
-  }),
-});
-
-/** Whether quotes and brackets are in pairs; Envoy itself parses the rest, and keeps what it had if it cannot. */
-function isBalanced(expression: string): boolean {
-  const open: string[] = [];
-  let quote = '';
-  for (let i = 0; i < expression.length; i++) {
-    const char = expression[i]!;
-    if (quote !== '') {
-      if (char === '\\') i++;
-      else if (char === quote) quote = '';
-    } else if (char === '"' || char === "'") quote = char;
-    else if ('([{'.includes(char)) open.push(char);
-    else if (')]}'.includes(char) && open.pop() !== '([{'[')]}'.indexOf(char)]) return false;
-  }
-  return quote === '' && open.length === 0;
-}
+  },
+  { whole: true },
+);
 
 const spec = object(
   'What is told of traffic.',
