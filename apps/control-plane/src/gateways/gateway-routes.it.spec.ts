@@ -1,9 +1,10 @@
 import { TokenIssuer } from '@weft/testing-fixtures';
 import { KeyServer } from '../testing/gateway/key-server.js';
-import { useGateway } from '../testing/gateway/use-gateway.js';
-import { object, SHOP } from '../testing/waypoint/mesh-objects.js';
+import { EDGE, ingressGateway, WEB_PORT, webListener } from '../testing/gateway/gateway-rig.js';
+import { EDGE_PARENT, useGateway } from '../testing/gateway/use-gateway.js';
+import { object, route, SHOP } from '../testing/waypoint/mesh-objects.js';
 
-const { rig, routed, expectAnswers, shares } = useGateway();
+const { rig, newHost, routed, expectAnswers, shares } = useGateway();
 const v1 = [{ name: 'echo-v1', port: 80 }];
 const v2 = [{ name: 'echo-v2', port: 80 }];
 const prefix = (value: string) => ({ path: { type: 'PathPrefix', value } });
@@ -182,6 +183,62 @@ describe('GRPCRoutes of a Gateway', () => {
     expect(Object.keys(calls).sort()).toEqual(['v1', 'v2']);
     // 70, by more than four standard deviations.
     expect(Math.abs(calls['v1']! - 70)).toBeLessThan(20);
+  });
+});
+
+describe('listeners of a Gateway', () => {
+  const web = webListener('web', WEB_PORT);
+  afterEach(() => rig().apply(ingressGateway(EDGE, [web])));
+
+  it('HTTPRouteListenerPortMatching: a route is served at the ports and listeners that its parentRefs name', async () => {
+    const host = newHost();
+    const of = (name: string, parent: object, backend: string) =>
+      route(
+        'HTTPRoute',
+        name,
+        { ...EDGE_PARENT, ...parent },
+        { hostnames: [host], rules: [{ backendRefs: [{ name: backend, port: 80 }] }] },
+      );
+    const listeners = [web, webListener('second', 8080), webListener('third', 8090)];
+    await rig().apply(
+      ingressGateway(EDGE, listeners),
+      of('port-80', { port: WEB_PORT }, 'echo-v1'),
+      of('port-8080', { port: 8080 }, 'echo-v2'),
+      of('port-8090', { port: 8090, sectionName: 'third' }, 'echo-v3'),
+      of('no-such-port', { port: 8070 }, 'echo-v1'),
+      of('not-of-this-port', { port: 8080, sectionName: 'third' }, 'echo-v1'),
+    );
+    await expectAnswers(host, [['/', 'v1']], WEB_PORT);
+    await expectAnswers(host, [['/', 'v2']], 8080);
+    await expectAnswers(host, [['/', 'v3']], 8090);
+  });
+
+  it('GRPCRouteListenerHostnameMatching: calls are for the most specific listener that serves the host', async () => {
+    const listeners = [
+      web,
+      webListener('bar', WEB_PORT, { hostname: 'bar.com' }),
+      webListener('foo-bar', WEB_PORT, { hostname: 'foo.bar.com' }),
+      webListener('any-bar', WEB_PORT, { hostname: '*.bar.com' }),
+    ];
+    const of = (sectionName: string, backend: string) =>
+      route(
+        'GRPCRoute',
+        sectionName,
+        { ...EDGE_PARENT, sectionName },
+        { rules: [{ backendRefs: [{ name: backend, port: 7070 }] }] },
+      );
+    await rig().apply(
+      ingressGateway(EDGE, listeners),
+      of('bar', 'echo-v1'),
+      of('foo-bar', 'echo-v2'),
+      of('any-bar', 'echo-v3'),
+    );
+    const server = async (host: string) => (await rig().call(host, '/test.Echo/Say')).server;
+    await rig().settles(() => server('bar.com'), 'v1');
+    await rig().settles(() => server('foo.bar.com'), 'v2');
+    await rig().settles(() => server('baz.bar.com'), 'v3');
+    await rig().settles(() => server('boo.baz.bar.com'), 'v3');
+    expect(await server('multiple.example')).toBe('');
   });
 });
 
