@@ -15,7 +15,7 @@ export interface WaypointTests {
   /** Each question until its answer is as expected; the first may take as long as the configuration. */
   readonly expectAnswers: (authority: string, cases: readonly Case[], as?: string) => Promise<void>;
   /** Servers of so many requests, by name. */
-  readonly shares: (authority: string, count: number) => Promise<Readonly<Record<string, number>>>;
+  readonly shares: (authority: string, count: number, path?: string) => Promise<Readonly<Record<string, number>>>;
 }
 
 export const PODS = ['v1', 'v2', 'v3'] as const;
@@ -50,6 +50,6 @@ export function useWaypoint(): WaypointTests {
     },
     expectAnswers: (authority, cases, as) =>
       expectAnswers(rig(), (question) => rig().ask(authority, question, as), cases),
-    shares: (authority, requests) => sharesOf(() => rig().ask(authority), requests),
+    shares: (authority, requests, path = '/') => sharesOf(() => rig().ask(authority, { path }), requests),
   };
 }
