@@ -14,7 +14,7 @@ import { until } from '@weft/testing-fixtures';
 import { ApiServer } from '@weft/testing-kube-apiserver';
 import { createControlPlane } from './app.js';
 import { parseControlPlaneConfig } from './config.js';
-import { AUTHORIZATION_POLICIES, SERVICE_ENTRIES } from './kube-resources.js';
+import { AUTHORIZATION_POLICIES, SERVICE_ENTRIES } from './kube/kube-resources.js';
 import { TestProxy } from './testing/test-proxy.js';
 
 // Other work on the machine may slow the whole app down; no wait below is a sleep.

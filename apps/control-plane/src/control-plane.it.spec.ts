@@ -11,7 +11,7 @@ import { TestAuthority } from './testing/test-authority.js';
 import { TestProxy } from './testing/test-proxy.js';
 import { createControlPlane, type ControlPlaneApp } from './app.js';
 import { parseControlPlaneConfig } from './config.js';
-import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, type MeshObject } from './kube-resources.js';
+import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, type MeshObject } from './kube/kube-resources.js';
 
 const ZTUNNEL = 'system:serviceaccount:istio-system:ztunnel';
 const until = (what: string, condition: () => boolean | Promise<boolean>) => untilHolds(condition, what);

@@ -1,7 +1,7 @@
 import { EDGE, ingressGateway, WEB_PORT, webListener } from '../testing/gateway/gateway-rig.js';
 import { EDGE_PARENT, useGateway } from '../testing/gateway/use-gateway.js';
-import { HTTP_PORT } from '../testing/waypoint/echo-pod.js';
-import { object, route, SHOP } from '../testing/waypoint/mesh-objects.js';
+import { HTTP_PORT } from '../testing/proxy/echo-pod.js';
+import { object, route, SHOP } from '../testing/proxy/mesh-objects.js';
 
 const SIDE = 'side';
 const SIDE_PORT = 81;

@@ -2,7 +2,7 @@ import { TokenIssuer } from '@weft/testing-fixtures';
 import { KeyServer } from '../testing/gateway/key-server.js';
 import { EDGE, ingressGateway, WEB_PORT, webListener } from '../testing/gateway/gateway-rig.js';
 import { EDGE_PARENT, useGateway } from '../testing/gateway/use-gateway.js';
-import { object, route, SHOP } from '../testing/waypoint/mesh-objects.js';
+import { object, route, SHOP } from '../testing/proxy/mesh-objects.js';
 
 const { rig, newHost, routed, expectAnswers, shares } = useGateway();
 const v1 = [{ name: 'echo-v1', port: 80 }];

@@ -1,5 +1,5 @@
 import { EDGE_PARENT, useGateway } from '../testing/gateway/use-gateway.js';
-import { gateway, namespace, object, PORTS, route, SHOP, WAYPOINT } from '../testing/waypoint/mesh-objects.js';
+import { gateway, namespace, object, PORTS, route, SHOP, WAYPOINT } from '../testing/proxy/mesh-objects.js';
 
 const { rig, newHost, expectAnswers } = useGateway([{ type: 'waypoint', name: WAYPOINT, gateway: gateway() }]);
 

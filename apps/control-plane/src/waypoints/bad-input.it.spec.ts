@@ -1,5 +1,5 @@
-import { HTTP_PORT } from '../testing/waypoint/echo-pod.js';
-import { istio, object, route, service, SHOP } from '../testing/waypoint/mesh-objects.js';
+import { HTTP_PORT } from '../testing/proxy/echo-pod.js';
+import { istio, object, route, service, SHOP } from '../testing/proxy/mesh-objects.js';
 import { useWaypoint } from '../testing/waypoint/use-waypoint.js';
 
 const { rig, frontend, routed, expectAnswers } = useWaypoint();

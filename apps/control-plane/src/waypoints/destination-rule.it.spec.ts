@@ -1,5 +1,5 @@
-import { GRPC_PORT, HTTP_PORT, TCP_PORT, TLS_PORT } from '../testing/waypoint/echo-pod.js';
-import { istio, service, type ServicePort } from '../testing/waypoint/mesh-objects.js';
+import { GRPC_PORT, HTTP_PORT, TCP_PORT, TLS_PORT } from '../testing/proxy/echo-pod.js';
+import { istio, service, type ServicePort } from '../testing/proxy/mesh-objects.js';
 import { useWaypoint } from '../testing/waypoint/use-waypoint.js';
 
 const { rig, frontend, expectAnswers, shares } = useWaypoint();

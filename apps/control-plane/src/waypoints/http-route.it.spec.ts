@@ -1,4 +1,4 @@
-import { object, route, service, SHOP } from '../testing/waypoint/mesh-objects.js';
+import { object, route, service, SHOP } from '../testing/proxy/mesh-objects.js';
 import { useWaypoint } from '../testing/waypoint/use-waypoint.js';
 
 const { rig, frontend, routed, expectAnswers } = useWaypoint();

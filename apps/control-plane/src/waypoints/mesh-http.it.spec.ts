@@ -1,4 +1,4 @@
-import { route, service } from '../testing/waypoint/mesh-objects.js';
+import { route, service } from '../testing/proxy/mesh-objects.js';
 import { useWaypoint } from '../testing/waypoint/use-waypoint.js';
 
 const { rig, frontend, routed, expectAnswers, shares } = useWaypoint();

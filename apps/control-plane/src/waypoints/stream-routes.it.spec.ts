@@ -1,4 +1,4 @@
-import { istio, route, service } from '../testing/waypoint/mesh-objects.js';
+import { istio, route, service } from '../testing/proxy/mesh-objects.js';
 import { useWaypoint } from '../testing/waypoint/use-waypoint.js';
 
 const { rig, frontend } = useWaypoint();

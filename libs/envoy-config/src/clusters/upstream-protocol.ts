@@ -7,7 +7,7 @@ import type { HttpProtocolOptions } from '@weft/xds/gen/envoy/extensions/upstrea
 import type { PackedAny } from '../messages/any.js';
 import type { Draft } from '../messages/draft.js';
 import { duration } from '../messages/duration.js';
-import type { PortProtocol } from '../waypoint/vip-service.js';
+import type { PortProtocol } from '../services/vip-service.js';
 import { httpProtocolOptions } from './http-protocol.js';
 
 type Protocol = NonNullable<Draft<typeof HttpProtocolOptions>['upstreamProtocolOptions']>;

@@ -12,9 +12,9 @@ import { STATE_ORIGINAL_SRC, STATE_PEER_PRINCIPAL } from '../connections/well-kn
 import { ADS, ADS_SECRETS } from '../messages/config-source.js';
 import { filter } from '../messages/extension.js';
 import { backendTargets, type StreamTarget } from '../routes/stream-rules.js';
-import { BLACK_HOLE } from '../waypoint/inner-clusters.js';
+import { BLACK_HOLE } from '../connections/inner-clusters.js';
 import type { FilterChainDraft } from '../waypoint/main-internal.js';
-import { tcpChain, type HttpFilterDraft, type NetworkFilterDraft } from '../waypoint/service-chains.js';
+import { tcpChain, type HttpFilterDraft, type NetworkFilterDraft } from '../chains/filter-chain.js';
 
 export interface GatewayFilters {
   readonly http: readonly HttpFilterDraft[];

@@ -12,9 +12,9 @@ import { Secret } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/
 import { providerLookup } from '../providers/provider-lookup.js';
 import { outboundName } from '../routes/route-target.js';
 import { connectionFilters, requestFilters, type ChainSettings } from '../waypoint/attached-chains.js';
-import { connectOriginateCluster, connectOriginateListener } from '../waypoint/connect-originate.js';
-import { blackHoleCluster } from '../waypoint/inner-clusters.js';
-import type { MeshSettings } from '../waypoint/mesh-settings.js';
+import { connectOriginateCluster, connectOriginateListener } from '../connections/connect-originate.js';
+import { blackHoleCluster } from '../connections/inner-clusters.js';
+import type { MeshSettings } from '../resources/mesh-settings.js';
 import {
   clusterResource,
   foreignClusters,

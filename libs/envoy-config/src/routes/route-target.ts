@@ -1,7 +1,7 @@
 import type { RouteDestination } from '@weft/mesh-model';
 import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
 import { hashPolicyOf } from '../clusters/load-balancing.js';
-import { portProtocolOf, stacksOf, vipName } from '../waypoint/vip-service.js';
+import { portProtocolOf, stacksOf, vipName } from '../services/vip-service.js';
 
 /** Name of the cluster for a service that is not behind this proxy. */
 export const outboundName = (hostname: string, port: number, subset = ''): string =>

@@ -1,5 +1,5 @@
 import type { AttachedService, RoutesByKind } from '@weft/mesh-model';
-import { portRoutes } from '../waypoint/port-routes.js';
+import { portRoutes } from './port-routes.js';
 import type { RouteDraft } from './forward.js';
 import { gatewayApiRoutes } from './gateway-api-route.js';
 import { grpcRoutes } from './grpc-route.js';

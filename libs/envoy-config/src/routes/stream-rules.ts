@@ -1,6 +1,6 @@
 import type { VirtualServiceSpec } from '@weft/mesh-api';
 import { backendKey, type AttachedService, type Readable, type Referring } from '@weft/mesh-model';
-import { isPlainTcp, portRoutes } from '../waypoint/port-routes.js';
+import { isPlainTcp, portRoutes } from './port-routes.js';
 import { isSeenStream, istioStreamTargets, istioTcpTargets } from './istio-tcp-route.js';
 import type { IstioRouteContext } from './istio-route.js';
 import { clusterOf } from './route-target.js';

@@ -16,11 +16,11 @@ import { effectiveLogs, effectiveTracing, metricOverrides } from '../telemetry/e
 import { providerLogs } from '../telemetry/provider-logs.js';
 import { tracingOf } from '../telemetry/tracing.js';
 import { standardMetrics } from '../telemetry/standard-metrics.js';
-import { vipServiceOf } from './attached-view.js';
-import { BLACK_HOLE } from './inner-clusters.js';
+import { vipServiceOf } from '../services/attached-view.js';
+import { BLACK_HOLE } from '../connections/inner-clusters.js';
 import type { FilterChainDraft, ServiceChains, StreamPort } from './main-internal.js';
-import { httpChain, tcpChain, type HttpFilterDraft, type NetworkFilterDraft } from './service-chains.js';
-import { stacksOf, vipName, type VipPort } from './vip-service.js';
+import { httpChain, tcpChain, type HttpFilterDraft, type NetworkFilterDraft } from '../chains/filter-chain.js';
+import { stacksOf, vipName, type VipPort } from '../services/vip-service.js';
 
 export interface ChainSettings {
   readonly jwt: JwtSettings;

@@ -3,7 +3,7 @@ import { FilterStateInput } from '@weft/xds/gen/envoy/extensions/matching/common
 import { STATE_PEER_PRINCIPAL } from '../connections/well-known-keys.js';
 import { extension } from '../messages/extension.js';
 import type { RouteDraft } from '../routes/forward.js';
-import type { MatcherDraft, OnMatchDraft } from './matcher-tree.js';
+import type { MatcherDraft, OnMatchDraft } from '../messages/matcher-tree.js';
 
 /** Routes by the namespace in the client's identity, which its tunnel proved. */
 export function byClientNamespace(

@@ -19,7 +19,7 @@ import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
 import { failedTunnelLog, noRouteLog } from '../telemetry/access-log.js';
 import { formatOfSource, SOURCE_FIELDS, sourceMetadataFilter, stateOfSource } from '../telemetry/source-metadata.js';
-import type { MeshSettings } from './mesh-settings.js';
+import type { MeshSettings } from '../resources/mesh-settings.js';
 
 /** Takes HBONE from ztunnels and gateways and hands each tunnel to `main_internal`, with what it knows of the client. */
 export function connectTerminate({ trustDomains }: MeshSettings): Listener {

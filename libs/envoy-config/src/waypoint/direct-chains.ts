@@ -14,7 +14,7 @@ import {
   type RequestPolicies,
 } from './attached-chains.js';
 import type { FilterChainDraft, WorkloadChains } from './main-internal.js';
-import { httpChain, tcpChain } from './service-chains.js';
+import { httpChain, tcpChain } from '../chains/filter-chain.js';
 
 const HTTP = 'direct-http';
 const TCP = 'direct-tcp';

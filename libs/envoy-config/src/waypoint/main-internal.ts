@@ -9,7 +9,7 @@ import { MAIN_INTERNAL } from '../connections/well-known-keys.js';
 import type { Draft } from '../messages/draft.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
-import { BLACK_HOLE } from './inner-clusters.js';
+import { BLACK_HOLE } from '../connections/inner-clusters.js';
 import {
   byAddress,
   byFirstBytes,
@@ -18,8 +18,8 @@ import {
   toChain,
   type Cidr,
   type OnMatchDraft,
-} from './matcher-tree.js';
-import { stacksOf, vipName, type VipPort, type VipService } from './vip-service.js';
+} from '../messages/matcher-tree.js';
+import { stacksOf, vipName, type VipPort, type VipService } from '../services/vip-service.js';
 
 export type FilterChainDraft = Draft<typeof FilterChain>;
 type ListenerFilterDraft = Draft<typeof ListenerFilter>;

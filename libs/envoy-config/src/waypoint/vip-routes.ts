@@ -7,10 +7,10 @@ import { effectivePolicy } from '../clusters/effective-policy.js';
 import { hashPolicyOf } from '../clusters/load-balancing.js';
 import { retryPolicy } from '../routes/retry-policy.js';
 import { routesOfPort } from '../routes/routes-of-port.js';
-import type { MeshSettings } from './mesh-settings.js';
+import type { MeshSettings } from '../resources/mesh-settings.js';
 import { byClientNamespace } from './client-matcher.js';
-import { portRoutes } from './port-routes.js';
-import { vipName, type VipPort } from './vip-service.js';
+import { portRoutes } from '../routes/port-routes.js';
+import { vipName, type VipPort } from '../services/vip-service.js';
 
 const MAX_DIRECT_RESPONSE_BYTES = 1_048_576;
 

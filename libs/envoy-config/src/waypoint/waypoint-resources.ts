@@ -25,18 +25,18 @@ import { patchedRoutes } from '../patches/patched-routes.js';
 import { providerLookup } from '../providers/provider-lookup.js';
 import { outboundName } from '../routes/route-target.js';
 import { attachedChains, patchesOf, type ChainSettings } from './attached-chains.js';
-import { vipServiceOf } from './attached-view.js';
-import { connectOriginateCluster, connectOriginateListener } from './connect-originate.js';
+import { vipServiceOf } from '../services/attached-view.js';
+import { connectOriginateCluster, connectOriginateListener } from '../connections/connect-originate.js';
 import { connectTerminate } from './connect-terminate.js';
 import { directChains, directRoutes } from './direct-chains.js';
-import { blackHoleCluster, encapCluster, mainInternalCluster } from './inner-clusters.js';
+import { blackHoleCluster, encapCluster, mainInternalCluster } from '../connections/inner-clusters.js';
 import { mainInternal, type ServiceChains, type WorkloadChains } from './main-internal.js';
-import type { MeshSettings } from './mesh-settings.js';
-import { serviceEndpoints, type ServiceEndpoint } from './service-endpoints.js';
-import { vipCluster } from './vip-cluster.js';
-import { vipLoadAssignment } from './vip-endpoints.js';
+import type { MeshSettings } from '../resources/mesh-settings.js';
+import { serviceEndpoints, type ServiceEndpoint } from '../services/service-endpoints.js';
+import { vipCluster } from '../services/vip-cluster.js';
+import { vipLoadAssignment } from '../services/vip-endpoints.js';
 import { vipRoutes, type EncodedRoutes } from './vip-routes.js';
-import { stacksOf, vipName, type VipPort, type VipService } from './vip-service.js';
+import { stacksOf, vipName, type VipPort, type VipService } from '../services/vip-service.js';
 
 /** A resource of the proxies of one waypoint or gateway. */
 export interface ProxyResource {

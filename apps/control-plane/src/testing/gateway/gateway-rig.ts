@@ -1,8 +1,8 @@
 import type { KubeObject } from '@weft/kube';
-import { callGrpc, type GrpcAnswer } from '../waypoint/grpc-echo.js';
-import { askHttp, type HttpAnswer, type HttpQuestion } from '../waypoint/http-client.js';
-import { object, SHOP } from '../waypoint/mesh-objects.js';
-import { ProxyRig, startRig, type ProxyRole } from '../waypoint/proxy-rig.js';
+import { callGrpc, type GrpcAnswer } from '../proxy/grpc-echo.js';
+import { askHttp, type HttpAnswer, type HttpQuestion } from '../proxy/http-client.js';
+import { object, SHOP } from '../proxy/mesh-objects.js';
+import { ProxyRig, startRig, type ProxyRole } from '../proxy/proxy-rig.js';
 
 export const EDGE = 'edge';
 export const WEB_PORT = 80;

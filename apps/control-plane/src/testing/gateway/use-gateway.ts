@@ -1,6 +1,6 @@
-import { expectAnswers, sharesOf, type Case } from '../waypoint/expectations.js';
-import { route, service } from '../waypoint/mesh-objects.js';
-import type { ProxyRole } from '../waypoint/proxy-rig.js';
+import { expectAnswers, sharesOf, type Case } from '../proxy/expectations.js';
+import { route, service } from '../proxy/mesh-objects.js';
+import type { ProxyRole } from '../proxy/proxy-rig.js';
 import { PODS } from '../waypoint/use-waypoint.js';
 import { EDGE, GatewayRig, WEB_PORT } from './gateway-rig.js';
 

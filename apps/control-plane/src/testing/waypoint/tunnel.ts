@@ -1,7 +1,7 @@
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import type { Identity } from './secret-server.js';
+import type { Identity } from '../proxy/secret-server.js';
 
 const HBONE_PORT = 15_008;
 

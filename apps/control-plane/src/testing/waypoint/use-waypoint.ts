@@ -1,5 +1,5 @@
-import { expectAnswers, sharesOf, type Case } from './expectations.js';
-import { route, service } from './mesh-objects.js';
+import { expectAnswers, sharesOf, type Case } from '../proxy/expectations.js';
+import { route, service } from '../proxy/mesh-objects.js';
 import { WaypointRig } from './waypoint-rig.js';
 
 const START_MS = 60_000;

@@ -1,8 +1,8 @@
-import { callGrpc, type GrpcAnswer } from './grpc-echo.js';
-import { askHttp, type HttpAnswer, type HttpQuestion, type Place } from './http-client.js';
-import { gateway, WAYPOINT } from './mesh-objects.js';
-import { ProxyRig, startRig } from './proxy-rig.js';
-import { readStream } from './read-stream.js';
+import { callGrpc, type GrpcAnswer } from '../proxy/grpc-echo.js';
+import { askHttp, type HttpAnswer, type HttpQuestion, type Place } from '../proxy/http-client.js';
+import { gateway, WAYPOINT } from '../proxy/mesh-objects.js';
+import { ProxyRig, startRig } from '../proxy/proxy-rig.js';
+import { readStream } from '../proxy/read-stream.js';
 import { Tunnel } from './tunnel.js';
 
 const CLIENT = 'cluster.local/ns/shop/sa/client';

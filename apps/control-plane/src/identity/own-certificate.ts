@@ -9,7 +9,7 @@ import {
   IstioCertificateServiceClient,
   type IstioCertificateResponse,
 } from '@weft/xds/gen/mesh/ca/ca.js';
-import type { CertificateConfig, ControlPlaneConfig } from './config.js';
+import type { CertificateConfig, ControlPlaneConfig } from '../config.js';
 
 /** Serves with the certificate from then on. */
 export interface CertificateTarget {

@@ -3,10 +3,10 @@ import type { XdsClientState, XdsServer } from '@weft/xds-grpc';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, type DeltaServer } from '@weft/xds';
 import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Service, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
-import type { ProxylessEngines } from './envoy/proxyless-engines.js';
-import type { WaypointEngines } from './envoy/waypoint-engines.js';
+import type { ProxylessEngines } from '../envoy/proxyless-engines.js';
+import type { WaypointEngines } from '../envoy/waypoint-engines.js';
 import { explainPolicies } from './explain-policies.js';
-import { shortType } from './control-plane-metrics.js';
+import { shortType } from '../control-plane-metrics.js';
 
 /** A debug page: what it gives for its query, or what is wrong with the query. */
 export interface DebugPage {

@@ -1,5 +1,5 @@
 import { AppProtocol } from '@weft/xds/gen/mesh/workload/workload.js';
-import type { Cidr } from './matcher-tree.js';
+import type { Cidr } from '../messages/matcher-tree.js';
 
 /** How Envoy treats the bytes of a port. `auto`: by looking at the first ones. */
 export type PortProtocol = 'http' | 'http2' | 'tcp' | 'auto';

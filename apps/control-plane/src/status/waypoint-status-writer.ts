@@ -1,7 +1,7 @@
 import { SERVICES, setCondition, StatusWriter, type KubeClient, type KubeLog, type ResourceType } from '@weft/kube';
 import { WAYPOINT_BOUND, type MeshModel, type WaypointStatus } from '@weft/mesh-model';
 import type { Clock } from '@weft/result';
-import { SERVICE_ENTRIES, type MeshObject } from './kube-resources.js';
+import { SERVICE_ENTRIES, type MeshObject } from '../kube/kube-resources.js';
 
 export interface WaypointStatusWriterOptions {
   readonly kube: KubeClient;

@@ -7,8 +7,8 @@ import {
 } from '@weft/xds/gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs.js';
 import { IPMatcher } from '@weft/xds/gen/xds/type/matcher/v3/ip.js';
 import type { Matcher, Matcher_OnMatch } from '@weft/xds/gen/xds/type/matcher/v3/matcher.js';
-import type { Draft } from '../messages/draft.js';
-import { extension } from '../messages/extension.js';
+import type { Draft } from './draft.js';
+import { extension } from './extension.js';
 
 export type MatcherDraft = Draft<typeof Matcher>;
 export type OnMatchDraft = Draft<typeof Matcher_OnMatch>;

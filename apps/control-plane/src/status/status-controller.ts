@@ -4,7 +4,7 @@ import type { Clock } from '@weft/result';
 import type { Service } from '@weft/runtime';
 import { RouteStatusWriter } from './route-status-writer.js';
 import { WaypointStatusWriter } from './waypoint-status-writer.js';
-import { STATUS_TYPES, type MeshCondition, type MeshObject } from './kube-resources.js';
+import { STATUS_TYPES, type MeshCondition, type MeshObject } from '../kube/kube-resources.js';
 
 export interface StatusControllerOptions {
   readonly kube: KubeClient;

@@ -1,8 +1,8 @@
 import { Cluster, Cluster_DiscoveryType } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
 import { circuitBreakers } from '../clusters/circuit-breakers.js';
 import { httpProtocolOptions } from '../clusters/http-protocol.js';
-import { internalSocket } from '../connections/internal-socket.js';
-import { CONNECT_ORIGINATE, ENCAP, MAIN_INTERNAL } from '../connections/well-known-keys.js';
+import { internalSocket } from './internal-socket.js';
+import { CONNECT_ORIGINATE, ENCAP, MAIN_INTERNAL } from './well-known-keys.js';
 import { internalAddress } from '../messages/address.js';
 import { duration } from '../messages/duration.js';
 

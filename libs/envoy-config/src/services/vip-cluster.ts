@@ -10,7 +10,7 @@ import { userTls } from '../connections/user-tls.js';
 import { METADATA_ISTIO } from '../connections/well-known-keys.js';
 import { ADS_ENDPOINTS } from '../messages/config-source.js';
 import { duration } from '../messages/duration.js';
-import type { MeshSettings } from './mesh-settings.js';
+import type { MeshSettings } from '../resources/mesh-settings.js';
 import type { VipPort, VipService } from './vip-service.js';
 
 export interface VipClusterOptions {

@@ -14,7 +14,7 @@ import type { Draft } from '../messages/draft.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
 import type { TracingDraft } from '../telemetry/tracing.js';
-import type { FilterChainDraft } from './main-internal.js';
+import type { FilterChainDraft } from '../waypoint/main-internal.js';
 
 export type HttpFilterDraft = Draft<typeof HttpFilter>;
 export type NetworkFilterDraft = Draft<typeof Filter>;

@@ -4,12 +4,12 @@ import { OriginalDst } from '@weft/xds/gen/envoy/extensions/filters/listener/ori
 import { TcpProxy } from '@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
 import { circuitBreakers } from '../clusters/circuit-breakers.js';
 import { httpProtocolOptions } from '../clusters/http-protocol.js';
-import { hboneUpstreamTls } from '../connections/mesh-tls.js';
-import { CONNECT_ORIGINATE, HBONE_PORT, METADATA_ORIGINAL_DST } from '../connections/well-known-keys.js';
+import { hboneUpstreamTls } from './mesh-tls.js';
+import { CONNECT_ORIGINATE, HBONE_PORT, METADATA_ORIGINAL_DST } from './well-known-keys.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
 import { upstreamFailureLog } from '../telemetry/access-log.js';
-import type { MeshSettings } from './mesh-settings.js';
+import type { MeshSettings } from '../resources/mesh-settings.js';
 
 /** Before a peer has said how many it takes: a burst right after the start must not be refused by its limit. */
 const STREAMS = 100;

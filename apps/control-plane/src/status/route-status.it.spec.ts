@@ -20,8 +20,8 @@ import {
 import { createLogger, startAll, systemClock } from '@weft/runtime';
 import { until } from '@weft/testing-fixtures';
 import { ApiServer } from '@weft/testing-kube-apiserver';
-import { createControlPlane } from './app.js';
-import { parseControlPlaneConfig } from './config.js';
+import { createControlPlane } from '../app.js';
+import { parseControlPlaneConfig } from '../config.js';
 
 const log = createLogger('test', 'silent');
 const disposers: (() => Promise<void> | void)[] = [];

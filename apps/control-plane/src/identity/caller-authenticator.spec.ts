@@ -3,8 +3,8 @@ import { Metadata, status } from '@grpc/grpc-js';
 import type { TokenVerdict } from '@weft/kube';
 import { FakeClock } from '@weft/testing-fixtures';
 import { CallerAuthenticator } from './caller-authenticator.js';
-import { mayDebug } from './debug-access.js';
-import { TestAuthority } from './testing/test-authority.js';
+import { mayDebug } from '../debug/debug-access.js';
+import { TestAuthority } from '../testing/test-authority.js';
 
 const ZTUNNEL: TokenVerdict = {
   authenticated: true,

@@ -5,9 +5,9 @@ import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { FakeClock, until } from '@weft/testing-fixtures';
 import { RotatingServerCertificate } from '@weft/xds-grpc';
 import { IstioCertificateServiceService, type IstioCertificateServiceServer } from '@weft/xds/gen/mesh/ca/ca.js';
-import { parseControlPlaneConfig } from './config.js';
+import { parseControlPlaneConfig } from '../config.js';
 import { ownCertificate } from './own-certificate.js';
-import { TestAuthority } from './testing/test-authority.js';
+import { TestAuthority } from '../testing/test-authority.js';
 
 const SPIFFE_ID = 'spiffe://cluster.local/ns/istio-system/sa/weft-control-plane';
 const disposers: (() => Promise<void> | void)[] = [];
