@@ -10,7 +10,8 @@ const CURE_REMOVE = 'remove it or fix its spelling; it has no effect';
  */
 export class FieldReader {
   constructor(
-    private readonly value: unknown,
+    /** As it was written; the methods below look at its type first. */
+    readonly value: unknown,
     /** Of the whole, or of this step within `parent`: most paths are never read, and are put together only then. */
     private readonly step: string | number,
     private readonly problems: ProblemList,

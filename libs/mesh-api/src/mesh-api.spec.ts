@@ -210,12 +210,9 @@ describe('WorkloadEntry and WorkloadGroup', () => {
     expect(parseWorkloadEntry(object(spec)).spec).toBeNull();
   });
 
-  it.each([{ address: '2001:db8::1' }, { address: 'vm.example' }, { address: 'unix:///x' }, { network: 'n' }])(
-    'takes %j',
-    (spec) => {
-      expect(parseWorkloadEntry(object(spec))).toMatchObject({ spec, problems: [] });
-    },
-  );
+  it.each([{ address: '2001:db8::1' }, { address: 'vm.example' }, { address: 'unix:///x' }])('takes %j', (spec) => {
+    expect(parseWorkloadEntry(object(spec))).toMatchObject({ spec, problems: [] });
+  });
 
   it('a group needs a template and exactly one check in its probe', () => {
     expect(parseWorkloadGroup(object({})).spec).toBeNull();

@@ -18,6 +18,7 @@ const MAX_TARGETS = 16;
 /** Reads `targetRef` and `targetRefs`. Every entry counts, also one that is in error: the policy is then not for ztunnel. */
 export function readTargetReferences(single: FieldReader, many: FieldReader): readonly PolicyTargetReference[] {
   const readers = [...(single.present ? [single] : []), ...many.list()];
+  if (single.present && many.present) single.error('is set beside targetRefs', 'keep targetRefs');
   if (readers.length > MAX_TARGETS)
     many.error(`has ${readers.length} entries`, `at most ${MAX_TARGETS}: make a second policy`);
   return readers.map(readOne);

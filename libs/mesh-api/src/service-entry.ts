@@ -1,6 +1,7 @@
 import { parseCidr, parseIp } from '@weft/ip';
 import { describe, type FieldReader } from './field-reader.js';
 import { exportTo } from './networking/export-to.js';
+import { LABEL_USE_WAYPOINT } from './labels.js';
 import { objectMetaOf } from './object-meta.js';
 import { parseResource, type ParsedResource } from './parsed-resource.js';
 import { readSelector, type WorkloadSelector } from './selector.js';
@@ -35,6 +36,8 @@ export interface ServiceEntrySpec {
 export type ServiceEntry = ParsedResource<ServiceEntrySpec>;
 
 const HOST = /^(\*\.)?(?=.{1,253}$)([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?$/i;
+/** A wildcard inside a label: no proxy can tell such hosts. */
+const PARTIAL_WILDCARD = /^[a-z0-9_.-]*[a-z0-9_-]\*|^\*[a-z0-9_-]/i;
 const FIELDS = [
   'hosts',
   'addresses',
@@ -49,8 +52,8 @@ const FIELDS = [
 
 /** Reads a ServiceEntry. Bad hosts, addresses, ports and endpoints are reported and left out one by one; null if no host is left. */
 export function parseServiceEntry(object: unknown): ServiceEntry {
-  const autoAllocates = objectMetaOf(object).labels[LABEL_AUTO_ALLOCATE] !== 'false';
-  return parseResource(object, (reader) => readSpec(reader, autoAllocates));
+  const { labels } = objectMetaOf(object);
+  return parseResource(object, (reader) => readSpec(reader, labels));
 }
 
 const LABEL_AUTO_ALLOCATE = 'networking.istio.io/enable-autoallocate-ip';
@@ -58,7 +61,7 @@ const LABEL_AUTO_ALLOCATE = 'networking.istio.io/enable-autoallocate-ip';
 const NAMED_PROTOCOLS = new Set(['HTTP', 'HTTPS', 'HTTP2', 'GRPC', 'GRPC-WEB', 'TLS']);
 const DYNAMIC_PROTOCOLS = new Set(['HTTP', 'TLS', 'GRPC', 'HTTP2']);
 
-function readSpec(reader: FieldReader, autoAllocates: boolean): ServiceEntrySpec | null {
+function readSpec(reader: FieldReader, labels: Readonly<Record<string, string>>): ServiceEntrySpec | null {
   const fields = reader.object(FIELDS);
   if (fields === null) return null;
   const hosts = readHosts(fields.hosts);
@@ -77,8 +80,8 @@ function readSpec(reader: FieldReader, autoAllocates: boolean): ServiceEntrySpec
     subjectAltNames: fields.subjectAltNames.texts(),
   };
   checkTogether(fields, spec);
-  if (resolution === 'DYNAMIC_DNS') checkDynamicDns(fields, spec);
-  checkAddresses(fields, spec, autoAllocates);
+  if (resolution === 'DYNAMIC_DNS') checkDynamicDns(fields, spec, labels);
+  checkAddresses(fields, spec, labels[LABEL_AUTO_ALLOCATE] !== 'false');
   return hosts.length === 0 || resolution === undefined ? null : spec;
 }
 
@@ -91,6 +94,13 @@ function readHosts(reader: FieldReader): readonly string[] {
     if (HOST.test(host) || parseIp(host) !== null) {
       if (!host.includes('.')) item.warn(`${describe(host)} is a short name`, 'write a full host name');
       return [host.toLowerCase()];
+    }
+    if (PARTIAL_WILDCARD.test(host)) {
+      item.warn(
+        `${describe(host)} has a wildcard inside a label, which no request is matched with; it is left out`,
+        'write *.example.com, or the hosts one by one',
+      );
+      return [];
     }
     item.error(
       `${describe(host)} is not a host name`,
@@ -179,7 +189,17 @@ function checkTogether(fields: Readonly<Record<(typeof FIELDS)[number], FieldRea
   }
 }
 
-function checkDynamicDns(fields: Readonly<Record<(typeof FIELDS)[number], FieldReader>>, spec: ServiceEntrySpec): void {
+function checkDynamicDns(
+  fields: Readonly<Record<(typeof FIELDS)[number], FieldReader>>,
+  spec: ServiceEntrySpec,
+  labels: Readonly<Record<string, string>>,
+): void {
+  const waypoint = labels[LABEL_USE_WAYPOINT] ?? 'none';
+  if (spec.location === 'MESH_INTERNAL' && waypoint !== 'none')
+    fields.location.error(
+      `is MESH_INTERNAL with resolution DYNAMIC_DNS and waypoint ${describe(waypoint)}`,
+      'use MESH_EXTERNAL: what DNS finds has no identity in the mesh that a waypoint could ask for',
+    );
   for (const item of fields.hosts.list())
     if (item.text()?.startsWith('*.') === false)
       item.error('has no wildcard', 'write *.example.com, or use resolution DNS');

@@ -1,44 +1,35 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
-import { formatProblem, type FieldProblem } from './field-problem.js';
+import { validationFixtures } from '@weft/testing-fixtures';
+import { formatProblem } from './field-problem.js';
 import { MESH_KINDS } from './mesh-kinds.js';
+import { validationPage } from './testing/validation-page.js';
+import { kindOfObject, validateObject } from './validate-object.js';
 
-interface Fixture {
-  readonly kind: string;
-  readonly group: string;
-  readonly cases: readonly {
-    readonly name: string;
-    readonly spec: unknown;
-    readonly deny?: readonly string[];
-    readonly warn?: readonly string[];
-  }[];
-}
-
-const FOLDER = join(__dirname, '../testdata/validation');
-const fixtures = readdirSync(FOLDER).map((file) => parse(readFileSync(join(FOLDER, file), 'utf8')) as Fixture);
-
-/** `$1025` stands for a text of that length. */
-function expanded(value: unknown): unknown {
-  if (typeof value === 'string') return /^\$\d+$/.test(value) ? 'x'.repeat(Number(value.slice(1))) : value;
-  if (Array.isArray(value)) return value.map(expanded);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, expanded(item)]));
-}
-
-describe.each(fixtures.map((fixture) => [`${fixture.kind}.${fixture.group}`, fixture] as const))(
+describe.each(validationFixtures().map((fixture) => [`${fixture.kind}.${fixture.group}`, fixture] as const))(
   '%s says exactly what is wrong, and the cure',
-  (_name, { kind, group, cases }) => {
-    const described = MESH_KINDS.find((one) => one.kind === kind && one.group === group)!;
-
-    it.each(cases.map((one) => [one.name, one] as const))('%s', (_case, { spec, deny = [], warn = [] }) => {
-      const { problems } = described.parse({ metadata: { name: 'x', namespace: 'ns' }, spec: expanded(spec) });
-      const of = (severity: FieldProblem['severity']) =>
-        problems.filter((problem) => problem.severity === severity).map(formatProblem);
-      expect({ deny: of('error'), warn: of('warning') }).toEqual({ deny, warn });
-    });
+  (_name, { cases }) => {
+    it.each(cases.filter(({ byWebhook }) => !byWebhook).map((one) => [one.name, one] as const))(
+      '%s',
+      (_case, { object, deny, warn }) => {
+        const { errors, warnings } = validateObject(object, kindOfObject(object)!);
+        expect({ deny: errors.map(formatProblem), warn: warnings.map(formatProblem) }).toEqual({ deny, warn });
+      },
+    );
   },
 );
+
+it('every kind has its bad input', () => {
+  const named = ({ kind, group }: { kind: string; group: string }) => `${kind}.${group}`;
+  expect(validationFixtures().map(named).sort()).toEqual(MESH_KINDS.map(named).sort());
+});
+
+it('docs/validation.md says what is said; UPDATE_GOLDEN=1 writes it', () => {
+  const file = join(__dirname, '../../../docs/validation.md');
+  const page = validationPage(validationFixtures());
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, page);
+  expect(readFileSync(file, 'utf8')).toBe(page);
+});
 
 describe('hostile specs', () => {
   const virtualService = MESH_KINDS.find(({ kind }) => kind === 'VirtualService')!;

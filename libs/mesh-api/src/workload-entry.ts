@@ -1,9 +1,11 @@
 import { parseIp } from '@weft/ip';
 import { describe, type FieldReader } from './field-reader.js';
 import { parseResource, type ParsedResource } from './parsed-resource.js';
+import { LABEL_KEY, LABEL_VALUE } from './schema/format.js';
 
 const DNS_NAME = /^(?=.{1,253}$)([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.?$/i;
 const UNIX_PREFIX = 'unix://';
+const PORT_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/i;
 
 /** An endpoint outside Kubernetes: a WorkloadEntry, or one item of `ServiceEntry.endpoints`. */
 export interface WorkloadEntrySpec {
@@ -42,6 +44,7 @@ export function readWorkloadEntrySpec(reader: FieldReader): WorkloadEntrySpec | 
   const hasPorts = Object.keys(spec.ports).length > 0;
   if (kind === 'none') {
     if (spec.network === '') field.error('is missing', 'give an IP address or a host name');
+    else field.warn('is missing', 'give one; without it only gateways of its network reach the workload');
     return spec.network === '' ? null : spec;
   }
   if (kind === 'invalid') {
@@ -67,16 +70,32 @@ export function readTemplateSpec(reader: FieldReader): WorkloadEntrySpec | null 
   const ports: Record<string, number> = {};
   for (const [name, item] of fields.ports.entries()) {
     const port = item.integer(1, 65_535);
-    if (port !== undefined) ports[name] = port;
+    if (!PORT_NAME.test(name)) item.error('is not a port name', 'use letters, digits and dashes, such as http-web');
+    else if (port !== undefined) ports[name] = port;
   }
   const weight = fields.weight.integer(0, 0xffff_ffff);
   return {
     address: fields.address.text() ?? '',
     ports,
-    labels: fields.labels.textMap(),
+    labels: readLabels(fields.labels),
     network: fields.network.text() ?? '',
     locality: fields.locality.text() ?? '',
     ...(weight !== undefined && { weight }),
     serviceAccount: fields.serviceAccount.text() ?? '',
   };
+}
+
+/** Labels of a workload; what Kubernetes would not take as a label is reported and left out. */
+export function readLabels(reader: FieldReader): Readonly<Record<string, string>> {
+  const labels: Record<string, string> = {};
+  for (const [key, item] of reader.entries()) {
+    const value = item.text();
+    if (value === undefined) continue;
+    const badKey = LABEL_KEY.fault(key);
+    const badValue = LABEL_VALUE.fault(value);
+    if (badKey !== null) item.error(badKey, LABEL_KEY.cure);
+    else if (badValue !== null) item.error(`${describe(value)} ${badValue}`, LABEL_VALUE.cure);
+    else labels[key] = value;
+  }
+  return labels;
 }

@@ -1,6 +1,7 @@
-import type { FieldReader } from './field-reader.js';
+import { describe, type FieldReader } from './field-reader.js';
 import { parseResource, type ParsedResource } from './parsed-resource.js';
-import { readTemplateSpec, type WorkloadEntrySpec } from './workload-entry.js';
+import { HEADER_NAME } from './schema/format.js';
+import { readLabels, readTemplateSpec, type WorkloadEntrySpec } from './workload-entry.js';
 
 /** What WorkloadEntries made by auto-registration look like. */
 export interface WorkloadGroupSpec {
@@ -40,7 +41,7 @@ function readSpec(reader: FieldReader): WorkloadGroupSpec | null {
   if (template.address !== '')
     fields.template.warn('has an address, which is ignored', 'remove it: each machine brings its own');
   return {
-    labels: metadata?.labels.textMap() ?? {},
+    labels: metadata === null ? {} : readLabels(metadata.labels),
     annotations: metadata?.annotations.textMap() ?? {},
     template,
     probe,
@@ -51,6 +52,9 @@ function readProbe(reader: FieldReader): WorkloadGroupSpec['probe'] {
   const fields = reader.object([...TIMINGS, ...CHECKS]);
   if (fields === null) return null;
   for (const name of TIMINGS) fields[name].integer(0, 0x7fff_ffff);
+  checkHttpGet(fields.httpGet);
+  checkPort(fields.tcpSocket.object(['host', 'port']));
+  checkPort(fields.grpc.object(['port', 'service']));
   const exec = fields.exec.object(['command']);
   if (exec !== null && exec.command.texts().length === 0) exec.command.error('is empty', 'write the command to run');
   const given = CHECKS.filter((name) => fields[name].present);
@@ -59,4 +63,25 @@ function readProbe(reader: FieldReader): WorkloadGroupSpec['probe'] {
     return null;
   }
   return given[0]!;
+}
+
+function checkHttpGet(reader: FieldReader): void {
+  const fields = reader.object(['path', 'port', 'host', 'scheme', 'httpHeaders']);
+  if (fields === null) return;
+  checkPort(fields);
+  const scheme = fields.scheme.text() ?? '';
+  if (!['', 'http', 'https'].includes(scheme.toLowerCase()))
+    fields.scheme.error(`${describe(scheme)} is not a scheme`, 'use HTTP or HTTPS');
+  for (const item of fields.httpHeaders.list()) {
+    const header = item.object(['name', 'value']);
+    const name = header?.name.text() ?? '';
+    if (HEADER_NAME.fault(name) !== null)
+      header?.name.error(name === '' ? 'is missing' : `${describe(name)} is not a header name`, HEADER_NAME.cure);
+  }
+}
+
+function checkPort(fields: { readonly port: FieldReader } | null): void {
+  if (fields === null) return;
+  if (!fields.port.present) fields.port.error('is missing', 'give the port to ask');
+  else fields.port.integer(1, 65_535);
 }

@@ -1,3 +1,4 @@
+import type { FieldReader } from '../field-reader.js';
 import { meshKind } from '../mesh-kind.js';
 import { list, textMap } from '../schema/collection-fields.js';
 import { required, vital, type TypeOf } from '../schema/field.js';
@@ -39,6 +40,7 @@ const spec = object('TLS from gateways to a service.', {
       },
       {
         whole: true,
+        refine: checkValidation,
         rules: [
           {
             rule: '!(has(self.caCertificateRefs) && size(self.caCertificateRefs) > 0 && has(self.wellKnownCACertificates) && self.wellKnownCACertificates != "")',
@@ -54,6 +56,24 @@ const spec = object('TLS from gateways to a service.', {
   ),
   options: textMap('More, by implementation.', { maxProperties: 16 }),
 });
+
+type ValidationAt = Readonly<Record<'caCertificateRefs' | 'wellKnownCACertificates' | 'subjectAltNames', FieldReader>>;
+
+/** Only told: without roots the connection fails, whatever else is written. */
+function checkValidation<T>(value: T, at: ValidationAt, self: FieldReader): T {
+  const given = (['caCertificateRefs', 'wellKnownCACertificates'] as const).filter((name) =>
+    name === 'caCertificateRefs' ? at[name].list().length > 0 : (at[name].text() ?? '') !== '',
+  );
+  if (given.length === 2) self.error(`has ${given.join(' and ')}`, 'keep one of them');
+  if (given.length === 0)
+    self.error('has no roots', 'name a ConfigMap in caCertificateRefs, or set wellKnownCACertificates: System');
+  for (const item of at.subjectAltNames.list()) {
+    const field = item.field('type').text() === 'URI' ? 'uri' : 'hostname';
+    if (!item.field(field).present) item.error(`has no ${field}`, `set ${field}, or another type`);
+  }
+  return value;
+}
+
 export type BackendTlsPolicySpec = TypeOf<typeof spec>;
 
 export const BACKEND_TLS_POLICIES = meshKind(

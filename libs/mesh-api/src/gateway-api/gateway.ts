@@ -5,7 +5,7 @@ import { defaulted, required, withSchema, type TypeOf } from '../schema/field.js
 import type { JsonSchema } from '../schema/json-schema.js';
 import { object } from '../schema/object-field.js';
 import { choice, port, text } from '../schema/scalar-fields.js';
-import { listener, LISTENERS_RULES, namespaceSelector } from './listener.js';
+import { listeners, LISTENERS_RULES, namespaceSelector } from './listener.js';
 import { GATEWAY_API_GROUP, localObjectRef, objectName, objectRef, secretRef } from './references.js';
 import { listenersStatus } from './route-status.js';
 
@@ -22,7 +22,7 @@ const frontendTls = object('Of clients.', {
 const spec = object('Ports that are opened, at the edge of the mesh or in a waypoint.', {
   gatewayClassName: required(objectName('What kind of gateway.')),
   listeners: required(
-    withSchema(list('The ports.', listener, { minItems: 1, maxItems: 64, keys: ['name'] }), {
+    withSchema(listeners, {
       'x-kubernetes-validations': LISTENERS_RULES,
     }),
   ),

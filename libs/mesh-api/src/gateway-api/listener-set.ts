@@ -1,9 +1,8 @@
 import { conditionsSchema } from '../crds/schema.js';
 import { AGE, column, meshKind } from '../mesh-kind.js';
-import { list } from '../schema/collection-fields.js';
 import { defaulted, required, withSchema, type TypeOf } from '../schema/field.js';
 import { object } from '../schema/object-field.js';
-import { listener, LISTENERS_RULES } from './listener.js';
+import { listeners, LISTENERS_RULES } from './listener.js';
 import { apiGroup, apiKind, GATEWAY_API_GROUP, namespaceName, objectName } from './references.js';
 import { listenersStatus } from './route-status.js';
 
@@ -17,7 +16,7 @@ const spec = object('Listeners that are added to a Gateway.', {
     }),
   ),
   listeners: required(
-    withSchema(list('The ports.', listener, { minItems: 1, maxItems: 64, keys: ['name'] }), {
+    withSchema(listeners, {
       'x-kubernetes-validations': LISTENERS_RULES,
     }),
   ),

@@ -1,7 +1,8 @@
+import type { FieldReader } from '../field-reader.js';
 import { list, textMap } from '../schema/collection-fields.js';
-import { defaulted, required, vital, withSchema, type TypeOf } from '../schema/field.js';
+import { defaulted, refined, required, vital, withSchema, type TypeOf } from '../schema/field.js';
 import { WILDCARD_HOST } from '../schema/format.js';
-import { object } from '../schema/object-field.js';
+import { object, type ObjectOf } from '../schema/object-field.js';
 import { choice, port, text } from '../schema/scalar-fields.js';
 import { apiGroup, apiKind, GATEWAY_API_GROUP, secretRef, sectionName } from './references.js';
 
@@ -54,7 +55,7 @@ const listenerTls = object(
   },
 );
 
-export const listener = object('A port that is opened.', {
+const listenerFields = {
   name: required(sectionName('Name.')),
   hostname: text('Host that is served. Default any.', { format: WILDCARD_HOST }),
   port: required(port('Port number.')),
@@ -64,8 +65,40 @@ export const listener = object('A port that is opened.', {
     ...defaulted(allowedRoutes, { namespaces: { from: 'Same' }, kinds: [] }),
     schema: { ...allowedRoutes.schema, default: { namespaces: { from: 'Same' } } },
   },
-});
+} as const;
+
+export const listener = object('A port that is opened.', listenerFields, { refine: checkListener });
 export type Listener = TypeOf<typeof listener>;
+
+type At = Readonly<Record<keyof typeof listenerFields, FieldReader>>;
+
+/** Only told: whoever opens the ports sets the state of each listener. */
+function checkListener(value: ObjectOf<typeof listenerFields>, at: At): ObjectOf<typeof listenerFields> {
+  const { protocol, tls, hostname = '' } = value;
+  const isPlain = protocol === 'TCP' || protocol === 'UDP';
+  if (tls !== undefined && (isPlain || protocol === 'HTTP'))
+    at.tls.error(`is set with protocol ${protocol}`, 'use protocol HTTPS or TLS, or remove it');
+  if (protocol === 'HTTPS' && tls?.mode === 'Passthrough')
+    at.tls.field('mode').error('is Passthrough with protocol HTTPS', 'use Terminate, or protocol TLS');
+  if (tls?.mode === 'Terminate' && tls.certificateRefs.length === 0 && Object.keys(tls.options).length === 0)
+    at.tls.error('ends TLS without a certificate', 'name a Secret in certificateRefs');
+  if (isPlain && hostname !== '')
+    at.hostname.error(`is set with protocol ${protocol}`, 'remove it: connections do not name their host');
+  return value;
+}
+
+/** The ports of a Gateway or ListenerSet. */
+export const listeners = refined(
+  list('The ports.', listener, { minItems: 1, maxItems: 64, keys: ['name'] }),
+  (value, reader) => {
+    const names = reader.list().map((item) => item.field('name'));
+    names.forEach((name, i) => {
+      const earlier = names.slice(0, i).some((other) => other.canonical() === name.canonical());
+      if (earlier && name.present) name.error('is there twice', 'give each listener its own name');
+    });
+    return value;
+  },
+);
 
 export const LISTENERS_RULES = [
   {

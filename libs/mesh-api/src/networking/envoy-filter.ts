@@ -6,6 +6,7 @@ import { refined, vital, type TypeOf } from '../schema/field.js';
 import { REGEX } from '../schema/format.js';
 import { object, type ObjectOf } from '../schema/object-field.js';
 import { anything, choice, integer, text } from '../schema/scalar-fields.js';
+import { checkTypes, warnOldName } from './envoy-names.js';
 import { portNumber } from './service-port.js';
 
 const APPLY_TO = [
@@ -157,6 +158,7 @@ function checkPatch<
   for (const kind of ['listener', 'routeConfiguration', 'cluster'] as const)
     if (at.match.field(kind).present && MATCHED_BY[applyTo]?.includes(kind) === false)
       at.match.field(kind).error(`does not fit applyTo ${applyTo}`, `use ${MATCHED_BY[applyTo].join(' or ')}`);
+  checkWaypointMatch(at.match);
   const found = at.match.field('listener').field('filterChain').field('filter');
   if (found.field('subFilter').present && found.field('name').text() !== HCM)
     found.field('subFilter').error(`is in a filter other than ${HCM}`, `set filter.name: ${HCM}`);
@@ -165,9 +167,27 @@ function checkPatch<
     at.patch
       .field('value')
       .warn('has no typed_config', 'write typed_config with its @type: Envoy no longer takes filters by name');
+  for (const item of [
+    found.field('name'),
+    found.field('subFilter').field('name'),
+    at.patch.field('value').field('name'),
+  ])
+    if (applyTo.endsWith('_FILTER')) warnOldName(item);
+  checkTypes(at.patch.field('value'));
   return self.errorCount > before ? undefined : value;
 }
 const HCM = 'envoy.filters.network.http_connection_manager';
+
+/** The CRD says so, too. */
+function checkWaypointMatch(match: FieldReader): void {
+  const inWaypoints = match.field('context').text() === 'WAYPOINT';
+  const has = match.field('waypoint').present;
+  if (has && !inWaypoints) match.field('waypoint').error('is set for another context', 'set context: WAYPOINT');
+  if (!inWaypoints || has) return;
+  const others = (['listener', 'routeConfiguration', 'cluster'] as const).filter((kind) => match.field(kind).present);
+  for (const kind of others) match.field(kind).error('is set for context WAYPOINT', 'use waypoint, or another context');
+  if (others.length === 0) match.error('has context WAYPOINT without waypoint', 'write waypoint: {} or more of it');
+}
 
 const fields = {
   workloadSelector: labelsSelector('Pods that it is for. Default all of the namespace.'),

@@ -122,6 +122,11 @@ function checkSidecar(
       .some((other) => other.field('port').field('number').canonical() === number.canonical());
     if (earlier && number.present) number.error('is there twice', 'give each listener its own port');
   });
+  const numbers = at.ingress.list().map((listener) => listener.field('port').field('number'));
+  numbers.forEach((number, i) => {
+    const earlier = numbers.slice(0, i).some((other) => other.canonical() === number.canonical());
+    if (earlier && number.present) number.error('is there twice', 'give each listener its own port');
+  });
   return value;
 }
 

@@ -56,7 +56,17 @@ export type ConnectionPool = TypeOf<typeof connectionPool>;
 
 const failover = list(
   'By region.',
-  object('From one region to another.', { from: text('Region.'), to: text('Region.') }),
+  object(
+    'From one region to another.',
+    { from: text('Region.'), to: text('Region.') },
+    {
+      refine: (value, at) => {
+        if (value.from === undefined || value.from !== value.to) return value;
+        at.to.error(`is ${describe(value.to)}, as from is`, 'name another region');
+        return undefined;
+      },
+    },
+  ),
 );
 const failoverPriority = texts('Labels in order; endpoints that agree in more of them come first.');
 

@@ -120,7 +120,9 @@ type At = Readonly<Record<keyof typeof fields, FieldReader>>;
 const spec = object('Routes for hosts.', fields, {
   refine: (value, at, self) => {
     if (!at.http.present && !at.tcp.present && !at.tls.present) self.error('has no routes', 'write http, tls or tcp');
-    warnUnreachable(at.http);
+    warnUnreachable(at.http, 'request');
+    warnUnreachable(at.tls, 'connection');
+    warnUnreachable(at.tcp, 'connection');
     checkClaims(value, at);
     if (!at.hosts.present) return checkDelegate(value, at);
     return checkHosts(value, at);
@@ -173,7 +175,8 @@ function checkClaims({ gateways: names }: Spec, at: At): void {
   for (const match of at.http.list().flatMap((route) => route.field('match').list())) {
     const own = match.field('gateways').texts();
     if (!(own.length > 0 ? own : names).includes(MESH_GATEWAY)) continue;
-    for (const [key, item] of match.field('headers').entries())
+    const conditions = [...match.field('headers').entries(), ...match.field('withoutHeaders').entries()];
+    for (const [key, item] of conditions)
       if (key.startsWith(CLAIM_HEADER_PREFIX))
         item.error('asks for a claim of a token, in the mesh', 'bind the routes to gateways only');
   }

@@ -30,15 +30,15 @@ export function list<T>(description: string, item: Field<T>, options: ListOption
       if (items === undefined) return undefined;
       if (items.length > maxItems) reader.error(`has ${items.length} items`, `at most ${maxItems}`);
       if (items.length < minItems) reader.error('is empty', `write at least ${minItems}`);
-      const values = items.slice(0, maxItems).flatMap((one) => readItem(item, one));
+      const values = items.slice(0, maxItems).flatMap((one) => readItem(item, one, 'dash'));
       return values.length === 0 && items.length > 0 ? undefined : values;
     },
   };
 }
 
-function readItem<T>(item: Field<T>, reader: FieldReader): readonly T[] {
+function readItem<T>(item: Field<T>, reader: FieldReader, mark: 'dash' | 'key'): readonly T[] {
   if (!reader.present) {
-    reader.error('is empty', 'write it or remove the dash');
+    reader.error('is empty', `write it or remove the ${mark}`);
     return [];
   }
   const value = item.read(reader);
@@ -72,7 +72,9 @@ export function map<T>(
       Object.fromEntries(
         reader
           .entries()
-          .flatMap(([key, entry]) => (keyIsGood(key, entry) ? readItem(item, entry).map((value) => [key, value]) : [])),
+          .flatMap(([key, entry]) =>
+            keyIsGood(key, entry) ? readItem(item, entry, 'key').map((value) => [key, value]) : [],
+          ),
       ),
   };
 }
