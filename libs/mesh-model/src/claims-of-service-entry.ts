@@ -22,6 +22,7 @@ export function claimsOfServiceEntry(
     meta: { name: meta.name, namespace: meta.namespace, createdAt: meta.createdAt },
     position,
     hostname,
+    resolution: spec.resolution,
     selector: spec.resolution === 'NONE' ? null : (spec.workloadSelector?.matchLabels ?? null),
     ports: spec.ports.map(({ name, number, targetPort, protocol }) => ({
       name,

@@ -33,6 +33,7 @@ export function claimOfService(service: ServiceObject, surroundings: ClaimSurrou
     meta: { name: meta.name, namespace: meta.namespace, createdAt: meta.createdAt },
     position: 0,
     hostname: `${meta.name}.${meta.namespace}.svc.${surroundings.clusterDomain}`,
+    resolution: 'STATIC',
     selector: Object.keys(spec.selector ?? {}).length > 0 ? spec.selector! : null,
     ports: portsOf(spec),
     addresses: addressesOf(spec, surroundings.network),

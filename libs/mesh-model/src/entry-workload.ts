@@ -1,11 +1,26 @@
 import { parseIp } from '@weft/ip';
-import { LABEL_TUNNEL, LABEL_WORKLOAD_NAME, TUNNEL_HTTP, type WorkloadEntrySpec } from '@weft/mesh-api';
+import {
+  LABEL_TUNNEL,
+  LABEL_WORKLOAD_NAME,
+  TUNNEL_HTTP,
+  type ObjectMeta,
+  type WorkloadEntrySpec,
+} from '@weft/mesh-api';
 import { TunnelProtocol, Workload, WorkloadStatus, WorkloadType } from '@weft/xds/gen/mesh/workload/workload.js';
 import { canonicalServiceOf } from './canonical-service.js';
 import { localityOfText } from './locality-of.js';
 import { wireTrustDomain, type MeshModelConfig } from './mesh-model-config.js';
 import type { ClaimedPort } from './service-claim.js';
 import type { WorkloadServices } from './workload-services.js';
+
+type Named = Pick<ObjectMeta, 'namespace' | 'name'>;
+
+export const workloadEntryUid = ({ clusterId }: MeshModelConfig, { namespace, name }: Named): string =>
+  `${clusterId}/networking.istio.io/WorkloadEntry/${namespace}/${name}`;
+
+/** Of an endpoint that stands in a ServiceEntry. */
+export const inlineEntryUid = ({ clusterId }: MeshModelConfig, { namespace, name }: Named, address: string): string =>
+  `${clusterId}/networking.istio.io/ServiceEntry/${namespace}/${name}/${address}`;
 
 export interface EntrySurroundings {
   readonly config: MeshModelConfig;

@@ -108,7 +108,14 @@ export class MeshModel {
       { graph, config, services: services.services, routes },
       sources.proxylessNamespaces,
     );
-    this.membersOf = serviceMembers(graph, sources, workloads.workloads);
+    this.membersOf = serviceMembers({
+      graph,
+      sources,
+      config,
+      workloads: workloads.workloads,
+      workloadEntries: workloads.workloadEntries,
+      serviceEntries: services.parsedEntries,
+    });
     this.ingressWaypointOf = ingressWaypoints({
       services: services.services,
       surroundings,

@@ -1,5 +1,5 @@
 import type { IpAddress } from '@weft/ip';
-import { compareByAge, type ObjectMeta } from '@weft/mesh-api';
+import { compareByAge, type ObjectMeta, type Resolution } from '@weft/mesh-api';
 import type {
   AppProtocol,
   IPFamilies,
@@ -32,6 +32,8 @@ export interface ServiceClaim {
   /** Place of the host within its ServiceEntry. */
   readonly position: number;
   readonly hostname: string;
+  /** Where proxies get its endpoints from; `STATIC` for a Service. */
+  readonly resolution: Resolution;
   /** Labels that endpoints in the same namespace have; null when endpoints are found otherwise. */
   readonly selector: Readonly<Record<string, string>> | null;
   readonly ports: readonly ClaimedPort[];

@@ -1,6 +1,8 @@
 import type { Collection, FetchContext, Graph } from '@weft/collections';
-import { objectMetaOf } from '@weft/mesh-api';
+import { objectMetaOf, type ServiceEntry, type WorkloadEntry } from '@weft/mesh-api';
 import type { Workload } from '@weft/xds/gen/mesh/workload/workload.js';
+import { inlineEntryUid, workloadEntryUid } from './entry-workload.js';
+import type { MeshModelConfig } from './mesh-model-config.js';
 import type { MeshSources } from './mesh-sources.js';
 import { serviceNameOf, type ServiceClaim } from './service-claim.js';
 
@@ -13,12 +15,49 @@ export interface ServiceMember {
 
 export type ServiceMembers = (fetch: FetchContext, claim: ServiceClaim) => readonly ServiceMember[];
 
-export function serviceMembers(graph: Graph, sources: MeshSources, workloads: Collection<Workload>): ServiceMembers {
+export interface ServiceMembersInputs {
+  readonly graph: Graph;
+  readonly sources: MeshSources;
+  readonly config: MeshModelConfig;
+  readonly workloads: Collection<Workload>;
+  readonly workloadEntries: Collection<WorkloadEntry>;
+  readonly serviceEntries: Collection<ServiceEntry>;
+}
+
+type Labels = Readonly<Record<string, string>>;
+interface LabelledEntry {
+  readonly uid: string;
+  readonly labels: Labels;
+}
+
+export function serviceMembers(inputs: ServiceMembersInputs): ServiceMembers {
+  const { graph, sources, workloads } = inputs;
   const byService = graph.index('workloads by service', workloads, ({ services }) => Object.keys(services));
   const labels = graph.derive('labels of pods', sources.pods, (pod) => objectMetaOf(pod).labels);
+  const ofEntries = labelsOfEntries(inputs);
+  const labelsOf = (fetch: FetchContext, { uid, namespace, name }: Workload): Labels =>
+    fetch.get(ofEntries, uid)?.labels ?? fetch.get(labels, `${namespace}/${name}`) ?? {};
   return (fetch, claim) =>
-    fetch.lookup(byService, serviceNameOf(claim)).map((workload) => ({
-      workload,
-      labels: fetch.get(labels, `${workload.namespace}/${workload.name}`) ?? {},
-    }));
+    fetch.lookup(byService, serviceNameOf(claim)).map((workload) => ({ workload, labels: labelsOf(fetch, workload) }));
+}
+
+/** Of endpoints that are no pods, by uid of their workloads. */
+function labelsOfEntries({ graph, config, workloadEntries, serviceEntries }: ServiceMembersInputs) {
+  const key = ({ uid }: LabelledEntry): string => uid;
+  return graph.union('labels of entries', [
+    graph.deriveMany<WorkloadEntry, LabelledEntry>(
+      'labels of workload entries',
+      workloadEntries,
+      ({ meta, spec }) =>
+        spec === null ? [] : [{ uid: workloadEntryUid(config, meta), labels: { ...meta.labels, ...spec.labels } }],
+      { key },
+    ),
+    graph.deriveMany<ServiceEntry, LabelledEntry>(
+      'labels of inline endpoints',
+      serviceEntries,
+      ({ meta, spec }) =>
+        (spec?.endpoints ?? []).map(({ address, labels }) => ({ uid: inlineEntryUid(config, meta, address), labels })),
+      { key },
+    ),
+  ]);
 }

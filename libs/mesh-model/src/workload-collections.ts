@@ -11,7 +11,7 @@ import {
   type WorkloadEntrySpec,
 } from '@weft/mesh-api';
 import type { GatewayAddress, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
-import { entryTargetPort, entryWorkload } from './entry-workload.js';
+import { entryTargetPort, entryWorkload, inlineEntryUid, workloadEntryUid } from './entry-workload.js';
 import type { PodObject } from './kube-objects.js';
 import type { MeshModelConfig } from './mesh-model-config.js';
 import type { MeshSources } from './mesh-sources.js';
@@ -141,7 +141,7 @@ function ofWorkloadEntries(
       return some(
         entryWorkload(entry, {
           config: surroundings.configOf(fetch),
-          uid: `${config.clusterId}/networking.istio.io/WorkloadEntry/${meta.namespace}/${meta.name}`,
+          uid: workloadEntryUid(config, meta),
           name: meta.name,
           namespace: meta.namespace,
           network: surroundings.networkOf(fetch),
@@ -169,7 +169,7 @@ function ofServiceEntries(inputs: WorkloadInputs): Collection<Workload> {
       return some(
         entryWorkload(entry, {
           config: surroundings.configOf(fetch),
-          uid: `${config.clusterId}/networking.istio.io/ServiceEntry/${meta.namespace}/${meta.name}/${entry.address}`,
+          uid: inlineEntryUid(config, meta, entry.address),
           name: meta.name,
           namespace: meta.namespace,
           network: surroundings.networkOf(fetch),

@@ -70,7 +70,7 @@ describe('the certificate of the server', () => {
         requests.push(String(metadata.get('authorization')[0]));
         if (away) answer({ code: status.UNAVAILABLE, details: 'away' });
         else {
-          authority.sign(request.csr, SPIFFE_ID, clock.now()).then(
+          authority.sign(request.csr, SPIFFE_ID, { atMs: clock.now() }).then(
             (certChain) => answer(null, { $type: 'istio.v1.auth.IstioCertificateResponse', certChain: [...certChain] }),
             (failure: unknown) => answer(failure as Error),
           );

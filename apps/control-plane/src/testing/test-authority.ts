@@ -2,6 +2,11 @@ import { CertificateAuthority, checkCsr, createCsr, createRoot } from '@weft/spi
 
 const TTL_MS = 3_600_000;
 
+export interface SignOptions {
+  readonly atMs?: number;
+  readonly dnsNames?: readonly string[];
+}
+
 /** A CA of its own for one test. */
 export class TestAuthority {
   private constructor(
@@ -26,20 +31,27 @@ export class TestAuthority {
   }
 
   /** Leaf and root for a signing request, as a CA answers. */
-  async sign(csrPem: string, spiffeId: string, atMs = this.nowMs): Promise<readonly string[]> {
+  async sign(
+    csrPem: string,
+    spiffeId: string,
+    { atMs = this.nowMs, dnsNames = ['istiod.istio-system.svc'] }: SignOptions = {},
+  ): Promise<readonly string[]> {
     const csr = await checkCsr(csrPem, spiffeId);
     if (!csr.ok) throw csr.error;
     const leaf = await this.authority.issue(csr.value.publicKey, {
       spiffeId,
-      dnsNames: ['istiod.istio-system.svc'],
+      dnsNames,
       ttlMs: TTL_MS,
       now: atMs,
     });
     return [leaf.pem, this.rootPem];
   }
 
-  async issue(spiffeId: string): Promise<{ readonly certPem: string; readonly keyPem: string }> {
+  async issue(
+    spiffeId: string,
+    options: SignOptions = {},
+  ): Promise<{ readonly certPem: string; readonly keyPem: string }> {
     const { csrPem, privateKeyPem } = await createCsr(spiffeId);
-    return { certPem: (await this.sign(csrPem, spiffeId))[0]!, keyPem: privateKeyPem };
+    return { certPem: (await this.sign(csrPem, spiffeId, options))[0]!, keyPem: privateKeyPem };
   }
 }

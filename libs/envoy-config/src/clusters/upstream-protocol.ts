@@ -13,10 +13,15 @@ import { httpProtocolOptions } from './http-protocol.js';
 type Protocol = NonNullable<Draft<typeof HttpProtocolOptions>['upstreamProtocolOptions']>;
 
 /** HTTP/2 where the service says so or is upgraded to it, the client's version where nobody knows, else HTTP/1.1. */
-export function upstreamProtocol(protocol: PortProtocol, pool: ConnectionPool | undefined): Record<string, PackedAny> {
+export function upstreamProtocol(
+  protocol: PortProtocol,
+  pool: ConnectionPool | undefined,
+  { nameOfRequest = false }: { readonly nameOfRequest?: boolean } = {},
+): Record<string, PackedAny> {
   const { http, tcp } = pool ?? {};
   return httpProtocolOptions({
     commonHttpProtocolOptions: commonOptions(http, tcp),
+    ...(nameOfRequest ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } } : {}),
     upstreamProtocolOptions: choose(protocol, http),
   });
 }

@@ -20,6 +20,7 @@ import {
   foreignClusters,
   foreignEndpoints,
   listenerResource,
+  namedEndpointsOf,
   proxyResource,
   routeResource,
   SAME_VERSION,
@@ -59,6 +60,7 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): Collecti
     { key: ({ key }) => key },
   );
   const endpoints = serviceEndpointsOf(model);
+  const named = namedEndpointsOf(model);
   return graph.union('resources of gateways and their services', [
     own,
     graph.deriveMany(
@@ -66,8 +68,9 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): Collecti
       services,
       (service, fetch) => {
         // What its owner asks for is done by the waypoint: it must not be done twice.
-        const rules = model.ingressWaypointOf(fetch, service.claim) === null ? service.rules : [];
-        return foreignClusters({ ...service, rules }, mesh);
+        const throughWaypoint = model.ingressWaypointOf(fetch, service.claim) !== null;
+        const rules = throughWaypoint ? [] : service.rules;
+        return foreignClusters({ ...service, rules }, named(fetch, service.claim), { mesh, throughWaypoint });
       },
       SAME_VERSION,
     ),

@@ -124,7 +124,8 @@ function behindWaypoint({ behindWaypoint: is, addresses, claim }: ServiceView, p
   };
   return [
     {
-      ip: address.ip.text,
+      host: address.ip.text,
+      isName: false,
       port,
       hbone: false,
       weight: 1,
@@ -155,7 +156,7 @@ const assignmentOf = (
     ClusterLoadAssignment.encode(
       vipLoadAssignment(
         cluster,
-        endpoints.map((one) => ({ ...one, hbone: false })),
+        endpoints.filter(({ isName }) => !isName).map((one) => ({ ...one, hbone: false })),
       ),
     ).finish(),
   );

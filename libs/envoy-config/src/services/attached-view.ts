@@ -13,8 +13,11 @@ export function vipServiceOf(claim: ServiceClaim, addresses: AttachedService['ad
       address: ip.text,
       prefixLength: length ?? ip.bytes.length * 8,
     })),
-    ports: claim.ports.map(({ servicePort, appProtocol }) => ({
+    resolution: claim.resolution,
+    subjectAltNames: claim.subjectAltNames,
+    ports: claim.ports.map(({ servicePort, targetPort, appProtocol }) => ({
       number: servicePort,
+      targetPort,
       protocol: portProtocolOf(appProtocol),
       isGrpc: appProtocol === AppProtocol.GRPC,
     })),

@@ -17,12 +17,14 @@ export function serviceEndpoints(
   labels: Readonly<Record<string, string>>,
 ): readonly ServiceEndpoint[] {
   const ip = workload.addresses[0] === undefined ? null : ipFromBytes(workload.addresses[0]);
+  const host = ip?.text ?? workload.hostname;
   const ports = workload.services[serviceKey]?.ports ?? [];
-  if (ip === null || workload.status !== WorkloadStatus.HEALTHY) return [];
+  if (host === '' || workload.status !== WorkloadStatus.HEALTHY) return [];
   const { locality } = workload;
   return ports.map(({ servicePort, targetPort }) => ({
     servicePort,
-    ip: ip.text,
+    host,
+    isName: ip === null,
     port: targetPort,
     hbone: workload.tunnelProtocol === TunnelProtocol.HBONE && workload.networkMode === NetworkMode.STANDARD,
     weight: workload.capacity ?? 1,

@@ -1,5 +1,6 @@
-import { Cluster, Cluster_DiscoveryType } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
+import { Cluster } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
 import { circuitBreakers } from '../clusters/circuit-breakers.js';
+import { discoveryFields, type Discovery } from '../clusters/discovery.js';
 import type { EffectivePolicy } from '../clusters/effective-policy.js';
 import { loadBalancing } from '../clusters/load-balancing.js';
 import { outlierDetection } from '../clusters/outlier-detection.js';
@@ -8,7 +9,6 @@ import { hboneSocket, rawBuffer } from '../connections/internal-socket.js';
 import { withProxyHeader } from '../connections/proxy-protocol.js';
 import { userTls } from '../connections/user-tls.js';
 import { METADATA_ISTIO } from '../connections/well-known-keys.js';
-import { ADS_ENDPOINTS } from '../messages/config-source.js';
 import { duration } from '../messages/duration.js';
 import type { MeshSettings } from '../resources/mesh-settings.js';
 import type { VipPort, VipService } from './vip-service.js';
@@ -17,36 +17,51 @@ export interface VipClusterOptions {
   readonly name: string;
   readonly stack: 'http' | 'tcp';
   readonly policy: EffectivePolicy;
+  readonly discovery: Discovery;
   readonly subset?: string;
   readonly mesh: MeshSettings;
 }
 
 /** Where the traffic of one service port goes, and how connections there are made. */
 export function vipCluster(service: VipService, port: VipPort, options: VipClusterOptions): Cluster {
-  const { name, stack, policy, subset, mesh } = options;
+  const { name, stack, policy, discovery, subset, mesh } = options;
   const { connectionPool, outlierDetection: outliers, loadBalancer } = policy;
   const { connectTimeout, tcpKeepalive } = connectionPool?.tcp ?? {};
   return Cluster.fromPartial({
     name,
     altStatName: `${name};`,
-    clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS },
-    edsClusterConfig: { edsConfig: ADS_ENDPOINTS, serviceName: name },
     connectTimeout: duration(connectTimeout || mesh.connectTimeoutMs),
     ...loadBalancing(loadBalancer),
+    ...discoveryFields(discovery, {
+      name,
+      port: port.targetPort === port.number ? 0 : port.targetPort,
+      hostname: service.hostname,
+    }),
     commonLbConfig: { healthyPanicThreshold: { value: outliers?.minHealthPercent ?? 0 } },
     circuitBreakers: circuitBreakers(policy),
     ...(outliers === undefined ? {} : { outlierDetection: outlierDetection(outliers) }),
     ...(tcpKeepalive === undefined ? {} : { upstreamConnectionOptions: { tcpKeepalive: keepaliveOf(tcpKeepalive) } }),
     transportSocket: hboneSocket(innerSocket(service, port, options)),
     metadata: { filterMetadata: { [METADATA_ISTIO]: describe(service, subset) } },
-    ...(stack === 'http' ? { typedExtensionProtocolOptions: upstreamProtocol(port.protocol, connectionPool) } : {}),
+    ...(stack === 'http'
+      ? {
+          typedExtensionProtocolOptions: upstreamProtocol(port.protocol, connectionPool, {
+            nameOfRequest: discovery.kind === 'request',
+          }),
+        }
+      : {}),
   });
 }
 
 /** What the owner of the service asks for, inside of the tunnel. */
-function innerSocket({ hostname }: VipService, port: VipPort, { stack, policy }: VipClusterOptions) {
+function innerSocket(
+  { hostname, subjectAltNames }: VipService,
+  port: VipPort,
+  { stack, policy, discovery }: VipClusterOptions,
+) {
   const { tls, proxyProtocol } = policy;
-  const inner = userTls(tls, { alpn: alpnOf(stack, port), hostname }) ?? rawBuffer();
+  const named = { hostname, subjectAltNames, nameOfRequest: discovery.kind === 'request' && stack === 'http' };
+  const inner = userTls(tls, { ...named, alpn: alpnOf(stack, port) }) ?? rawBuffer();
   return proxyProtocol === undefined ? inner : withProxyHeader(proxyProtocol, inner);
 }
 

@@ -4,7 +4,9 @@ import { internalAddress, socketAddress } from '../messages/address.js';
 
 /** One place where a service port is served. */
 export interface VipEndpoint {
-  readonly ip: string;
+  /** IP address, or a name that DNS knows. */
+  readonly host: string;
+  readonly isName: boolean;
   readonly port: number;
   /** Reached through the ztunnel of its node; otherwise directly, in plaintext. */
   readonly hbone: boolean;
@@ -49,12 +51,12 @@ export function vipLoadAssignment(clusterName: string, endpoints: readonly VipEn
 }
 
 function lbEndpoint(endpoint: VipEndpoint) {
-  const { ip, port, hbone, weight } = endpoint;
+  const { host, port, hbone, weight } = endpoint;
   const local = keyOf(endpoint);
   return {
     hostIdentifier: {
       $case: 'endpoint' as const,
-      value: { address: hbone ? internalAddress(CONNECT_ORIGINATE, local) : socketAddress(ip, port) },
+      value: { address: hbone ? internalAddress(CONNECT_ORIGINATE, local) : socketAddress(host, port) },
     },
     loadBalancingWeight: weight,
     metadata: {
@@ -81,5 +83,5 @@ function telemetryOf(workload: EndpointWorkload): Readonly<Record<string, string
   };
 }
 
-const keyOf = ({ ip, port }: VipEndpoint): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
+const keyOf = ({ host, port }: VipEndpoint): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

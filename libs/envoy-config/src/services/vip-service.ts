@@ -1,3 +1,4 @@
+import type { Resolution } from '@weft/mesh-api';
 import { AppProtocol } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { Cidr } from '../messages/matcher-tree.js';
 
@@ -6,6 +7,8 @@ export type PortProtocol = 'http' | 'http2' | 'tcp' | 'auto';
 
 export interface VipPort {
   readonly number: number;
+  /** Of the endpoints; 0: each has its own. */
+  readonly targetPort: number;
   readonly protocol: PortProtocol;
   /** Declared as such. */
   readonly isGrpc: boolean;
@@ -20,6 +23,9 @@ export interface VipService {
   /** Its virtual addresses; without any it cannot be matched and has no filter chain. */
   readonly addresses: readonly Cidr[];
   readonly ports: readonly VipPort[];
+  readonly resolution: Resolution;
+  /** That certificates of its servers have, unless a rule names others. */
+  readonly subjectAltNames: readonly string[];
 }
 
 const PROTOCOLS: Readonly<Record<AppProtocol, PortProtocol>> = {

@@ -16,6 +16,7 @@ import { effectiveLogs, effectiveTracing, metricOverrides } from '../telemetry/e
 import { providerLogs } from '../telemetry/provider-logs.js';
 import { tracingOf } from '../telemetry/tracing.js';
 import { standardMetrics } from '../telemetry/standard-metrics.js';
+import { hostResolver, isDynamic, namesItsServer, serverNameResolver } from './dynamic-hosts.js';
 import { vipServiceOf } from '../services/attached-view.js';
 import { BLACK_HOLE } from '../connections/inner-clusters.js';
 import type { FilterChainDraft, ServiceChains, StreamPort } from './main-internal.js';
@@ -39,6 +40,7 @@ export function attachedChains(attached: AttachedService, settings: ChainSetting
   const chains = service.ports.flatMap((port) =>
     stacksOf(port).flatMap((stack) => {
       if (stack === 'http') return [patchedChain(requestChain(attached, port, settings), patches, port.number)];
+      if (isDynamic(attached)) return dynamicChains(attached, port, { settings, streams });
       const { clusterDomain } = settings;
       const routing = streamRouting(attached, {
         clusterDomain,
@@ -72,7 +74,7 @@ function requestChain(attached: AttachedService, port: VipPort, settings: ChainS
     name,
     statPrefix: statPrefixOf(port),
     routeName: name,
-    filters: requestFilters(attached, settings),
+    filters: [...requestFilters(attached, settings), ...(isDynamic(attached) ? [hostResolver(attached)] : [])],
     pathNormalization: settings.providers.extensions.pathNormalization,
     accessLogs: reports(attached, protocolLabel(port), settings),
     tracing: tracingOf(effectiveTracing(attached.telemetries, settings.providers.extensions), settings.providers, {
@@ -83,17 +85,40 @@ function requestChain(attached: AttachedService, port: VipPort, settings: ChainS
   });
 }
 
+interface DynamicOptions {
+  readonly settings: ChainSettings;
+  /** Is told of the names. */
+  readonly streams: Map<number, StreamPort>;
+}
+
+/** A connection that does not say where it wants to go, or somewhere else, is closed. */
+function dynamicChains(
+  attached: AttachedService,
+  port: VipPort,
+  { settings, streams }: DynamicOptions,
+): readonly FilterChainDraft[] {
+  const name = chainName(attached, port, 'tcp');
+  const closed = streamChain(attached, port, { name, targets: [], settings });
+  if (!namesItsServer(attached, port)) return [closed];
+  const chain = `${name}/named`;
+  streams.set(port.number, { opaque: true, byName: [{ name: attached.claim.hostname, chain }] });
+  const resolver = serverNameResolver(attached, port);
+  const named = streamChain(attached, port, { name: chain, targets: [{ name, weight: 1 }], settings, resolver });
+  return [closed, named].map((one) => patchedChain(one, patchesOf(attached), port.number));
+}
+
 interface StreamDestination {
   readonly name: string;
   readonly targets: readonly StreamTarget[];
   readonly settings: ChainSettings;
+  readonly resolver?: NetworkFilterDraft;
 }
 
 /** Nothing to go to, or nothing with any weight: closed. */
 function streamChain(
   attached: AttachedService,
   port: VipPort,
-  { name, targets, settings }: StreamDestination,
+  { name, targets, settings, resolver }: StreamDestination,
 ): FilterChainDraft {
   const { authorizationPolicies, destinationRules } = attached;
   const { connectionPool, loadBalancer, tunnel } = effectivePolicy(destinationRules, port.number);
@@ -101,7 +126,7 @@ function streamChain(
   return tcpChain({
     name,
     statPrefix: statPrefixOf(port),
-    filters: connectionFilters(authorizationPolicies, settings),
+    filters: [...connectionFilters(authorizationPolicies, settings), ...(resolver === undefined ? [] : [resolver])],
     accessLogs: reports(attached, 'tcp', settings),
     clusters: targets.length > 0 ? targets : [{ name: BLACK_HOLE, weight: 1 }],
     // Only to the service itself: what its rule says is about its own endpoints.

@@ -9,6 +9,7 @@ import { retryPolicy } from '../routes/retry-policy.js';
 import { routesOfPort } from '../routes/routes-of-port.js';
 import type { MeshSettings } from '../resources/mesh-settings.js';
 import { byClientNamespace } from './client-matcher.js';
+import { dynamicDomains, isDynamic } from './dynamic-hosts.js';
 import { portRoutes } from '../routes/port-routes.js';
 import { vipName, type VipPort } from '../services/vip-service.js';
 
@@ -32,7 +33,7 @@ export function vipRoutes(attached: AttachedService, port: VipPort, mesh: MeshSe
     virtualHosts: [
       {
         name: `inbound|http|${port.number}`,
-        domains: ['*'],
+        domains: isDynamic(attached) ? [...dynamicDomains(attached, port)] : ['*'],
         includeRequestAttemptCount: true,
         ...(namespaces.length === 0
           ? {}

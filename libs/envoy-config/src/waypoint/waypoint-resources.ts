@@ -1,5 +1,5 @@
 import type { Collection, FetchContext } from '@weft/collections';
-import { selectorMatches } from '@weft/mesh-api';
+import { selectorMatches, type Subset } from '@weft/mesh-api';
 import {
   serviceNameOf,
   type AttachedService,
@@ -19,6 +19,7 @@ import { Cluster } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
 import { ClusterLoadAssignment } from '@weft/xds/gen/envoy/config/endpoint/v3/endpoint.js';
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
+import { discoveryOf, mayHaveNames } from '../clusters/discovery.js';
 import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
 import { addedClusters, patchedCluster, patchedListener } from '../patches/patched-clusters.js';
 import { patchedRoutes } from '../patches/patched-routes.js';
@@ -97,24 +98,26 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
     },
     SAME_VERSION,
   );
+  const foreign = foreignServices(model, lookup.claimsFor);
+  const endpoints = serviceEndpointsOf(model);
+  const namedEndpoints = namedEndpointsOf(model);
   const ofServices = graph.deriveMany(
     'clusters and routes of attached services',
     attachedServices,
-    (attached) => ofService(attached, mesh),
+    (attached, fetch) => ofService(attached, namedEndpoints(fetch, attached.claim), mesh),
     SAME_VERSION,
   );
-  const foreign = foreignServices(model, lookup.claimsFor);
   const ofForeign = graph.deriveMany(
     'clusters of other services',
     foreign,
     (service, fetch) => {
       const waypoint = fetch.get(waypoints, service.waypoint);
       const envoyPatches = waypoint === undefined ? [] : envoyPatchesAt(fetch, waypoint);
-      return foreignClusters(service, mesh, patchesOf({ envoyPatches }));
+      const named = namedEndpoints(fetch, service.claim);
+      return foreignClusters(service, named, { mesh, patches: patchesOf({ envoyPatches }) });
     },
     SAME_VERSION,
   );
-  const endpoints = serviceEndpointsOf(model);
   return graph.union('resources of proxies', [
     common,
     ofServices,
@@ -140,6 +143,12 @@ export const serviceEndpointsOf =
   ({ membersOf }: MeshModel): EndpointsOf =>
   (fetch, claim) =>
     membersOf(fetch, claim).flatMap(({ workload, labels }) => serviceEndpoints(workload, serviceNameOf(claim), labels));
+
+/** Of services that may have names among them; none otherwise, so that nothing is derived again when pods come and go. */
+export function namedEndpointsOf(model: MeshModel): EndpointsOf {
+  const endpoints = serviceEndpointsOf(model);
+  return (fetch, claim) => (mayHaveNames(claim.resolution) ? endpoints(fetch, claim) : []);
+}
 
 interface WaypointParts {
   readonly services: readonly ServiceChains[];
@@ -168,7 +177,11 @@ function ofWaypoint(waypoint: string, parts: WaypointParts): readonly ProxyResou
   ];
 }
 
-function ofService(attached: AttachedService, mesh: MeshSettings): readonly ProxyResource[] {
+function ofService(
+  attached: AttachedService,
+  endpoints: readonly ServiceEndpoint[],
+  mesh: MeshSettings,
+): readonly ProxyResource[] {
   const { claim, addresses, destinationRules } = attached;
   const service = vipServiceOf(claim, addresses);
   const patches = patchesOf(attached);
@@ -181,6 +194,7 @@ function ofService(attached: AttachedService, mesh: MeshSettings): readonly Prox
         mesh,
         patches,
         attached: true,
+        endpoints: onPort(endpoints, port.number),
       }),
       ...(stack === 'http'
         ? [encodedRoutes(attached.waypoint.key, patchedRoutes(vipRoutes(attached, port, mesh), patches, port.number))]
@@ -197,6 +211,8 @@ interface ClusterSet {
   readonly patches: readonly EnvoyPatch[];
   /** False: routes send to it, though it is not behind the waypoint. */
   readonly attached: boolean;
+  /** Of the port, if names may be among them. */
+  readonly endpoints: readonly ServiceEndpoint[];
 }
 
 /** For the whole of a service port and for each subset. */
@@ -204,7 +220,7 @@ function clustersOf(
   waypoint: string,
   service: VipService,
   port: VipPort,
-  { rules, nameOf, stack, mesh, patches, attached }: ClusterSet,
+  { rules, nameOf, stack, mesh, patches, attached, endpoints }: ClusterSet,
 ): readonly ProxyResource[] {
   return [undefined, ...subsetsOf(rules)].flatMap((subset) => {
     const cluster = vipCluster(service, port, {
@@ -212,6 +228,11 @@ function clustersOf(
       stack,
       mesh,
       policy: effectivePolicy(rules, port.number, subset),
+      discovery: discoveryOf({
+        resolution: service.resolution,
+        endpoints: ofSubset(endpoints, subset),
+        direct: attached,
+      }),
       ...(subset === undefined ? {} : { subset: subset.name }),
     });
     const { hostname } = service;
@@ -241,10 +262,13 @@ function assignmentsOf(
   nameOf: (subset: string | undefined) => string,
 ): readonly ProxyResource[] {
   return [undefined, ...subsetsOf(rules)].map((subset) => {
-    const members = endpoints.filter(({ labels }) => selectorMatches(subset?.labels ?? {}, labels));
+    const members = ofSubset(endpoints, subset).filter(({ isName }) => !isName);
     return endpointResource(waypoint, nameOf(subset?.name), members);
   });
 }
+
+const ofSubset = (endpoints: readonly ServiceEndpoint[], subset: Subset | undefined): readonly ServiceEndpoint[] =>
+  endpoints.filter(({ labels }) => selectorMatches(subset?.labels ?? {}, labels));
 
 function foreignServices(
   { graph, attachedServices, waypoints, destinationRulesAt }: MeshModel,
@@ -290,12 +314,20 @@ function foreignServices(
   });
 }
 
+export interface ForeignClusterOptions {
+  readonly mesh: MeshSettings;
+  readonly patches?: readonly EnvoyPatch[];
+  /** Its endpoints are the proxies of its waypoint, whatever its own are. */
+  readonly throughWaypoint?: boolean;
+}
+
 export function foreignClusters(
   { waypoint, claim, rules }: ForeignService,
-  mesh: MeshSettings,
-  patches: readonly EnvoyPatch[] = [],
+  named: readonly ServiceEndpoint[],
+  { mesh, patches = [], throughWaypoint = false }: ForeignClusterOptions,
 ): readonly ProxyResource[] {
-  const service = vipServiceOf(claim, []);
+  const own = vipServiceOf(claim, []);
+  const service: VipService = throughWaypoint ? { ...own, resolution: 'STATIC' } : own;
   return service.ports.flatMap((port) =>
     clustersOf(waypoint, service, port, {
       rules,
@@ -304,6 +336,7 @@ export function foreignClusters(
       mesh,
       patches,
       attached: false,
+      endpoints: onPort(named, port.number),
     }),
   );
 }

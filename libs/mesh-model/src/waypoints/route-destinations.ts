@@ -160,13 +160,18 @@ function byHostname(
   return destination(fetch, own ?? candidates.find(({ message }) => message.canonical), lookup);
 }
 
+/** Where it is, the client's own address or request says: of another service they say something else. */
+const isFoundByClient = ({ resolution }: ServiceClaim): boolean =>
+  resolution === 'NONE' || resolution === 'DYNAMIC_DNS';
+
 function destination(
   fetch: FetchContext,
   state: ServiceState | undefined,
-  { routes, config, waypoint }: DestinationLookup,
+  { routes, config, waypoint, claim: from }: DestinationLookup,
 ): RouteDestination {
   if (state === undefined) return { kind: 'none', reason: 'BackendNotFound' };
   const { claim, waypoint: own } = state;
+  if (isFoundByClient(claim) && claim !== from) return { kind: 'none', reason: 'BackendNotFound' };
   return {
     kind: 'service',
     claim,

@@ -104,5 +104,8 @@ export const route = (
     spec: { parentRefs: [{ group: '', kind: 'Service', ...parent }], ...spec },
   });
 
-export const istio = (kind: 'VirtualService' | 'DestinationRule', name: string, spec: object): KubeObject =>
-  object({ apiVersion: 'networking.istio.io/v1', kind, metadata: { name, namespace: SHOP }, spec });
+export const istio = (
+  kind: 'VirtualService' | 'DestinationRule' | 'ServiceEntry',
+  name: string,
+  spec: object,
+): KubeObject => object({ apiVersion: 'networking.istio.io/v1', kind, metadata: { name, namespace: SHOP }, spec });

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -11,7 +12,7 @@ const PROXY_COUNT = 3;
 
 /**
  * A network namespace for proxies, so that their fixed ports are their own, joined to this process by a pair of interfaces. This
- * end has several addresses: each is a pod that servers of the test listen for.
+ * end has several addresses: each is a pod that servers of the test listen for. Names are resolved by this end.
  */
 export class PrivateNetwork {
   private constructor(
@@ -57,12 +58,20 @@ export class PrivateNetwork {
   async remove(): Promise<void> {
     await run('ip', ['netns', 'del', this.namespace]).catch(() => undefined);
     await run('ip', ['link', 'del', this.link]).catch(() => undefined);
+    await rm(this.#etc, { recursive: true, force: true });
+  }
+
+  get #etc(): string {
+    return `/etc/netns/${this.namespace}`;
   }
 
   async #set(): Promise<void> {
     const { namespace, link } = this;
     const inside = (...argv: string[]) => run('ip', ['-n', namespace, ...argv]);
     await run('ip', ['netns', 'add', namespace]);
+    // Who is started there by `ip netns exec` sees it as its own.
+    await mkdir(this.#etc, { recursive: true });
+    await writeFile(`${this.#etc}/resolv.conf`, `nameserver ${this.host}\n`);
     await run('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
     for (const address of [this.host, ...Array.from({ length: SERVER_COUNT }, (_, i) => this.server(i))])
       await run('ip', ['addr', 'add', `${address}/24`, 'dev', link]);

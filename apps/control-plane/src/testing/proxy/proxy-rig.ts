@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { EVENTS, type KubeObject } from '@weft/kube';
 import { InMemoryKube } from '@weft/kube/testing';
@@ -10,6 +13,7 @@ import { EchoPod } from './echo-pod.js';
 import { Envoy } from './envoy.js';
 import { applyObject, typeOf } from './kube-objects.js';
 import { gatewayPod, namespace, pod, SHOP } from './mesh-objects.js';
+import { NameServer } from './name-server.js';
 import { PrivateNetwork } from './private-network.js';
 import { SecretServer } from './secret-server.js';
 
@@ -41,6 +45,9 @@ export interface RigParts {
   readonly app: ControlPlaneApp;
   readonly envoys: readonly Envoy[];
   readonly authority: TestAuthority;
+  readonly names: NameServer;
+  /** Of files for the proxies. */
+  readonly folder: string;
   readonly pods: Readonly<Record<string, EchoPod>>;
   readonly close: readonly (() => unknown)[];
 }
@@ -64,12 +71,33 @@ export class ProxyRig {
     return this.parts.kube;
   }
 
+  /** What names mean to the proxies. */
+  get names(): NameServer {
+    return this.parts.names;
+  }
+
+  get authority(): TestAuthority {
+    return this.parts.authority;
+  }
+
+  /** Of this process, as the proxies reach it. */
+  get host(): string {
+    return this.parts.network.host;
+  }
+
   pod(name: string): EchoPod {
     return this.parts.pods[name]!;
   }
 
   podAddress(name: string): string {
     return this.parts.network.server(Object.keys(this.parts.pods).indexOf(name));
+  }
+
+  /** Path of a file that the proxies can read. */
+  async file(name: string, content: string): Promise<string> {
+    const path = join(this.parts.folder, name);
+    await writeFile(path, content);
+    return path;
   }
 
   /** Creates or replaces. */
@@ -128,6 +156,11 @@ async function makeParts(options: RigOptions, close: (() => unknown)[]): Promise
   const { podNames, proxies } = options;
   const network = await PrivateNetwork.create();
   close.push(() => network.remove());
+  const folder = await mkdtemp(join(tmpdir(), 'weft-proxies-'));
+  close.push(() => rm(folder, { recursive: true, force: true }));
+  const names = new NameServer();
+  await names.listen(network.host);
+  close.push(() => names.close());
   const authority = await TestAuthority.create(Date.now());
   const kube = apiServer(proxies);
   close.push(() => kube.close());
@@ -158,7 +191,16 @@ async function makeParts(options: RigOptions, close: (() => unknown)[]): Promise
     await envoy.start();
     envoys.push(envoy);
   }
-  return { network, kube, app, envoys, authority, pods: Object.fromEntries(pods.map((one) => [one.name, one])) };
+  return {
+    network,
+    kube,
+    app,
+    envoys,
+    authority,
+    names,
+    folder,
+    pods: Object.fromEntries(pods.map((one) => [one.name, one])),
+  };
 }
 
 const tokenOf = (account: string): string => `${account}-token`;
