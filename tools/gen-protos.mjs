@@ -31,8 +31,22 @@ if (!state.includes('address_match')) {
   writeFileSync(`tmp/newer/${matchers}/filter_state.proto`, `${patched}\n${address}`);
 }
 
+// Nor have they `failure_policy` of Wasm plugins (Envoy 1.34), by which a module that trapped is loaded again.
+const wasm = 'envoy/extensions/wasm/v3';
+mkdirSync(`tmp/newer/${wasm}`, { recursive: true });
+const plugin = readFileSync(`${deps}/envoy-api/${wasm}/wasm.proto`, 'utf8').replaceAll('\r', '');
+const policy =
+  'enum FailurePolicy {\n  UNSPECIFIED = 0;\n  FAIL_RELOAD = 1;\n  FAIL_CLOSED = 2;\n  FAIL_OPEN = 3;\n}\n';
+writeFileSync(
+  `tmp/newer/${wasm}/wasm.proto`,
+  plugin.includes('failure_policy')
+    ? plugin
+    : `${plugin.replace(/^message PluginConfig \{\n/m, '$&  FailurePolicy failure_policy = 7;\n')}\n${policy}`,
+);
+
 const roots = ['protos', 'tmp/pgv', 'tmp/newer', `${deps}/xds`, `${deps}/googleapis`].map((path) => ({ path }));
-const modules = [...roots, { path: `${deps}/envoy-api`, excludes: [`${deps}/envoy-api/${matchers}`] }];
+const replaced = [matchers, wasm].map((folder) => `${deps}/envoy-api/${folder}`);
+const modules = [...roots, { path: `${deps}/envoy-api`, excludes: replaced }];
 writeFileSync('buf.yaml', JSON.stringify({ version: 'v2', modules }));
 const options = [
   'esModuleInterop=true',

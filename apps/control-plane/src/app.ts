@@ -1,5 +1,6 @@
 import { status, type ServerCredentials } from '@grpc/grpc-js';
 import {
+  extensionResources,
   gatewayResources,
   jwksSources,
   proxylessResources,
@@ -112,7 +113,11 @@ export function createControlPlane(
   });
   const settings = meshSettingsOf(config.mesh);
   const waypoints = new WaypointEngines(
-    model.graph.union('resources of Envoys', [waypointResources(model, settings), gatewayResources(model, settings)]),
+    model.graph.union('resources of Envoys', [
+      waypointResources(model, settings),
+      gatewayResources(model, settings),
+      extensionResources(model),
+    ]),
   );
   const proxyless = new ProxylessEngines(proxylessResources(model, settings), model.sources.proxylessNamespaces);
   const followed = new FollowedEngine({

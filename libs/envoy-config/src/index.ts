@@ -1,4 +1,6 @@
 export { jwksSources, type JwksSource } from './authentication/jwks-sources.js';
+export { PULL_SECRET } from './extensions/wasm-config.js';
+export { extensionResources } from './extensions/extension-resources.js';
 export { type MeshSettings } from './resources/mesh-settings.js';
 export { waypointResources, type ProxyResource } from './waypoint/waypoint-resources.js';
 export { proxylessResources, type ProxylessResource } from './proxyless/proxyless-resources.js';

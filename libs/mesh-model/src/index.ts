@@ -36,6 +36,7 @@ export {
   type FilterPhase,
   type PatchedKind,
 } from './waypoints/envoy-patches.js';
+export { EXTENSION_PREFIX, type ProxyExtension, type WasmModule } from './waypoints/proxy-extension.js';
 export { type AttachedWorkloads } from './waypoints/attached-workloads.js';
 export { qualifiedHost } from './waypoints/host-names.js';
 export {

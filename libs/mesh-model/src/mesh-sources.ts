@@ -30,8 +30,11 @@ export interface MeshSources {
   readonly telemetries: SourceCollection<unknown>;
   readonly envoyFilters: SourceCollection<unknown>;
   readonly trafficExtensions: SourceCollection<unknown>;
+  readonly wasmPlugins: SourceCollection<unknown>;
   /** Certificates of servers, by Secret. */
   readonly credentials: SourceCollection<Credential>;
+  /** What registries are asked with, as `.dockerconfigjson`, by Secret. */
+  readonly pullSecrets: SourceCollection<string>;
   /** Keys of token issuers, by the address that they came from. */
   readonly jwks: SourceCollection<string>;
   /** What MeshConfig says, by `MESH_TRUST_KEY`; without it the start-up configuration holds. */
@@ -71,7 +74,9 @@ export function meshSources(graph: Graph): MeshSources {
     telemetries: graph.source<unknown>('telemetries', CHANGED_BY_IDENTITY),
     envoyFilters: graph.source<unknown>('envoy filters', CHANGED_BY_IDENTITY),
     trafficExtensions: graph.source<unknown>('traffic extensions', CHANGED_BY_IDENTITY),
+    wasmPlugins: graph.source<unknown>('wasm plugins', CHANGED_BY_IDENTITY),
     credentials: graph.source<Credential>('credentials'),
+    pullSecrets: graph.source<string>('pull secrets'),
     jwks: graph.source<string>('keys of token issuers'),
     trustDomains: graph.source<MeshTrustDomains>('trust domains'),
     proxylessNamespaces: graph.source<string>('namespaces of proxyless clients'),

@@ -7,6 +7,7 @@ import {
   TELEMETRIES,
   TRAFFIC_EXTENSIONS,
   VIRTUAL_SERVICES,
+  WASM_PLUGINS,
   type MeshKind,
   type ObjectMeta,
   type ParsedResource,
@@ -15,7 +16,8 @@ import type { MeshSources } from './mesh-sources.js';
 import type { PolicyCollections } from './policy-collections.js';
 import { serviceNameOf, type ServiceClaim } from './service-claim.js';
 import type { ServiceCollections } from './service-collections.js';
-import { readEnvoyFilter, readTrafficExtension } from './waypoints/envoy-patches.js';
+import { readEnvoyFilter } from './waypoints/envoy-patches.js';
+import { readTrafficExtension, readWasmPlugin } from './waypoints/traffic-extensions.js';
 import type { WorkloadCollections } from './workload-collections.js';
 
 export const STATUS_KINDS = [
@@ -29,6 +31,7 @@ export const STATUS_KINDS = [
   'Telemetry',
   'EnvoyFilter',
   'TrafficExtension',
+  'WasmPlugin',
 ] as const;
 export type StatusKind = (typeof STATUS_KINDS)[number];
 
@@ -125,6 +128,7 @@ export function statusCollection(
     problemsOf(graph, TELEMETRIES, sources.telemetries),
     problemsOf(graph, { ...ENVOY_FILTERS, parse: readEnvoyFilter }, sources.envoyFilters),
     problemsOf(graph, { ...TRAFFIC_EXTENSIONS, parse: readTrafficExtension }, sources.trafficExtensions),
+    problemsOf(graph, { ...WASM_PLUGINS, parse: readWasmPlugin }, sources.wasmPlugins),
   ];
   return graph.union('resource statuses', [ofPolicies, ofPeers, ofServiceEntries, ofWorkloadEntries, ...ofLayer7]);
 }

@@ -6,6 +6,8 @@ export const SECRET_TYPE_URL = 'type.googleapis.com/envoy.extensions.transport_s
 export const CLUSTER_TYPE_URL = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
 export const ENDPOINT_TYPE_URL = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment';
 export const LISTENER_TYPE_URL = 'type.googleapis.com/envoy.config.listener.v3.Listener';
+/** By ECDS. */
+export const EXTENSION_TYPE_URL = 'type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig';
 export const ROUTE_TYPE_URL = 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration';
 /**
  * Ours. On-demand only: to be subscribed to `<namespace>/<hostname>` of a service with the extension below means that connections

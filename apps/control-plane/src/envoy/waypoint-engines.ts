@@ -1,11 +1,12 @@
 import type { Collection } from '@weft/collections';
-import type { ProxyResource } from '@weft/envoy-config';
+import { PULL_SECRET, type ProxyResource } from '@weft/envoy-config';
 import { shortName } from '@weft/gateway-api';
 import {
   CLUSTER_TYPE_URL,
   DeltaServer,
   describeResource,
   ENDPOINT_TYPE_URL,
+  EXTENSION_TYPE_URL,
   LISTENER_TYPE_URL,
   ROUTE_TYPE_URL,
   SECRET_TYPE_URL,
@@ -13,10 +14,21 @@ import {
 } from '@weft/xds';
 
 /** The order in which Envoy has to learn of changes, so that nothing is referred to before it is there. */
-const TYPES = [CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, SECRET_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL];
+const TYPES = [
+  CLUSTER_TYPE_URL,
+  ENDPOINT_TYPE_URL,
+  SECRET_TYPE_URL,
+  LISTENER_TYPE_URL,
+  ROUTE_TYPE_URL,
+  // Last: a module takes as long to come as its registry takes to answer, and nothing else may wait for it.
+  EXTENSION_TYPE_URL,
+];
 
 /** Longer than Envoy drains what a listener no longer has. */
 const REMOVE_AFTER_MS = 60_000;
+
+const withoutSecret = (described: unknown): unknown =>
+  JSON.parse(JSON.stringify(described, (key, value: unknown) => (key === PULL_SECRET ? '[redacted]' : value)));
 
 interface Changes {
   readonly upserts: XdsResource[];
@@ -83,7 +95,7 @@ export class WaypointEngines {
       TYPES.map((typeUrl) => [
         typeUrl,
         [...engine.store(typeUrl).values()].map((one) =>
-          typeUrl === SECRET_TYPE_URL ? { name: one.name, version: one.version } : describeResource(one),
+          typeUrl === SECRET_TYPE_URL ? { name: one.name, version: one.version } : withoutSecret(describeResource(one)),
         ),
       ]),
     );
@@ -94,7 +106,7 @@ export class WaypointEngines {
     if (engine === undefined) {
       engine = new DeltaServer(TYPES, {
         order: 'make-before-break',
-        removeLast: new Set([CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL]),
+        removeLast: new Set([CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, EXTENSION_TYPE_URL]),
         removeAfterMs: REMOVE_AFTER_MS,
         companions: new Map([[CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL]]),
       });

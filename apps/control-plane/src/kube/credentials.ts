@@ -1,13 +1,15 @@
 import type { SourceCollection } from '@weft/collections';
-import { CREDENTIAL_KEYS, readCredential, type Credential } from '@weft/gateway-api';
+import { CREDENTIAL_KEYS, readCredential } from '@weft/gateway-api';
 import type { Secret } from '@weft/kube';
+import type { MeshSources } from '@weft/mesh-model';
 
 /** Tokens of service accounts are many, and none has a certificate for a gateway. */
 export const CREDENTIAL_SECRETS = { fieldSelector: 'type!=kubernetes.io/service-account-token' };
 
-const KEYS: readonly string[] = [...CREDENTIAL_KEYS.chain, ...CREDENTIAL_KEYS.key];
+const PULL_KEY = '.dockerconfigjson';
+const KEYS: readonly string[] = [...CREDENTIAL_KEYS.chain, ...CREDENTIAL_KEYS.key, PULL_KEY];
 
-/** Of a Secret what gateways may need; the rest does not stay in memory. */
+/** Of a Secret what gateways, and proxies that load modules, may need; the rest does not stay in memory. */
 export function trimSecret({ metadata, data = {} }: Secret): Secret {
   const { name, namespace, uid, resourceVersion } = metadata ?? {};
   return {
@@ -22,14 +24,21 @@ export function trimSecret({ metadata, data = {} }: Secret): Secret {
 }
 
 /** Secrets into the model, read. One without any of the keys is there, but has no certificate. */
-export function credentialSink(
-  credentials: SourceCollection<Credential>,
-): Pick<SourceCollection<Secret>, 'set' | 'delete'> {
+export function credentialSink({
+  credentials,
+  pullSecrets,
+}: Pick<MeshSources, 'credentials' | 'pullSecrets'>): Pick<SourceCollection<Secret>, 'set' | 'delete'> {
   return {
     set: (key, { data = {} }) => {
-      const texts = Object.entries(data).map(([name, text]) => [name, Buffer.from(text, 'base64').toString('utf8')]);
-      credentials.set(key, readCredential(Object.fromEntries(texts) as Record<string, string>));
+      const entries = Object.entries(data).map(([name, text]) => [name, Buffer.from(text, 'base64').toString('utf8')]);
+      const { [PULL_KEY]: pull, ...texts } = Object.fromEntries(entries) as Record<string, string>;
+      credentials.set(key, readCredential(texts));
+      if (pull === undefined) pullSecrets.delete(key);
+      else pullSecrets.set(key, pull);
     },
-    delete: (key) => credentials.delete(key),
+    delete: (key) => {
+      credentials.delete(key);
+      pullSecrets.delete(key);
+    },
   };
 }

@@ -28,6 +28,7 @@ import {
   TLS_ROUTES,
   TRAFFIC_EXTENSIONS,
   VIRTUAL_SERVICES,
+  WASM_PLUGINS,
 } from '@weft/mesh-api';
 import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, SERVICE_ENTRIES, WORKLOAD_ENTRIES } from './kube-resources.js';
 import { CREDENTIAL_SECRETS, credentialSink, trimSecret } from './credentials.js';
@@ -80,8 +81,9 @@ export class KubeFeed implements Service {
       this.#feed(TELEMETRIES, sources.telemetries),
       this.#feed(ENVOY_FILTERS, sources.envoyFilters),
       this.#feed(TRAFFIC_EXTENSIONS, sources.trafficExtensions),
+      this.#feed(WASM_PLUGINS, sources.wasmPlugins),
       this.#feed(PODS, sources.pods, trimPod),
-      this.#feed(SECRETS, credentialSink(sources.credentials), trimSecret, CREDENTIAL_SECRETS),
+      this.#feed(SECRETS, credentialSink(sources), trimSecret, CREDENTIAL_SECRETS),
     ];
   }
 

@@ -37,4 +37,5 @@ export const STATUS_TYPES: Readonly<Record<StatusKind, ResourceType<MeshObject>>
   Telemetry: mesh(api.TELEMETRIES),
   EnvoyFilter: mesh(api.ENVOY_FILTERS),
   TrafficExtension: mesh(api.TRAFFIC_EXTENSIONS),
+  WasmPlugin: mesh(api.WASM_PLUGINS),
 };

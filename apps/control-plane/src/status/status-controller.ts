@@ -87,6 +87,7 @@ export class StatusController implements Service {
       Telemetry: sources.telemetries,
       EnvoyFilter: sources.envoyFilters,
       TrafficExtension: sources.trafficExtensions,
+      WasmPlugin: sources.wasmPlugins,
     }[kind];
     return source.get(`${namespace}/${name}`) as MeshObject | undefined;
   }

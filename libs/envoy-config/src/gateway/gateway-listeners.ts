@@ -8,6 +8,7 @@ import { socketAddress } from '../messages/address.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
 import type { FilterChainDraft } from '../waypoint/main-internal.js';
+import { patchedChain } from '../patches/patched-chain.js';
 import { connectionChain, oldestTargets, requestChain, serverTls, type GatewayFilters } from './gateway-chains.js';
 import { gatewayRoutes } from './gateway-routes.js';
 
@@ -32,10 +33,18 @@ export function gatewayListeners(gateway: IngressGateway, filters: GatewayFilter
     const own = gateway.listeners.filter((one) => one.port === port);
     return { port, isTls: own.some(isTls), ...portPart(port, own, gateway, filters) };
   });
+  const patches = gateway.extensions.flatMap((one) => one.patches);
+  const extended = (chain: FilterChainDraft, port: number) => patchedChain(chain, patches, { port, at: 'gateway' });
   return {
     listeners: built
       .filter(({ chains }) => chains.length > 0)
-      .map(({ port, chains, isTls: tls }) => listener(port, chains, tls)),
+      .map(({ port, chains, isTls: tls }) =>
+        listener(
+          port,
+          chains.map((one) => extended(one, port)),
+          tls,
+        ),
+      ),
     routes: built.flatMap(({ routes }) => routes),
   };
 }

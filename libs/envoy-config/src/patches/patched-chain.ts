@@ -1,4 +1,4 @@
-import { PATCHED_MESSAGES, type EnvoyPatch, type FilterPhase } from '@weft/mesh-model';
+import { EXTENSION_PREFIX, PATCHED_MESSAGES, type EnvoyPatch, type FilterPhase } from '@weft/mesh-model';
 import { mergeEncoded } from '@weft/xds';
 import { Filter } from '@weft/xds/gen/envoy/config/listener/v3/listener_components.js';
 import {
@@ -16,8 +16,12 @@ const HCM = `type.googleapis.com/${HttpConnectionManager.$type}`;
 const MESSAGES = { NETWORK_FILTER: Filter, HTTP_FILTER: HttpFilter } as const;
 
 /** The filters of a chain after the patches that are for them. */
-export function patchedChain(chain: FilterChainDraft, patches: readonly EnvoyPatch[], port: number | null) {
-  const place: ChainPlace = { name: chain.name ?? '', port };
+export function patchedChain(
+  chain: FilterChainDraft,
+  patches: readonly EnvoyPatch[],
+  { port, at = 'waypoint' }: Omit<ChainPlace, 'name'>,
+): FilterChainDraft {
+  const place: ChainPlace = { name: chain.name ?? '', port, at };
   const here = patches.filter((patch) => matchesChain(patch, place));
   const network = here.filter(({ applyTo }) => applyTo === 'NETWORK_FILTER');
   const http = here.filter(({ applyTo }) => applyTo === 'HTTP_FILTER');
@@ -48,7 +52,7 @@ function patchedFilters(
     const name = filterNameOf(patch, kind);
     const patched = patchedList(items, patch, {
       matches: (item) => name === undefined || item.name === name,
-      merge: (item, value) => read(mergedFilter(kind, item.bytes, value)),
+      merge: (item, value) => ({ ...item, ...read(mergedFilter(kind, item.bytes, value)) }),
       read,
       placeOf: placeOfPhase,
     });
@@ -91,13 +95,29 @@ const JWT = 'envoy.filters.http.jwt_authn';
 const CUSTOM = /\.ext_authz$/;
 const POLICY = /\.(rbac|ext_authz|jwt_authn)$/;
 
-/** By the filters that are there: external authorization, tokens, policies, statistics, and the last one. */
+const isOurs = ({ name }: ListItem, what: RegExp): boolean => !name.startsWith(EXTENSION_PREFIX) && what.test(name);
+
+/** Behind what was put there before for the same phase, or an earlier one. */
 function placeOfPhase(items: readonly ListItem[], phase: FilterPhase): number {
+  let place = firstPlaceOf(items, phase);
+  while (
+    place < items.length &&
+    ORDER.indexOf(items[place]!.phase ?? 'end') <= ORDER.indexOf(phase) &&
+    isAdded(items[place]!)
+  )
+    place++;
+  return place;
+}
+
+const ORDER: readonly FilterPhase[] = ['tokens', 'policies', 'statistics', 'end'];
+const isAdded = ({ phase }: ListItem): boolean => phase !== undefined;
+
+/** By the filters that are there: external authorization, tokens, policies, statistics, and the last one. */
+function firstPlaceOf(items: readonly ListItem[], phase: FilterPhase): number {
   const end = Math.max(0, items.length - 1);
   if (phase === 'end') return end;
-  const afterPolicies = items.findLastIndex(({ name }) => POLICY.test(name)) + 1;
-  if (phase === 'statistics') return afterPolicies;
+  if (phase === 'statistics') return items.findLastIndex((one) => isOurs(one, POLICY)) + 1;
   const tokens = items.findIndex(({ name }) => name === JWT);
   if (tokens >= 0) return phase === 'tokens' ? tokens : tokens + 1;
-  return items.findLastIndex(({ name }) => CUSTOM.test(name)) + 1;
+  return items.findLastIndex((one) => isOurs(one, CUSTOM)) + 1;
 }

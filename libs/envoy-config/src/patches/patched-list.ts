@@ -4,6 +4,8 @@ import type { EnvoyPatch, FilterPhase } from '@weft/mesh-model';
 export interface ListItem {
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** Of what a patch added. */
+  readonly phase?: FilterPhase;
 }
 
 export interface ListRules {
@@ -34,6 +36,6 @@ export function patchedList(items: readonly ListItem[], patch: EnvoyPatch, rules
       return insert(at < 0 ? at : at + 1);
     }
     case 'ADD':
-      return insert(rules.placeOf(items, patch.phase));
+      return items.toSpliced(rules.placeOf(items, patch.phase), 0, { ...rules.read(value), phase: patch.phase });
   }
 }

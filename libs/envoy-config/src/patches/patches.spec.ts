@@ -306,7 +306,6 @@ describe('patches, by a real Envoy', () => {
         httpFilter('good', lua(append('g'))),
       ]),
       envoyFilter('selects', [], { targetRefs: undefined, workloadSelector: { labels: { app: 'web' } } }),
-      { ...extension('wasm', ''), spec: { targetRefs: SERVICE, wasm: { url: 'oci://example.com/a:1' } } },
       extension('right', append('e')),
     );
     expect(await statusOf('/')).toBe(200);
@@ -322,7 +321,6 @@ describe('patches, by a real Envoy', () => {
       expect(broken).toContain(part);
     expect(others).toEqual({
       selects: 'spec.workloadSelector: selects no waypoint; use targetRefs, or neither of the two',
-      wasm: 'spec.wasm: is not loaded by waypoints; use spec.lua',
       right: null,
     });
   });

@@ -1,11 +1,15 @@
-import { CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL } from '@weft/xds';
+import { CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, EXTENSION_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL } from '@weft/xds';
 import { Cluster, Cluster_DiscoveryType } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
 import { ClusterLoadAssignment } from '@weft/xds/gen/envoy/config/endpoint/v3/endpoint.js';
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
+import { TypedExtensionConfig } from '@weft/xds/gen/envoy/config/core/v3/extension.js';
 import type { Filter } from '@weft/xds/gen/envoy/config/listener/v3/listener_components.js';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { Config as SetFilterState } from '@weft/xds/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.js';
-import { HttpConnectionManager } from '@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import {
+  HttpConnectionManager,
+  type HttpFilter,
+} from '@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { Resource } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
 import { socketAddress } from '../messages/address.js';
 import { packAny } from '../messages/any.js';
@@ -28,13 +32,16 @@ export function staticWaypoint(resources: readonly ProxyResource[], backends: Ba
   const assignments = new Map(
     decoded(ENDPOINT_TYPE_URL, (bytes) => ClusterLoadAssignment.decode(bytes)).map((one) => [one.clusterName, one]),
   );
+  const extensions = new Map(
+    decoded(EXTENSION_TYPE_URL, (bytes) => TypedExtensionConfig.decode(bytes)).map((one) => [one.name, one]),
+  );
   return {
     clusters: decoded(CLUSTER_TYPE_URL, (bytes) => Cluster.decode(bytes))
       .filter(({ name }) => name !== 'connect_originate')
       .map((cluster) => staticCluster(cluster, assignments.get(cluster.name), backends)),
     listeners: decoded(LISTENER_TYPE_URL, (bytes) => Listener.decode(bytes))
       .filter(({ name }) => name !== 'connect_originate')
-      .map((listener) => staticListener(listener, routes)),
+      .map((listener) => staticListener(listener, { routes, extensions })),
   };
 }
 
@@ -74,33 +81,48 @@ function endpointsAt(assignment: ClusterLoadAssignment | undefined, port: number
   ];
 }
 
-function staticListener(listener: Listener, routes: ReadonlyMap<string, RouteConfiguration>): Listener {
+/** What comes by name. */
+interface Named {
+  readonly routes: ReadonlyMap<string, RouteConfiguration>;
+  readonly extensions: ReadonlyMap<string, TypedExtensionConfig>;
+}
+
+function staticListener(listener: Listener, named: Named): Listener {
   return Listener.fromPartial({
     ...listener,
     ...(listener.address === undefined ? {} : { address: socketAddress('127.0.0.1', 0) }),
     filterChains: listener.filterChains.map((chain) => ({
       ...chain,
       transportSocket: undefined,
-      filters: chain.filters.map((one) => staticFilter(one, routes)),
+      filters: chain.filters.map((one) => staticFilter(found(one, named), named)),
     })),
   });
 }
 
-function staticFilter(filter: Filter, routes: ReadonlyMap<string, RouteConfiguration>): Filter {
+/** With its configuration in place, if that comes by name. */
+function found<F extends Pick<Filter | HttpFilter, 'name' | 'configType'>>(filter: F, { extensions }: Named): F {
+  const value = extensions.get(filter.name)?.typedConfig;
+  if (filter.configType?.$case !== 'configDiscovery' || value === undefined) return filter;
+  return { ...filter, configType: { $case: 'typedConfig', value } };
+}
+
+function staticFilter(filter: Filter, named: Named): Filter {
   if (filter.name !== HCM || filter.configType?.$case !== 'typedConfig') return filter;
   const manager = HttpConnectionManager.decode(filter.configType.value.value);
   const inline =
     manager.routeSpecifier?.$case === 'rds'
-      ? { $case: 'routeConfig' as const, value: routes.get(manager.routeSpecifier.value.routeConfigName)! }
+      ? { $case: 'routeConfig' as const, value: named.routes.get(manager.routeSpecifier.value.routeConfigName)! }
       : manager.routeSpecifier;
   const changed = {
     ...manager,
     ...(inline === undefined ? {} : { routeSpecifier: inline }),
-    httpFilters: manager.httpFilters.map((one) =>
-      one.name === 'connect_authority' && one.configType?.$case === 'typedConfig'
-        ? { ...one, configType: { $case: 'typedConfig' as const, value: fromHeaders(one.configType.value.value) } }
-        : one,
-    ),
+    httpFilters: manager.httpFilters
+      .map((each) => found(each, named))
+      .map((one) =>
+        one.name === 'connect_authority' && one.configType?.$case === 'typedConfig'
+          ? { ...one, configType: { $case: 'typedConfig' as const, value: fromHeaders(one.configType.value.value) } }
+          : one,
+      ),
   };
   return {
     ...filter,

@@ -2,6 +2,7 @@ import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { MeshModel } from '@weft/mesh-model';
+import { extensionResources } from '../extensions/extension-resources.js';
 import { waypointResources } from '../waypoint/waypoint-resources.js';
 import { RunningEnvoy } from './running-envoy.js';
 import { staticWaypoint, type Backends } from './static-waypoint.js';
@@ -46,7 +47,10 @@ export class WaypointEnvoy {
   ) {}
 
   static async start(model: MeshModel, backends: Backends = {}, unknownKeys = ''): Promise<WaypointEnvoy> {
-    const resources = [...waypointResources(model, { ...SETTINGS, unknownKeys }).values()];
+    const resources = [
+      ...waypointResources(model, { ...SETTINGS, unknownKeys }).values(),
+      ...extensionResources(model).values(),
+    ];
     const envoy = await RunningEnvoy.start(staticWaypoint(resources, backends));
     return new WaypointEnvoy(envoy, await envoy.portOf('connect_terminate'));
   }

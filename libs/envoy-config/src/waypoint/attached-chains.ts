@@ -39,7 +39,8 @@ export function attachedChains(attached: AttachedService, settings: ChainSetting
   const patches = patchesOf(attached);
   const chains = service.ports.flatMap((port) =>
     stacksOf(port).flatMap((stack) => {
-      if (stack === 'http') return [patchedChain(requestChain(attached, port, settings), patches, port.number)];
+      if (stack === 'http')
+        return [patchedChain(requestChain(attached, port, settings), patches, { port: port.number })];
       if (isDynamic(attached)) return dynamicChains(attached, port, { settings, streams });
       const { clusterDomain } = settings;
       const routing = streamRouting(attached, {
@@ -54,7 +55,7 @@ export function attachedChains(attached: AttachedService, settings: ChainSetting
       return [
         streamChain(attached, port, { name, targets: routing.others ?? [{ name, weight: 1 }], settings }),
         ...named.map(({ chain, targets }) => streamChain(attached, port, { name: chain, targets, settings })),
-      ].map((chain) => patchedChain(chain, patches, port.number));
+      ].map((chain) => patchedChain(chain, patches, { port: port.number }));
     }),
   );
   return { service, chains, streams };
@@ -104,7 +105,7 @@ function dynamicChains(
   streams.set(port.number, { opaque: true, byName: [{ name: attached.claim.hostname, chain }] });
   const resolver = serverNameResolver(attached, port);
   const named = streamChain(attached, port, { name: chain, targets: [{ name, weight: 1 }], settings, resolver });
-  return [closed, named].map((one) => patchedChain(one, patchesOf(attached), port.number));
+  return [closed, named].map((one) => patchedChain(one, patchesOf(attached), { port: port.number }));
 }
 
 interface StreamDestination {

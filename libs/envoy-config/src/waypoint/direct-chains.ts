@@ -41,7 +41,7 @@ export function directChains(
     clusters: [{ name: ENCAP, weight: 1 }],
   });
   const patched = (chain: FilterChainDraft, name: string) => {
-    const { filters = [], ...rest } = patchedChain(chain, patchesOf(policies), null);
+    const { filters = [], ...rest } = patchedChain(chain, patchesOf(policies), { port: null });
     return { ...rest, name, filters: [keepDestination(), ...filters] };
   };
   return {

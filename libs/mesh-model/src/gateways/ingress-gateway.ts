@@ -7,6 +7,7 @@ import type {
   TcpRouteSpec,
   TlsRouteSpec,
 } from '@weft/mesh-api';
+import type { EnvoyPatches } from '../waypoints/envoy-patches.js';
 import type { RouteDestinations } from '../waypoints/route-destinations.js';
 import type { Readable } from '../waypoints/route-sources.js';
 
@@ -21,6 +22,8 @@ export interface IngressGateway {
   /** What the routes send to. */
   readonly destinations: RouteDestinations;
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
+  /** In the order in which they are applied. */
+  readonly extensions: readonly EnvoyPatches[];
   readonly requestAuthentications: readonly Readable<RequestAuthenticationSpec>[];
 }
 

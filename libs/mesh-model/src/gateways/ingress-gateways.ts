@@ -4,6 +4,7 @@ import {
   certificateFault,
   CONTROLLERS,
   listenerStates,
+  shortName,
   type GatewaySubject,
   type ListenerState,
 } from '@weft/gateway-api';
@@ -11,6 +12,7 @@ import {
   GATEWAY_API_GROUP,
   GATEWAY_CLASSES,
   GATEWAYS,
+  LABEL_GATEWAY_NAME,
   type GatewaySpec,
   type ObjectMeta,
   type ParentReference,
@@ -60,6 +62,7 @@ export function ingressGateways(inputs: IngressGatewaysInputs): Collection<Ingre
       destinations: destinationsOf(fetch, lookup, listeners, []),
       authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
       requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
+      extensions: policies.extensionsOf(fetch, { ...place, labels: podLabelsOf(meta, spec) }),
     };
   });
 }
@@ -114,6 +117,12 @@ function certificatesOf(
     return certificate ? [{ name: `kubernetes-gateway://${namespace}/${name}`, certificate }] : [];
   });
 }
+
+/** Of the pods that are made for it. */
+const podLabelsOf = ({ name }: ObjectMeta, { infrastructure }: GatewaySpec): Readonly<Record<string, string>> => ({
+  ...infrastructure?.labels,
+  [LABEL_GATEWAY_NAME]: shortName(name),
+});
 
 interface HasParents {
   readonly parentRefs: readonly ParentReference[];

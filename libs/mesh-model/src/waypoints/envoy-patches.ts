@@ -1,13 +1,12 @@
 import {
   ENVOY_FILTERS,
-  TRAFFIC_EXTENSIONS,
   type ConfigPatch,
   type FieldProblem,
   type ParsedResource,
   type PolicyTargetReference,
-  type TrafficExtensionSpec,
 } from '@weft/mesh-api';
 import { readWrittenMessage } from '@weft/xds';
+import type { ProxyExtension } from './proxy-extension.js';
 
 /** The message that a patch of each kind has as its value. */
 export const PATCHED_MESSAGES = {
@@ -49,21 +48,25 @@ export interface EnvoyPatch {
   readonly ports: readonly number[];
 }
 
-/** An EnvoyFilter or TrafficExtension as far as waypoints can follow it. */
+/** An EnvoyFilter, TrafficExtension or WasmPlugin as far as waypoints and gateways can follow it. */
 export interface EnvoyPatches {
   readonly meta: ParsedResource<unknown>['meta'];
   readonly targetRefs: readonly PolicyTargetReference[];
-  /** The lowest goes first. */
-  readonly priority: number;
+  /** Labels of the pods of gateways at the edge; null: all that the other fields leave. Selects no waypoint. */
+  readonly selector: Readonly<Record<string, string>> | null;
+  /** The lowest goes first: by their first numbers, and by the next where those are equal. */
+  readonly order: readonly [number, number];
   readonly patches: readonly EnvoyPatch[];
+  /** What the filter that is added runs; null: its configuration is in the patch. */
+  readonly extension: ProxyExtension | null;
 }
 
-interface Read extends ParsedResource<EnvoyPatches> {
+export interface ReadPatches extends ParsedResource<EnvoyPatches> {
   readonly problems: readonly FieldProblem[];
 }
 
 /** What must be written to be understood goes with the problems; the other patches of the resource hold. */
-export function readEnvoyFilter(object: unknown): Read {
+export function readEnvoyFilter(object: unknown): ReadPatches {
   const { meta, spec, problems } = ENVOY_FILTERS.parse(object);
   if (spec === null) return { meta, spec, problems };
   if (spec.workloadSelector !== undefined) return { meta, spec: null, problems: [...problems, selected] };
@@ -73,8 +76,10 @@ export function readEnvoyFilter(object: unknown): Read {
     spec: {
       meta,
       targetRefs: spec.targetRefs,
-      priority: spec.priority ?? 0,
+      selector: null,
+      order: [0, spec.priority ?? 0],
       patches: read.flatMap((one) => ('applyTo' in one ? [one] : [])),
+      extension: null,
     },
     problems: [...problems, ...read.flatMap((one) => ('problem' in one ? [one] : []))],
   };
@@ -128,48 +133,3 @@ const isPatched = (kind: string): kind is PatchedKind => kind in PATCHED_MESSAGE
 
 /** An EnvoyFilter names what its filter comes after. */
 const PHASES_OF_CLASSES = { UNSPECIFIED: 'end', AUTHN: 'policies', AUTHZ: 'statistics', STATS: 'end' } as const;
-/** A TrafficExtension names what its filter comes before. */
-const PHASES = { UNSPECIFIED: 'end', AUTHN: 'tokens', AUTHZ: 'policies', STATS: 'end' } as const;
-
-/** Waypoints run scripts in Lua; they load no WebAssembly modules. */
-export function readTrafficExtension(object: unknown): Read {
-  const { meta, spec, problems } = TRAFFIC_EXTENSIONS.parse(object);
-  if (spec === null) return { meta, spec, problems };
-  if (spec.selector !== undefined)
-    return { meta, spec: null, problems: [...problems, { ...selected, field: 'spec.selector' }] };
-  if (spec.lua === undefined)
-    return {
-      meta,
-      spec: null,
-      problems: [...problems, fault('spec.wasm', 'is not loaded by waypoints', 'use spec.lua')],
-    };
-  const { priority = 0, targetRefs } = spec;
-  const patches = patchesOf(spec, `${meta.namespace}.${meta.name}`, spec.lua.inlineCode);
-  // Its highest goes first.
-  return { meta, spec: { meta, targetRefs, priority: -priority, patches }, problems };
-}
-
-function patchesOf({ match, phase }: TrafficExtensionSpec, name: string, code: string): readonly EnvoyPatch[] {
-  const matches = match.filter(({ mode }) => mode !== 'CLIENT');
-  if (match.length > 0 && matches.length === 0) return [];
-  const everyPort = matches.some(({ ports }) => ports.length === 0);
-  const typed = {
-    '@type': 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua',
-    default_source_code: { inline_string: code },
-  };
-  const read = readWrittenMessage(PATCHED_MESSAGES.HTTP_FILTER, {
-    name: `extensions.istio.io/trafficextension/${name}`,
-    typed_config: typed,
-  });
-  if (!read.ok) throw new Error(read.error);
-  return [
-    {
-      applyTo: 'HTTP_FILTER',
-      operation: 'ADD',
-      match: {},
-      value: read.value,
-      phase: PHASES[phase ?? 'UNSPECIFIED'],
-      ports: everyPort ? [] : matches.flatMap(({ ports }) => ports.map(({ number }) => number)),
-    },
-  ];
-}

@@ -2,6 +2,7 @@ import type { Collection, CollectionIndex, FetchContext, Graph } from '@weft/col
 import {
   compareByAge,
   REQUEST_AUTHENTICATIONS,
+  selectorMatches,
   TELEMETRIES,
   type AuthorizationPolicy,
   type PolicyTargetReference,
@@ -12,14 +13,17 @@ import type { MeshModelConfig } from '../mesh-model-config.js';
 import type { MeshSources } from '../mesh-sources.js';
 import type { PolicyCollections } from '../policy-collections.js';
 import type { Readable } from './route-sources.js';
-import { readEnvoyFilter, readTrafficExtension, type EnvoyPatches } from './envoy-patches.js';
+import { readEnvoyFilter, type EnvoyPatches } from './envoy-patches.js';
+import { readTrafficExtension, readWasmPlugin } from './traffic-extensions.js';
 import { WAYPOINT_CLASS, type WaypointGateway } from './waypoint-gateway.js';
 
 export interface PolicyTargets {
   /** The widest scope first, one of each: the mesh, the waypoint's namespace, its class, the waypoint, the service. */
   telemetriesOf(fetch: FetchContext, at: PolicyPlace): readonly Readable<TelemetrySpec>[];
-  /** In the order in which they are applied. */
+  /** In the order in which they are applied; extensions come before EnvoyFilters. */
   envoyPatchesOf(fetch: FetchContext, at: PolicyPlace): readonly EnvoyPatches[];
+  /** Only TrafficExtensions and WasmPlugins. */
+  extensionsOf(fetch: FetchContext, at: PolicyPlace): readonly EnvoyPatches[];
   authorizationPoliciesOf(fetch: FetchContext, at: PolicyPlace): readonly AuthorizationPolicy[];
   requestAuthenticationsOf(fetch: FetchContext, at: PolicyPlace): readonly Readable<RequestAuthenticationSpec>[];
 }
@@ -27,6 +31,8 @@ export interface PolicyTargets {
 /** Where traffic is: in a waypoint or another gateway, on its way to a service or to a workload (null). */
 export interface PolicyPlace {
   readonly waypoint: Pick<WaypointGateway, 'key' | 'namespace'> & { readonly className?: string };
+  /** Of its pods, where selectors count: at gateways at the edge. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly service: { readonly kind: string; readonly namespace: string; readonly name: string } | null;
 }
 
@@ -69,28 +75,40 @@ export function policyTargets(
   });
   const patches = (name: string, source: Collection<unknown>, read: typeof readEnvoyFilter) => {
     const known = graph.derive(`parsed ${name}`, source, (object) => read(object).spec ?? undefined);
-    return graph.index(`${name} by target`, known, ({ meta, targetRefs }) =>
-      targetRefs.length > 0 ? keys(meta.namespace, targetRefs) : [`Namespace//${meta.namespace}`],
+    return graph.index(`${name} by target`, known, ({ meta, targetRefs, selector }) =>
+      targetRefs.length > 0
+        ? keys(meta.namespace, targetRefs)
+        : [`${selector === null ? 'Namespace' : 'Selector'}//${meta.namespace}`],
     );
   };
   const envoyFilters = patches('envoy filters', sources.envoyFilters, readEnvoyFilter);
-  const trafficExtensions = patches('traffic extensions', sources.trafficExtensions, readTrafficExtension);
-  const everyPlace = (at: PolicyPlace): readonly string[] => {
-    const { namespace } = at.waypoint;
-    const own = namespace === rootNamespace ? [] : [`Namespace//${namespace}`];
-    return [`Namespace//${rootNamespace}`, ...own, ...placesOf(at)];
+  const extensions = [
+    patches('traffic extensions', sources.trafficExtensions, readTrafficExtension),
+    patches('wasm plugins', sources.wasmPlugins, readWasmPlugin),
+  ];
+  const everyNamespace = ({ waypoint: { namespace } }: PolicyPlace): readonly string[] => [
+    ...new Set([rootNamespace, namespace]),
+  ];
+  const everyPlace = (at: PolicyPlace): readonly string[] => [
+    ...everyNamespace(at).map((namespace) => `Namespace//${namespace}`),
+    ...placesOf(at),
+  ];
+  const patchesAt = (fetch: FetchContext, at: PolicyPlace, kinds: readonly CollectionIndex<EnvoyPatches>[]) => {
+    const { labels } = at;
+    const selecting = labels === undefined ? [] : everyNamespace(at).map((namespace) => `Selector//${namespace}`);
+    const places = [...everyPlace(at), ...selecting];
+    return [...new Set(kinds.flatMap((kind) => places.flatMap((place) => fetch.lookup(kind, place))))]
+      .filter(({ selector }) => selector === null || selectorMatches(selector, labels ?? {}))
+      .sort((a, b) => a.order[0] - b.order[0] || a.order[1] - b.order[1] || compareByAge(a.meta, b.meta));
   };
+  const extensionsOf = (fetch: FetchContext, at: PolicyPlace) => patchesAt(fetch, at, extensions);
   return {
     telemetriesOf: (fetch, at) =>
       everyPlace(at).flatMap((place) =>
         [...fetch.lookup(telemetry, place)].sort((a, b) => compareByAge(a.meta, b.meta)).slice(0, 1),
       ),
-    envoyPatchesOf: (fetch, at) =>
-      [trafficExtensions, envoyFilters].flatMap((index) =>
-        [...new Set(everyPlace(at).flatMap((place) => fetch.lookup(index, place)))].sort(
-          (a, b) => a.priority - b.priority || compareByAge(a.meta, b.meta),
-        ),
-      ),
+    envoyPatchesOf: (fetch, at) => [...extensionsOf(fetch, at), ...patchesAt(fetch, at, [envoyFilters])],
+    extensionsOf,
     authorizationPoliciesOf: (fetch, at) =>
       find(fetch, authorization, at)
         .map(({ policy }) => policy)

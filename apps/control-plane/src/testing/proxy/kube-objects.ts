@@ -2,6 +2,7 @@ import {
   ENDPOINT_SLICES,
   NAMESPACES,
   PODS,
+  SECRETS,
   SERVICES,
   type KubeClient,
   type KubeObject,
@@ -13,6 +14,7 @@ const TYPES: ReadonlyMap<string, ResourceType<KubeObject>> = new Map(
   [
     NAMESPACES as ResourceType<KubeObject>,
     PODS as ResourceType<KubeObject>,
+    SECRETS as ResourceType<KubeObject>,
     SERVICES as ResourceType<KubeObject>,
     ENDPOINT_SLICES as ResourceType<KubeObject>,
     ...MESH_KINDS,
