@@ -26,6 +26,7 @@ import { FollowedEngine } from './envoy/followed-engine.js';
 import { JwksFetcher } from './envoy/jwks-fetcher.js';
 import { ProxylessEngines } from './envoy/proxyless-engines.js';
 import { rejectionEvents } from './envoy/rejection-events.js';
+import { SleepingClusters } from './envoy/sleeping-clusters.js';
 import { unknownKeys } from './envoy/unknown-keys.js';
 import { WaypointEngines } from './envoy/waypoint-engines.js';
 import { KubeFeed } from './kube/kube-feed.js';
@@ -84,7 +85,7 @@ export function createControlPlane(
   const activator = new WaypointActivator({
     kube,
     model,
-    wanted: () => engine.wanted(ACTIVATION_TYPE_URL),
+    wanted: () => new Set([...engine.wanted(ACTIVATION_TYPE_URL), ...asleep.wanted()]),
     clock,
     log,
     onRequested: () => metrics.activations.inc(),
@@ -112,12 +113,15 @@ export function createControlPlane(
     debouncer.trigger();
   });
   const settings = meshSettingsOf(config.mesh);
+  const gateways = gatewayResources(model, settings);
+  const asleep = new SleepingClusters({ sleeping: gateways.sleeping, clock, onAsked: () => activator.asked() });
   const waypoints = new WaypointEngines(
     model.graph.union('resources of Envoys', [
       waypointResources(model, settings),
-      gatewayResources(model, settings),
+      gateways.resources,
       extensionResources(model),
     ]),
+    asleep,
   );
   const proxyless = new ProxylessEngines(proxylessResources(model, settings), model.sources.proxylessNamespaces);
   const followed = new FollowedEngine({

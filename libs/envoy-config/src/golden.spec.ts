@@ -39,9 +39,10 @@ describe('a mesh becomes the configuration of its waypoint or gateway, and Envoy
       ),
     );
     const model = loadMesh(objects);
-    const resources = (name.startsWith('gateway') ? [gatewayResources] : [waypointResources]).flatMap((derive) => [
-      ...derive(model, SETTINGS).values(),
-    ]);
+    const derived = name.startsWith('gateway')
+      ? gatewayResources(model, SETTINGS).resources
+      : waypointResources(model, SETTINGS);
+    const resources = [...derived.values()];
     const shown = resources
       .filter(({ typeUrl, resource }) =>
         name === 'empty' || typeUrl === LISTENER_TYPE_URL ? true : !COMMON.has(resource.name),

@@ -4,4 +4,5 @@ export { extensionResources } from './extensions/extension-resources.js';
 export { type MeshSettings } from './resources/mesh-settings.js';
 export { waypointResources, type ProxyResource } from './waypoint/waypoint-resources.js';
 export { proxylessResources, type ProxylessResource } from './proxyless/proxyless-resources.js';
-export { gatewayResources } from './gateway/gateway-resources.js';
+export { gatewayResources, type GatewayResources } from './gateway/gateway-resources.js';
+export { type SleepingCluster } from './gateway/on-demand.js';

@@ -57,7 +57,7 @@ export class MeshModel {
   readonly attachedWorkloads: Collection<AttachedWorkloads>;
   /** Gateways at the edge, by `<namespace>/<name>`. */
   readonly ingressGateways: Collection<IngressGateway>;
-  readonly ingressWaypointOf: IngressWaypoints;
+  readonly ingressWaypoints: IngressWaypoints;
   /** For clients that route by themselves; empty while there are none. */
   readonly serviceViews: Collection<ServiceView>;
   readonly membersOf: ServiceMembers;
@@ -116,7 +116,7 @@ export class MeshModel {
       workloadEntries: workloads.workloadEntries,
       serviceEntries: services.parsedEntries,
     });
-    this.ingressWaypointOf = ingressWaypoints({
+    this.ingressWaypoints = ingressWaypoints({
       services: services.services,
       surroundings,
       membersOf: this.membersOf,

@@ -49,7 +49,9 @@ interface InFlight {
  * In which order a client gets changes of several types. `any`: each type as soon as it can. `make-before-break`: a type
  * waits until the client acknowledged those before it (but for companions), and removals of the types in `removeLast` wait for all: nothing that
  * is in use loses what it refers to. `companions`: whoever is sent a resource of the first type is also sent the one of the
- * same name of the second (a changed Envoy cluster waits for its endpoints, even for those it had).
+ * same name of the second (a changed Envoy cluster waits for its endpoints, even for those it had). `comesWhenAsked`: a resource
+ * that is not there because nobody has asked for it. Who does is not told that it is missing, but waits for it; and when it goes, it
+ * goes at once, since requests are to wait from then on.
  *
  * @see https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#eventual-consistency-considerations
  */
@@ -61,6 +63,7 @@ export type Delivery =
       /** They also wait so long: connections that are being drained still use what they were made for. */
       readonly removeAfterMs: number;
       readonly companions: ReadonlyMap<string, string>;
+      readonly comesWhenAsked?: (typeUrl: string, name: string) => boolean;
     };
 
 interface Watch {
@@ -104,7 +107,7 @@ export class DeltaServerSession {
     private readonly stores: ReadonlyMap<string, ResourceStore>,
     private readonly onNack: (nack: Nack) => void,
     private readonly delivery: Delivery = { order: 'any' },
-    private readonly onAsked: (typeUrl: string) => void = () => undefined,
+    private readonly onAsked: (typeUrl: string, keys: readonly string[]) => void = () => undefined,
   ) {}
 
   /** Takes a request in and returns what it has to be answered with. A type that is not served gets one empty response. */
@@ -211,7 +214,7 @@ export class DeltaServerSession {
   }
 
   /**
-   * The answer to names asked for; null if none were. A key that nothing answers to is reported as removed. `resend`: also
+   * The answer to names asked for; null if none were. A key that nothing answers to is reported as removed, unless it is to come. `resend`: also
    * what the client was sent before, since who asks again has forgotten it.
    */
   #subscribe(watch: Watch, names: readonly string[], resend: boolean): EncodedChanges | null {
@@ -223,14 +226,14 @@ export class DeltaServerSession {
     for (const key of keys) {
       watch.wanted.add(key);
       const found = this.#expand(watch, key);
-      if (found.length === 0) removals.push(key);
+      if (found.length === 0 && !this.#isToCome(watch, key)) removals.push(key);
       for (const resource of found) {
         upserts.set(resource.name, resource);
         if (resend) watch.sent.delete(resource.name);
       }
     }
     for (const name of removals) watch.sent.delete(name);
-    this.onAsked(watch.store.typeUrl);
+    this.onAsked(watch.store.typeUrl, keys);
     return this.#unsent(watch, [...upserts.values()], removals);
   }
 
@@ -285,8 +288,13 @@ export class DeltaServerSession {
     if (this.delivery.order === 'any' || !this.delivery.removeLast.has(watch.store.typeUrl)) return changes;
     for (const { name } of changes.upserts) watch.heldRemovals.delete(name);
     if (changes.removals.length === 0) return changes;
-    for (const name of changes.removals) watch.heldRemovals.set(name, nowMs);
-    return encodeChanges({ upserts: changes.upserts, removals: [] });
+    const removals = changes.removals.filter((name) => this.#isToCome(watch, name));
+    for (const name of changes.removals) if (!removals.includes(name)) watch.heldRemovals.set(name, nowMs);
+    return encodeChanges({ upserts: changes.upserts, removals });
+  }
+
+  #isToCome({ store: { typeUrl } }: Watch, name: string): boolean {
+    return this.delivery.order !== 'any' && this.delivery.comesWhenAsked?.(typeUrl, name) === true;
   }
 
   /** Only when every type is settled. */

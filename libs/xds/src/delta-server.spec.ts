@@ -378,4 +378,57 @@ describe('make-before-break delivery', () => {
     const nack = request({ typeUrl: CLUSTER, responseNonce: push?.nonce ?? '', errorDetail });
     expect(told(session.receive(nack, 0))).toEqual([[ROUTE, 'r']]);
   });
+
+  describe('a cluster that comes when it is asked for', () => {
+    const setUpSleeping = () => {
+      const asked: (readonly string[])[] = [];
+      const server = new DeltaServer(
+        [CLUSTER],
+        {
+          order: 'make-before-break',
+          removeLast: new Set([CLUSTER]),
+          removeAfterMs: 60_000,
+          companions: new Map(),
+          comesWhenAsked: (_typeUrl, name) => name === 'sleeper',
+        },
+        (_typeUrl, keys) => asked.push(keys),
+      );
+      const session = server.open(() => undefined);
+      const put = (upserts: XdsResource[], removals: string[] = []) => server.apply(CLUSTER, { upserts, removals });
+      const ack = (pushes: readonly DeltaPush[]) =>
+        pushes.flatMap(({ nonce, typeUrl }) => session.receive(request({ typeUrl, responseNonce: nonce }), 0));
+      put([of(CLUSTER, 'sleeper', '1'), of(CLUSTER, 'other', '1')]);
+      ack(session.receive(request({ typeUrl: CLUSTER }), 0));
+      return { session, put, ack, asked };
+    };
+
+    it('goes at once, so that requests wait from then on; others go late', () => {
+      const { session, put } = setUpSleeping();
+      put([], ['sleeper', 'other']);
+      expect(told(session.poll(0))).toEqual([[CLUSTER, '-sleeper']]);
+    });
+
+    it('is not said to be missing to who asks, is told to whoever serves, and is sent when it is there; each time anew', () => {
+      const { session, put, ack, asked } = setUpSleeping();
+      for (let turn = 1; turn < 3; turn++) {
+        put([], ['sleeper']);
+        ack(session.poll(0));
+        const ask = request({ typeUrl: CLUSTER, resourceNamesSubscribe: ['sleeper'] });
+        const empty = session.receive(ask, 0);
+        expect(told(empty)).toEqual([[CLUSTER, '']]);
+        ack(empty);
+        expect(asked).toHaveLength(turn);
+        put([of(CLUSTER, 'sleeper', '1')]);
+        const pushes = session.poll(0);
+        expect(told(pushes)).toEqual([[CLUSTER, 'sleeper']]);
+        ack(pushes);
+      }
+    });
+
+    it('one that never comes is said to be missing', () => {
+      const { session } = setUpSleeping();
+      const ask = request({ typeUrl: CLUSTER, resourceNamesSubscribe: ['nobody'] });
+      expect(told(session.receive(ask, 0))).toEqual([[CLUSTER, '-nobody']]);
+    });
+  });
 });

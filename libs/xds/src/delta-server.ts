@@ -9,8 +9,8 @@ export class DeltaServer {
   constructor(
     typeUrls: readonly string[],
     private readonly delivery: Delivery = { order: 'any' },
-    /** Somebody asked for resources of this type one by one. */
-    private readonly onAsked?: (typeUrl: string) => void,
+    /** Somebody asked for resources of this type one by one, by these keys. */
+    private readonly onAsked?: (typeUrl: string, keys: readonly string[]) => void,
   ) {
     this.#stores = new Map(typeUrls.map((typeUrl) => [typeUrl, new ResourceStore(typeUrl)]));
   }

@@ -12,6 +12,7 @@ import {
   SECRET_TYPE_URL,
   type XdsResource,
 } from '@weft/xds';
+import type { SleepingClusters } from './sleeping-clusters.js';
 
 /** The order in which Envoy has to learn of changes, so that nothing is referred to before it is there. */
 const TYPES = [
@@ -39,7 +40,10 @@ interface Changes {
 export class WaypointEngines {
   readonly #engines = new Map<string, DeltaServer>();
 
-  constructor(resources: Collection<ProxyResource>) {
+  constructor(
+    resources: Collection<ProxyResource>,
+    private readonly sleeping?: Pick<SleepingClusters, 'has' | 'asked'>,
+  ) {
     resources.subscribe((events) => {
       const changes = new Map<string, Changes>();
       const of = ({ waypoint, typeUrl }: ProxyResource): Changes => {
@@ -104,12 +108,18 @@ export class WaypointEngines {
   #engine(waypoint: string): DeltaServer {
     let engine = this.#engines.get(waypoint);
     if (engine === undefined) {
-      engine = new DeltaServer(TYPES, {
-        order: 'make-before-break',
-        removeLast: new Set([CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, EXTENSION_TYPE_URL]),
-        removeAfterMs: REMOVE_AFTER_MS,
-        companions: new Map([[CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL]]),
-      });
+      const { sleeping } = this;
+      engine = new DeltaServer(
+        TYPES,
+        {
+          order: 'make-before-break',
+          removeLast: new Set([CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, EXTENSION_TYPE_URL]),
+          removeAfterMs: REMOVE_AFTER_MS,
+          companions: new Map([[CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL]]),
+          comesWhenAsked: (typeUrl, name) => sleeping?.has(waypoint, typeUrl, name) === true,
+        },
+        (typeUrl, names) => sleeping?.asked(waypoint, typeUrl, names),
+      );
       this.#engines.set(waypoint, engine);
     }
     return engine;

@@ -7,7 +7,7 @@ import type { Service } from '@weft/runtime';
 export interface WaypointActivatorOptions {
   readonly kube: Pick<KubeClient, 'patch'>;
   readonly model: MeshModel;
-  /** `namespace/hostname` of the services that node proxies hold connections for. */
+  /** `namespace/hostname` of the waypoints' services that node proxies and gateways hold connections for. */
   readonly wanted: () => ReadonlySet<string>;
   readonly clock: Clock;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
@@ -18,8 +18,8 @@ export interface WaypointActivatorOptions {
 const REPEAT_MS = 3000;
 
 /**
- * Hands the wish of node proxies for a sleeping waypoint on to whoever scales it, as an annotation of the Gateway: it outlives
- * either process, and a hundred nodes that ask at once are one write.
+ * Hands the wish of node proxies and gateways for a sleeping waypoint on to whoever scales it, as an annotation of the Gateway: it
+ * outlives either process, and a hundred nodes that ask at once are one write.
  */
 export class WaypointActivator implements Service {
   readonly name = 'activation of waypoints';

@@ -72,6 +72,9 @@ const ADS_RETRY = { retry_back_off: { base_interval: '0.1s', max_interval: '2s' 
 
 const RUNTIME = {
   're2.max_program_size.error_level': 32_768,
+  // A connection that ends between two listeners of one Envoy would be taken for one that is broken off: the client would get a
+  // reset, which makes it forget what it has not read yet.
+  'envoy.reloadable_features.enable_send_rst_on_user_space_socket': false,
   'envoy.reloadable_features.http_reject_path_with_fragment': false,
 };
 

@@ -76,6 +76,8 @@ export interface TcpChain {
   readonly tunnel?: NonNullable<EffectivePolicy['tunnel']>;
   readonly idleTimeoutMs?: number;
   readonly maxConnectionMs?: number;
+  /** How a cluster is asked for that is not there yet. Default: the connection is closed. */
+  readonly onDemand?: Draft<typeof TcpProxy>['onDemand'];
 }
 
 const tunnelingOf = ({ protocol, targetHost, targetPort }: NonNullable<TcpChain['tunnel']>) => ({
@@ -86,6 +88,7 @@ const tunnelingOf = ({ protocol, targetHost, targetPort }: NonNullable<TcpChain[
 export function tcpChain(chain: TcpChain): FilterChainDraft {
   const { name, statPrefix, filters, accessLogs, clusters, bySourceAddress, tunnel, idleTimeoutMs, maxConnectionMs } =
     chain;
+  const { onDemand } = chain;
   const [only] = clusters;
   return {
     name,
@@ -102,6 +105,7 @@ export function tcpChain(chain: TcpChain): FilterChainDraft {
               },
         accessLog: [...accessLogs],
         ...(tunnel === undefined ? {} : { tunnelingConfig: tunnelingOf(tunnel) }),
+        ...(onDemand === undefined ? {} : { onDemand }),
         ...(bySourceAddress === true ? { hashPolicy: [{ policySpecifier: { $case: 'sourceIp', value: {} } }] } : {}),
         ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
         ...(maxConnectionMs === undefined ? {} : { maxDownstreamConnectionDuration: duration(maxConnectionMs) }),

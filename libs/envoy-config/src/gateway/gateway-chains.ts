@@ -15,10 +15,12 @@ import { backendTargets, type StreamTarget } from '../routes/stream-rules.js';
 import { BLACK_HOLE } from '../connections/inner-clusters.js';
 import type { FilterChainDraft } from '../waypoint/main-internal.js';
 import { tcpChain, type HttpFilterDraft, type NetworkFilterDraft } from '../chains/filter-chain.js';
+import { heldConnections, onDemandFilter, type OnDemandClusters } from './on-demand.js';
 
 export interface GatewayFilters {
   readonly http: readonly HttpFilterDraft[];
   readonly tcp: readonly NetworkFilterDraft[];
+  readonly onDemand: OnDemandClusters;
 }
 
 /** For requests; the route configuration comes by its name. */
@@ -39,6 +41,7 @@ export function requestChain(name: string, port: number, filters: GatewayFilters
         httpFilters: [
           filter('client', HttpFilterState, { onRequestHeaders: client() }),
           ...filters.http,
+          onDemandFilter(),
           filter('envoy.filters.http.router', Router, {}),
         ],
       }),
@@ -57,6 +60,7 @@ export function connectionChain(
     statPrefix: name,
     filters: [filter('client', NetworkFilterState, { onNewConnection: client() }), ...filters.tcp],
     accessLogs: [],
+    ...(targets.some(({ name: to }) => filters.onDemand.has(to)) ? heldConnections : {}),
     clusters: targets.length > 0 ? targets : [{ name: BLACK_HOLE, weight: 1 }],
   });
 }

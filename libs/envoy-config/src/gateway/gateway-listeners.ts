@@ -69,10 +69,11 @@ function portPart(
   filters: GatewayFilters,
 ): PortPart {
   const { destinations } = gateway;
+  const { onDemand } = filters;
   const [first] = own;
   if (first?.protocol === 'HTTP') {
     const name = `http.${port}`;
-    const routes = gatewayRoutes({ name, port, listeners: own, elsewhere: [], destinations });
+    const routes = gatewayRoutes({ name, port, listeners: own, elsewhere: [], destinations, onDemand });
     return { chains: [requestChain(name, port, filters)], routes: [routes] };
   }
   if (first?.protocol === 'TCP') {
@@ -97,10 +98,11 @@ function httpsPart(
 ): PortPart {
   const name = `https.${port}.${one.name}.${key.replace('/', '.')}`;
   const chain = requestChain(name, port, filters);
+  const { onDemand } = filters;
   const elsewhere = https.filter((other) => other !== one && isNarrower(other, one));
   return {
     chains: [{ ...chain, ...names(one.hostname), transportSocket: serverTls(one.certificates ?? [], HTTP_ALPN) }],
-    routes: [gatewayRoutes({ name, port, listeners: [one], elsewhere, destinations })],
+    routes: [gatewayRoutes({ name, port, listeners: [one], elsewhere, destinations, onDemand })],
   };
 }
 

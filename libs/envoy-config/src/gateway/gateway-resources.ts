@@ -1,4 +1,5 @@
 import type { Collection, FetchContext } from '@weft/collections';
+import { objectMetaOf } from '@weft/mesh-api';
 import {
   serviceNameOf,
   type IngressGateway,
@@ -29,10 +30,17 @@ import {
   type ProxyResource,
 } from '../waypoint/waypoint-resources.js';
 import { gatewayListeners } from './gateway-listeners.js';
+import { clusterNames, onDemandClusters, type OnDemandClusters, type SleepingCluster } from './on-demand.js';
 import { waypointEndpoints } from './waypoint-endpoints.js';
 
+export interface GatewayResources {
+  readonly resources: Collection<ProxyResource>;
+  /** What is left out of them until somebody asks for it. */
+  readonly sleeping: Collection<SleepingCluster>;
+}
+
 /** Everything that Envoys of gateways at the edge are told, derived from the model piece by piece. */
-export function gatewayResources(model: MeshModel, mesh: MeshSettings): Collection<ProxyResource> {
+export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayResources {
   const { graph, ingressGateways, sources } = model;
   const lookup = providerLookup(model);
   const settingsOf = (fetch: FetchContext): ChainSettings => ({
@@ -44,7 +52,8 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): Collecti
   const own = graph.deriveMany(
     'resources of gateways',
     ingressGateways,
-    (gateway, fetch) => ofGateway(gateway, settingsOf(fetch), mesh),
+    (gateway, fetch) =>
+      ofGateway(gateway, { settings: settingsOf(fetch), mesh, onDemand: onDemandClusters(model, gateway, fetch) }),
     SAME_VERSION,
   );
   const services = graph.deriveMany(
@@ -61,16 +70,31 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): Collecti
   );
   const endpoints = serviceEndpointsOf(model);
   const named = namedEndpointsOf(model);
-  return graph.union('resources of gateways and their services', [
+  const waypointOf = (fetch: FetchContext, { claim }: ForeignService) =>
+    model.ingressWaypoints.waypointOf(fetch, claim);
+  const sleeping = graph.deriveMany<ForeignService, SleepingCluster>(
+    'clusters of gateways behind sleeping waypoints',
+    services,
+    (service, fetch) => {
+      const waypoint = waypointOf(fetch, service)?.asleep ?? null;
+      if (waypoint === null) return [];
+      return clusterNames(service.claim).map((cluster) => ({ gateway: service.waypoint, cluster, waypoint }));
+    },
+    { key: ({ gateway, cluster }) => `${gateway}|${cluster}` },
+  );
+  const resources = graph.union('resources of gateways and their services', [
     own,
     graph.deriveMany(
       'clusters of gateways',
       services,
       (service, fetch) => {
+        const through = waypointOf(fetch, service);
+        if (through === null)
+          return foreignClusters(service, named(fetch, service.claim), { mesh, throughWaypoint: false });
         // What its owner asks for is done by the waypoint: it must not be done twice.
-        const throughWaypoint = model.ingressWaypointOf(fetch, service.claim) !== null;
-        const rules = throughWaypoint ? [] : service.rules;
-        return foreignClusters({ ...service, rules }, named(fetch, service.claim), { mesh, throughWaypoint });
+        const rules = through.mayBeAsleep ? [LETS_SLEEP] : [];
+        if (through.asleep !== null) return [];
+        return foreignClusters({ ...service, rules }, named(fetch, service.claim), { mesh, throughWaypoint: true });
       },
       SAME_VERSION,
     ),
@@ -78,19 +102,29 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): Collecti
       'endpoints of gateways',
       services,
       (service, fetch) => {
-        const through = model.ingressWaypointOf(fetch, service.claim);
-        return through === null
-          ? foreignEndpoints(service, endpoints(fetch, service.claim))
-          : throughWaypoint(service, through);
+        const through = waypointOf(fetch, service);
+        if (through === null) return foreignEndpoints(service, endpoints(fetch, service.claim));
+        return through.asleep === null ? throughWaypoint(service, through) : [];
       },
       SAME_VERSION,
     ),
   ]);
+  return { resources, sleeping };
 }
 
-function ofGateway(gateway: IngressGateway, settings: ChainSettings, mesh: MeshSettings): readonly ProxyResource[] {
+interface GatewaySurroundings {
+  readonly settings: ChainSettings;
+  readonly mesh: MeshSettings;
+  readonly onDemand: OnDemandClusters;
+}
+
+function ofGateway(
+  gateway: IngressGateway,
+  { settings, mesh, onDemand }: GatewaySurroundings,
+): readonly ProxyResource[] {
   const { key } = gateway;
   const { listeners, routes } = gatewayListeners(gateway, {
+    onDemand,
     http: requestFilters(gateway, settings),
     tcp: connectionFilters(gateway.authorizationPolicies, settings),
   });
@@ -121,6 +155,19 @@ const throughWaypoint = ({ waypoint: gateway, claim }: ForeignService, through: 
     const body = ClusterLoadAssignment.encode(waypointEndpoints(name, servicePort, through)).finish();
     return proxyResource(gateway, ENDPOINT_TYPE_URL, name, body);
   });
+
+const IDLE_MS = 10_000;
+
+/** A connection that is kept for later requests would keep the waypoint at its other end awake. */
+const LETS_SLEEP: ForeignService['rules'][number] = {
+  meta: objectMetaOf({}),
+  spec: {
+    host: '*',
+    exportTo: [],
+    subsets: [],
+    trafficPolicy: { portLevelSettings: [], connectionPool: { http: { idleTimeout: IDLE_MS } } },
+  },
+};
 
 type UsedService = Pick<Extract<RouteDestination, { kind: 'service' }>, 'claim' | 'destinationRules'>;
 

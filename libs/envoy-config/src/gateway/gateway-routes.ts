@@ -4,6 +4,7 @@ import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js
 import { respond, type RouteDraft } from '../routes/forward.js';
 import { gatewayApiRoutes } from '../routes/gateway-api-route.js';
 import { grpcRoutes } from '../routes/grpc-route.js';
+import { withHeldRequests, type OnDemandClusters } from './on-demand.js';
 import { withListenerPort } from './redirect-port.js';
 
 const MAX_DIRECT_RESPONSE_BYTES = 1_048_576;
@@ -19,10 +20,12 @@ export interface GatewayRoutes {
   /** More specific listeners of the same port, which are reached by another name in the handshake. */
   readonly elsewhere: readonly IngressListener[];
   readonly destinations: RouteDestinations;
+  readonly onDemand: OnDemandClusters;
 }
 
 /** A virtual host for each host that a route or a listener names; what none of them has is answered 404. */
-export function gatewayRoutes({ name, port, listeners, elsewhere, destinations }: GatewayRoutes): RouteConfiguration {
+export function gatewayRoutes(asked: GatewayRoutes): RouteConfiguration {
+  const { name, port, listeners, elsewhere, destinations, onDemand } = asked;
   const hosts = new Map<Host, readonly RouteDraft[]>();
   const all = [...listeners, ...elsewhere];
   for (const listener of listeners) {
@@ -43,7 +46,9 @@ export function gatewayRoutes({ name, port, listeners, elsewhere, destinations }
         name: `${domain}:${port}`,
         domains: [domain],
         includeRequestAttemptCount: true,
-        routes: routes.map((route) => withListenerPort(route, { port, isTls: listeners[0]?.protocol === 'HTTPS' })),
+        routes: routes.map((route) =>
+          withHeldRequests(withListenerPort(route, { port, isTls: listeners[0]?.protocol === 'HTTPS' }), onDemand),
+        ),
       })),
   });
 }

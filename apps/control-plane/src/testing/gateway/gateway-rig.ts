@@ -40,14 +40,19 @@ export class GatewayRig extends ProxyRig {
     return new GatewayRig(await startRig({ podNames, proxies, shared: [gatewayClass()] }));
   }
 
+  /** Of the gateway. */
+  get address(): string {
+    return this.parts.network.proxy(0);
+  }
+
   /** A request to a port of the gateway. */
   ask(question: HttpQuestion, port = WEB_PORT): Promise<HttpAnswer> {
-    return askHttp({ host: this.parts.network.proxy(0), port }, question);
+    return askHttp({ host: this.address, port }, question);
   }
 
   /** A gRPC call for a host. */
   call(host: string, path: string, headers: Readonly<Record<string, string>> = {}): Promise<GrpcAnswer> {
-    const place = { host: this.parts.network.proxy(0), port: WEB_PORT };
+    const place = { host: this.address, port: WEB_PORT };
     return callGrpc(place, path, { ':authority': host, ...headers });
   }
 }

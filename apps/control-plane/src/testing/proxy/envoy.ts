@@ -9,6 +9,11 @@ const WORKSPACE = resolve(__dirname, '../../../../..');
 const ADMIN_PORT = 15_000;
 const EXIT_MS = 5000;
 const TAIL = 4000;
+/** As the agent sets it. */
+const RUNTIME = {
+  're2.max_program_size.error_level': 32_768,
+  'envoy.reloadable_features.enable_send_rst_on_user_space_socket': false,
+};
 
 export interface EnvoyOptions {
   /** Where it runs; see `ip netns`. */
@@ -94,7 +99,7 @@ export class Envoy {
       },
       static_resources: { clusters: [grpcCluster('xds-grpc', ads), grpcCluster('sds-grpc', sds)] },
       layered_runtime: {
-        layers: [{ name: 'static', static_layer: { 're2.max_program_size.error_level': 32_768 } }],
+        layers: [{ name: 'static', static_layer: RUNTIME }],
       },
     };
   }
