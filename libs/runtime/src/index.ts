@@ -1,5 +1,6 @@
 export { everyAddress } from './every-address.js';
 export { AdminServer, type AdminServerOptions } from './admin-server.js';
+export { garbageCollector } from './garbage-collector.js';
 export { EnvReader, type ConfigProblem, type Env } from './env-reader.js';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.js';
 export { Readiness } from './readiness.js';

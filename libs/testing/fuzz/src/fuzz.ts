@@ -1,5 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { garbageCollector } from '@weft/runtime';
 import type { FuzzTarget } from './fuzz-target.js';
 import { mutate } from './mutate.js';
 import { Random } from './random.js';
@@ -140,9 +139,4 @@ function own(input: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(input.length);
   input.copy(copy);
   return copy;
-}
-
-function garbageCollector(): () => void {
-  setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
 }
