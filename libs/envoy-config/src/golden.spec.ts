@@ -9,7 +9,8 @@ import { parseAllDocuments, stringify } from 'yaml';
 import { gatewayResources } from './gateway/gateway-resources.js';
 import { loadMesh } from './testing/load-mesh.js';
 import { rejectionByEnvoy } from './testing/validate-with-envoy.js';
-import { waypointResources, type ProxyResource } from './waypoint/waypoint-resources.js';
+import type { ProxyResource } from './resources/proxy-resource.js';
+import { waypointResources } from './waypoint/waypoint-resources.js';
 
 const FOLDER = join(__dirname, '..', 'testdata');
 const SETTINGS = {

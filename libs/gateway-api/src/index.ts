@@ -1,6 +1,7 @@
 export { certificateFault, type CredentialView } from './certificate-reference.js';
 export { CONTROLLERS, roleOfController } from './controllers.js';
 export { CREDENTIAL_KEYS, readCredential, type Credential } from './credential.js';
+export { CREDENTIAL_ROOT_KEYS, readCredentialRoots, type CredentialRoots } from './credential-roots.js';
 export { commonHostname, covers, servedHostnames } from './hostnames.js';
 export {
   HBONE_PORT,

@@ -1,5 +1,5 @@
 import type { Graph, SourceCollection } from '@weft/collections';
-import type { Credential } from '@weft/gateway-api';
+import type { Credential, CredentialRoots } from '@weft/gateway-api';
 import type { MeshExtensions, MeshTrustDomains } from '@weft/mesh-api';
 import type { EndpointSliceObject, NamespaceObject, NodeObject, PodObject, ServiceObject } from './kube-objects.js';
 
@@ -35,6 +35,8 @@ export interface MeshSources {
   readonly credentials: SourceCollection<Credential>;
   /** What registries are asked with, as `.dockerconfigjson`, by Secret. */
   readonly pullSecrets: SourceCollection<string>;
+  /** What the other side is verified with, by Secret. */
+  readonly credentialRoots: SourceCollection<CredentialRoots>;
   /** Keys of token issuers, by the address that they came from. */
   readonly jwks: SourceCollection<string>;
   /** What MeshConfig says, by `MESH_TRUST_KEY`; without it the start-up configuration holds. */
@@ -77,6 +79,7 @@ export function meshSources(graph: Graph): MeshSources {
     wasmPlugins: graph.source<unknown>('wasm plugins', CHANGED_BY_IDENTITY),
     credentials: graph.source<Credential>('credentials'),
     pullSecrets: graph.source<string>('pull secrets'),
+    credentialRoots: graph.source<CredentialRoots>('roots of credentials'),
     jwks: graph.source<string>('keys of token issuers'),
     trustDomains: graph.source<MeshTrustDomains>('trust domains'),
     proxylessNamespaces: graph.source<string>('namespaces of proxyless clients'),

@@ -1,9 +1,18 @@
 import { GRPC_PORT, HTTP_PORT, TCP_PORT, TLS_PORT } from '../testing/proxy/echo-pod.js';
 import { HttpsEcho } from '../testing/proxy/https-echo.js';
-import { istio, service } from '../testing/proxy/mesh-objects.js';
+import { istio, object, service, SHOP } from '../testing/proxy/mesh-objects.js';
+import { TestAuthority } from '../testing/test-authority.js';
 import { useWaypoint } from '../testing/waypoint/use-waypoint.js';
 
 const { rig, expectAnswers } = useWaypoint();
+
+const secretOf = (name: string, texts: Readonly<Record<string, string>>) =>
+  object({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: SHOP },
+    data: Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString('base64')])),
+  });
 
 let count = 0;
 interface Entry {
@@ -165,11 +174,11 @@ describe('a ServiceEntry behind a waypoint: TLS to it', () => {
   afterAll(() => https.forEach((one) => one.close()));
 
   /** An HTTPS server with a certificate of these names, known by them. */
-  async function secureServer(name: string, ...dnsNames: readonly string[]): Promise<number> {
+  async function secureServer(name: string, dnsNames: readonly string[], clientRoots?: string): Promise<number> {
     const { certPem: cert, keyPem: key } = await rig().authority.issue('spiffe://cluster.local/ns/out/sa/side', {
       dnsNames,
     });
-    const server = new HttpsEcho({ name, cert, key });
+    const server = new HttpsEcho({ name, cert, key, ...(clientRoots === undefined ? {} : { clientRoots }) });
     https.push(server);
     for (const dnsName of dnsNames) rig().names.set(dnsName, rig().podAddress('v1'));
     return server.listen(rig().podAddress('v1'));
@@ -179,14 +188,14 @@ describe('a ServiceEntry behind a waypoint: TLS to it', () => {
 
   it('SIMPLE: requests that come in plain text leave over TLS, to a server whose certificate has the host', async () => {
     const tls = { mode: 'SIMPLE', caCertificates: await roots() };
-    const port = await secureServer('secure', `entry-${count + 1}.test`);
+    const port = await secureServer('secure', [`entry-${count + 1}.test`]);
     const { host, web } = await entry('DNS', plain(port), { trafficPolicy: { tls } });
     await expectAnswers(web, [['/', { status: 200, server: 'secure', seen: { 'x-sni': host } }]]);
   });
 
   it('SIMPLE: a server whose certificate has another name is not spoken to', async () => {
     const tls = { mode: 'SIMPLE', caCertificates: await roots() };
-    const port = await secureServer('other', 'other.test');
+    const port = await secureServer('other', ['other.test']);
     const { host, web } = await entry('DNS', plain(port), { trafficPolicy: { tls } });
     rig().names.set(host, rig().podAddress('v1'));
     await expectAnswers(web, [['/', 503]]);
@@ -196,7 +205,7 @@ describe('a ServiceEntry behind a waypoint: TLS to it', () => {
 
   it('sni, subjectAltNames: other names than the host; those of the ServiceEntry if the rule has none', async () => {
     const caCertificates = await roots();
-    const port = await secureServer('named', 'named.test');
+    const port = await secureServer('named', ['named.test']);
     const byRule = await entry('DNS', plain(port), {
       trafficPolicy: { tls: { mode: 'SIMPLE', caCertificates, sni: 'asked.test', subjectAltNames: ['named.test'] } },
     });
@@ -213,7 +222,7 @@ describe('a ServiceEntry behind a waypoint: TLS to it', () => {
   it('DYNAMIC_DNS: the host of each request is asked for, and its certificate must have it', async () => {
     const caCertificates = await roots();
     const domain = `entry-${count + 1}.test`;
-    const port = await secureServer('wild', `good.${domain}`);
+    const port = await secureServer('wild', [`good.${domain}`]);
     const { host, web } = await entry('DYNAMIC_DNS', plain(port), {
       trafficPolicy: { tls: { mode: 'SIMPLE', caCertificates } },
     });
@@ -222,6 +231,75 @@ describe('a ServiceEntry behind a waypoint: TLS to it', () => {
       [{ host: `good.${host}:${port}` }, { status: 200, server: 'wild', seen: { 'x-sni': `good.${host}` } }],
       [{ host: `bad.${host}:${port}` }, 503],
     ]);
+  });
+
+  it('MUTUAL with files: the waypoint shows its certificate', async () => {
+    const { certPem, keyPem } = await rig().authority.issue('spiffe://cluster.local/ns/shop/sa/by-file');
+    const port = await secureServer('mutual', ['mutual.test'], rig().authority.rootPem);
+    const { host, web } = await entry('DNS', plain(port), {
+      trafficPolicy: {
+        tls: {
+          mode: 'MUTUAL',
+          subjectAltNames: ['mutual.test'],
+          caCertificates: await roots(),
+          clientCertificate: await rig().file('client.pem', certPem),
+          privateKey: await rig().file('client.key', keyPem),
+        },
+      },
+    });
+    rig().names.set(host, rig().podAddress('v1'));
+    await rig().settles(async () => (await rig().ask(web)).echo.headers?.['x-client']?.includes('sa/by-file'), true);
+  });
+
+  it('credentialName, MUTUAL: the Secret in the namespace of the waypoint; nothing without it, and a new one is used', async () => {
+    const secret = async (account: string) => {
+      const { certPem, keyPem } = await rig().authority.issue(`spiffe://cluster.local/ns/shop/sa/${account}`);
+      return secretOf('client', { 'tls.crt': certPem, 'tls.key': keyPem, 'ca.crt': rig().authority.rootPem });
+    };
+    const port = await secureServer('by-secret', ['by-secret.test'], rig().authority.rootPem);
+    const { host, web } = await entry('DNS', plain(port), {
+      trafficPolicy: {
+        tls: { mode: 'MUTUAL', credentialName: 'client', subjectAltNames: ['by-secret.test'] },
+        // Connections that stand keep the certificate that they were made with.
+        connectionPool: { http: { maxRequestsPerConnection: 1 } },
+      },
+    });
+    rig().names.set(host, rig().podAddress('v1'));
+    await expectAnswers(web, [['/', 503]]);
+    const shows = async (account: string): Promise<void> => {
+      await rig().apply(await secret(account));
+      await rig().settles(async () => (await rig().ask(web)).echo.headers?.['x-client'], expected(account));
+    };
+    const expected = (account: string) =>
+      `URI:spiffe://cluster.local/ns/shop/sa/${account}, DNS:istiod.istio-system.svc`;
+    await shows('first');
+    await shows('second');
+    // Another waypoint, or nobody, may have asked for it: it is told to this one alone, and not to people.
+    expect(await rig().page('/debug/config_dump?waypoint=shop/wp')).not.toContain('PRIVATE KEY');
+  });
+
+  it('credentialName, SIMPLE: roots from the Secret, also from one of their own; a server of other roots is not spoken to', async () => {
+    const port = await secureServer('rooted', ['rooted.test']);
+    const simple = (credentialName: string) => ({
+      trafficPolicy: { tls: { mode: 'SIMPLE', credentialName, subjectAltNames: ['rooted.test'] } },
+    });
+    const strangers = (await TestAuthority.create(Date.now())).rootPem;
+    await rig().apply(
+      secretOf('roots', { cacert: rig().authority.rootPem }),
+      secretOf('other-roots', { 'ca.crt': strangers }),
+      secretOf('own-cacert', { 'ca.crt': rig().authority.rootPem }),
+      secretOf('broken', { 'ca.crt': 'no certificate' }),
+    );
+    for (const [credentialName, status] of [
+      ['roots', 200],
+      ['own', 200],
+      ['other-roots', 503],
+      ['broken', 503],
+    ] as const) {
+      const { host, web } = await entry('DNS', plain(port), simple(credentialName));
+      rig().names.set(host, rig().podAddress('v1'));
+      await expectAnswers(web, [['/', status]]);
+    }
   });
 });
 

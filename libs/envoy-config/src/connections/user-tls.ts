@@ -1,7 +1,16 @@
 import type { ClientTls } from '@weft/mesh-api';
-import { SubjectAltNameMatcher_SanType as SanType } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.js';
-import { UpstreamTlsContext } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
+import {
+  SubjectAltNameMatcher_SanType as SanType,
+  type CertificateValidationContext,
+} from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.js';
+import {
+  UpstreamTlsContext,
+  type CommonTlsContext,
+} from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
+import { ADS_SECRETS } from '../messages/config-source.js';
+import type { Draft } from '../messages/draft.js';
 import { filter } from '../messages/extension.js';
+import { certificateSecret, rootsSecret } from './secret-names.js';
 
 /** Of Envoy's image and of Debian. */
 const SYSTEM_ROOTS = '/etc/ssl/certs/ca-certificates.crt';
@@ -23,33 +32,57 @@ export function userTls(
   { alpn, hostname, subjectAltNames: known, nameOfRequest }: TlsServer,
 ): ReturnType<typeof filter> | null {
   if (tls === undefined || (tls.mode !== 'SIMPLE' && tls.mode !== 'MUTUAL')) return null;
-  const { sni, subjectAltNames, clientCertificate, privateKey, caCertificates, insecureSkipVerify, caCrl } = tls;
-  const mutual = tls.mode === 'MUTUAL' && clientCertificate !== undefined && privateKey !== undefined;
+  const { sni, subjectAltNames, insecureSkipVerify } = tls;
   const wildcard = hostname.startsWith('*');
   const names = subjectAltNames.length > 0 ? subjectAltNames : known.length > 0 ? known : [sni ?? hostname];
+  const verifiesHost = nameOfRequest && names[0] === hostname;
   return filter('envoy.transport_sockets.tls', UpstreamTlsContext, {
     sni: sni ?? (wildcard ? '' : hostname),
     commonTlsContext: {
       alpnProtocols: [...alpn],
-      ...(mutual
-        ? { tlsCertificates: [{ certificateChain: file(clientCertificate), privateKey: file(privateKey) }] }
-        : {}),
+      ...(tls.mode === 'MUTUAL' ? ownCertificate(tls) : {}),
       ...(insecureSkipVerify === true
         ? {}
-        : {
-            validationContextType: {
-              $case: 'validationContext',
-              value: {
-                trustedCa: file(caCertificates ?? SYSTEM_ROOTS),
-                ...(caCrl === undefined ? {} : { crl: file(caCrl) }),
-                ...(nameOfRequest && names[0] === hostname
-                  ? {}
-                  : { matchTypedSubjectAltNames: names.flatMap(sanMatchers) }),
-              },
-            },
-          }),
+        : verification(tls, verifiesHost ? {} : { matchTypedSubjectAltNames: names.flatMap(sanMatchers) })),
     },
   });
+}
+
+type Context = Draft<typeof CommonTlsContext>;
+type Verification = Draft<typeof CertificateValidationContext>;
+
+function ownCertificate({ credentialName = '', clientCertificate, privateKey }: ClientTls): Context {
+  if (credentialName !== '')
+    return {
+      tlsCertificateSdsSecretConfigs: [{ name: certificateSecret(credentialName), sdsConfig: ADS_SECRETS }],
+    };
+  return clientCertificate === undefined || privateKey === undefined
+    ? {}
+    : { tlsCertificates: [{ certificateChain: file(clientCertificate), privateKey: file(privateKey) }] };
+}
+
+/** With the roots of the Secret, if there is one: while it is missing no connection is made. */
+function verification({ credentialName = '', caCertificates, caCrl }: ClientTls, names: Verification): Context {
+  if (credentialName !== '')
+    return {
+      validationContextType: {
+        $case: 'combinedValidationContext',
+        value: {
+          defaultValidationContext: names,
+          validationContextSdsSecretConfig: { name: rootsSecret(credentialName), sdsConfig: ADS_SECRETS },
+        },
+      },
+    };
+  return {
+    validationContextType: {
+      $case: 'validationContext',
+      value: {
+        trustedCa: file(caCertificates ?? SYSTEM_ROOTS),
+        ...(caCrl === undefined ? {} : { crl: file(caCrl) }),
+        ...names,
+      },
+    },
+  };
 }
 
 /** A name that stands for many is told by its end. */

@@ -4,7 +4,7 @@ import { EXTENSION_TYPE_URL } from '@weft/xds';
 import { TypedExtensionConfig } from '@weft/xds/gen/envoy/config/core/v3/extension.js';
 import { Lua } from '@weft/xds/gen/envoy/extensions/filters/http/lua/v3/lua.js';
 import { extension as packed } from '../messages/extension.js';
-import { proxyResource, SAME_VERSION, type ProxyResource } from '../waypoint/waypoint-resources.js';
+import { proxyResource, SAME_VERSION, type ProxyResource } from '../resources/proxy-resource.js';
 import { wasmConfig } from './wasm-config.js';
 
 interface Use {

@@ -18,16 +18,19 @@ import { blackHoleCluster } from '../connections/inner-clusters.js';
 import type { MeshSettings } from '../resources/mesh-settings.js';
 import {
   clusterResource,
-  foreignClusters,
-  foreignEndpoints,
   listenerResource,
-  namedEndpointsOf,
   proxyResource,
   routeResource,
   SAME_VERSION,
+  type ProxyResource,
+} from '../resources/proxy-resource.js';
+import { ruleCredentials } from '../resources/rule-credentials.js';
+import {
+  foreignClusters,
+  foreignEndpoints,
+  namedEndpointsOf,
   serviceEndpointsOf,
   type ForeignService,
-  type ProxyResource,
 } from '../waypoint/waypoint-resources.js';
 import { gatewayListeners } from './gateway-listeners.js';
 import { clusterNames, onDemandClusters, type OnDemandClusters, type SleepingCluster } from './on-demand.js';
@@ -84,6 +87,7 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
   );
   const resources = graph.union('resources of gateways and their services', [
     own,
+    ruleCredentials(model, 'gateways', services),
     graph.deriveMany(
       'clusters of gateways',
       services,

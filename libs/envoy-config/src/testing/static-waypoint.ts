@@ -13,7 +13,7 @@ import {
 import { Resource } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
 import { socketAddress } from '../messages/address.js';
 import { packAny } from '../messages/any.js';
-import type { ProxyResource } from '../waypoint/waypoint-resources.js';
+import type { ProxyResource } from '../resources/proxy-resource.js';
 
 /** Ports on the loopback address by `<host>:<port>` of the service. */
 export type Backends = Readonly<Record<string, number>>;

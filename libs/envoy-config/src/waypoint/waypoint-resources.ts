@@ -7,23 +7,22 @@ import {
   type MeshModel,
   type ServiceClaim,
 } from '@weft/mesh-model';
-import {
-  CLUSTER_TYPE_URL,
-  ENDPOINT_TYPE_URL,
-  LISTENER_TYPE_URL,
-  makeXdsResource,
-  ROUTE_TYPE_URL,
-  type XdsResource,
-} from '@weft/xds';
-import { Cluster } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
+import { ENDPOINT_TYPE_URL, ROUTE_TYPE_URL } from '@weft/xds';
 import { ClusterLoadAssignment } from '@weft/xds/gen/envoy/config/endpoint/v3/endpoint.js';
-import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { discoveryOf, mayHaveNames } from '../clusters/discovery.js';
 import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
 import { addedClusters, patchedCluster, patchedListener } from '../patches/patched-clusters.js';
 import { patchedRoutes } from '../patches/patched-routes.js';
 import { providerLookup } from '../providers/provider-lookup.js';
+import {
+  clusterResource,
+  listenerResource,
+  proxyResource,
+  SAME_VERSION,
+  type ProxyResource,
+} from '../resources/proxy-resource.js';
+import { ruleCredentials, type CredentialUser } from '../resources/rule-credentials.js';
 import { outboundName } from '../routes/route-target.js';
 import { attachedChains, patchesOf, type ChainSettings } from './attached-chains.js';
 import { vipServiceOf } from '../services/attached-view.js';
@@ -39,14 +38,6 @@ import { vipLoadAssignment } from '../services/vip-endpoints.js';
 import { vipRoutes, type EncodedRoutes } from './vip-routes.js';
 import { stacksOf, vipName, type VipPort, type VipService } from '../services/vip-service.js';
 
-/** A resource of the proxies of one waypoint or gateway. */
-export interface ProxyResource {
-  /** `<namespace>/<name>` of the Gateway. */
-  readonly waypoint: string;
-  readonly typeUrl: string;
-  readonly resource: XdsResource;
-}
-
 /** A service that routes of a waypoint or gateway send requests to, though it is not behind it. */
 export interface ForeignService {
   readonly key: string;
@@ -54,12 +45,6 @@ export interface ForeignService {
   readonly claim: ServiceClaim;
   readonly rules: AttachedService['destinationRules'];
 }
-
-const key = ({ waypoint, typeUrl, resource }: ProxyResource): string => `${waypoint}|${typeUrl}|${resource.name}`;
-export const SAME_VERSION = {
-  key,
-  equals: (a: ProxyResource, b: ProxyResource): boolean => a.resource.version === b.resource.version,
-};
 
 /** Everything that Envoys of waypoints are told, derived from the model piece by piece. */
 export function waypointResources(model: MeshModel, mesh: MeshSettings): Collection<ProxyResource> {
@@ -118,8 +103,20 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
     },
     SAME_VERSION,
   );
+  const attachedUsers = graph.derive(
+    'attached users of credentials',
+    attachedServices,
+    ({ key, waypoint, destinationRules }): CredentialUser => ({ key, waypoint: waypoint.key, rules: destinationRules }),
+  );
+  const foreignUsers = graph.derive(
+    'other users of credentials',
+    foreign,
+    ({ key, waypoint, rules }): CredentialUser => ({ key: `outbound ${key}`, waypoint, rules }),
+  );
+  const users = graph.union('users of credentials', [attachedUsers, foreignUsers]);
   return graph.union('resources of proxies', [
     common,
+    ruleCredentials(model, 'waypoints', users),
     ofServices,
     ofForeign,
     graph.deriveMany(
@@ -355,22 +352,12 @@ export function foreignEndpoints(
 const onPort = (endpoints: readonly ServiceEndpoint[], port: number): readonly ServiceEndpoint[] =>
   endpoints.filter(({ servicePort }) => servicePort === port);
 
-export function proxyResource(waypoint: string, typeUrl: string, name: string, body: Uint8Array): ProxyResource {
-  return { waypoint, typeUrl, resource: makeXdsResource({ name, typeUrl, body }) };
-}
-
-export const clusterResource = (waypoint: string, cluster: Cluster): ProxyResource =>
-  proxyResource(waypoint, CLUSTER_TYPE_URL, cluster.name, Cluster.encode(cluster).finish());
-export const listenerResource = (waypoint: string, listener: Listener): ProxyResource =>
-  proxyResource(waypoint, LISTENER_TYPE_URL, listener.name, Listener.encode(listener).finish());
 const encodedRoutes = (waypoint: string, { name, body }: EncodedRoutes): ProxyResource =>
   proxyResource(waypoint, ROUTE_TYPE_URL, name, body);
 const encodedDirectRoutes = (): EncodedRoutes => {
   const routes = directRoutes();
   return { name: routes.name, body: RouteConfiguration.encode(routes).finish() };
 };
-export const routeResource = (waypoint: string, routes: RouteConfiguration): ProxyResource =>
-  proxyResource(waypoint, ROUTE_TYPE_URL, routes.name, RouteConfiguration.encode(routes).finish());
 const endpointResource = (waypoint: string, cluster: string, endpoints: readonly ServiceEndpoint[]): ProxyResource =>
   proxyResource(
     waypoint,
