@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { err, ok, toError, type Result } from '@weft/result';
+import { CONTROL_LOADS } from './control/control-loads.js';
 import { L4_LOADS } from './l4/loads.js';
 
 const SUITES = ['l4', 'cluster', 'ca', 'l7', 'control', 'scale', 'soak'] as const;
@@ -24,7 +25,7 @@ export interface BenchOptions {
   readonly quick: boolean;
   readonly json: boolean;
   readonly help: boolean;
-  /** Names of loads of `l4`; empty: all. */
+  /** Names of loads of `l4` and `control`; empty: all. */
   readonly loads: readonly string[];
   /** Names of peers of `l4`; empty: all. */
   readonly only: readonly string[];
@@ -33,7 +34,7 @@ export interface BenchOptions {
   readonly paths: readonly L4Path[];
   /** A checkout whose built ztunnel runs beside this one's as `weft-before`; null: none. */
   readonly before: string | null;
-  /** Where CPU profiles of the ztunnels go; null: none are taken. */
+  /** Where CPU profiles of the ztunnels or of the control plane go; null: none are taken. */
   readonly profile: string | null;
   /** How long a soak takes. */
   readonly minutes: number;
@@ -55,6 +56,8 @@ export const USAGE = `weft bench [l4] [cluster] [ca] [l7] [control] [scale] [soa
   l7        HTTP in pods of a two-node cluster: directly, by ztunnel, waypoint and ztunnel, and by a pair of Envoys
   control   the control plane with 50,000 pods of which one is replaced each second, and with 3,000 routes on one
             Gateway: CPU, memory, bytes, and how soon a change takes requests in Envoy
+              --load NAME   only this load: ${CONTROL_LOADS.join(', ')}
+              --profile DIR CPU profiles of the control plane
   scale     69,000 and 200,000 workloads known: memory, and the data path while all of them come again
   soak      half-open, reset and burst clients for minutes: memory over time, and what stays open
               --minutes N   default ${SOAK_MINUTES}; --only PEER for another one than weft
@@ -89,8 +92,9 @@ export function parseOptions(argv: readonly string[]): Result<BenchOptions, stri
     const { quick, json, help, only } = values;
     const unknown = positionals.find((name) => !SUITES.some((suite) => suite === name));
     if (unknown !== undefined) return err(`there is no suite ${unknown}; there are ${SUITES.join(', ')}`);
-    const noLoad = values.load.find((name) => !L4_LOADS.some((load) => load.name === name));
-    if (noLoad !== undefined) return err(`--load ${noLoad}: there are ${L4_LOADS.map(({ name }) => name).join(', ')}`);
+    const loads = [...L4_LOADS.map(({ name }) => name), ...CONTROL_LOADS];
+    const noLoad = values.load.find((name) => !loads.includes(name));
+    if (noLoad !== undefined) return err(`--load ${noLoad}: there are ${loads.join(', ')}`);
     const noPath = values.path.find((name) => !L4_PATHS.some((path) => path === name));
     if (noPath !== undefined) return err(`--path ${noPath}: there are ${L4_PATHS.join(', ')}`);
     const defaults = quick ? L4_PATHS.slice(0, 1) : L4_PATHS;

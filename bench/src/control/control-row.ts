@@ -11,7 +11,13 @@ export interface ControlRow {
 const PROMISED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   churn: { cpuCores: 0.1 },
   'route-change': { p50Ms: 100 },
+  'route-change-services': { p50Ms: 100 },
+  'route-change-hosts': { p50Ms: 100 },
+  'route-change-paths': { p50Ms: 100 },
   'route-attach': { seconds: 2 },
+  'route-attach-services': { seconds: 2 },
+  'route-attach-hosts': { seconds: 2 },
+  'route-attach-paths': { seconds: 2 },
 };
 
 export const controlRow = (load: string, figures: ControlRow['figures'], errors = 0): ControlRow => ({

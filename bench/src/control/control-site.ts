@@ -40,8 +40,8 @@ export class ControlSite {
     private program: Program | null,
   ) {}
 
-  /** The API server; the control plane comes with `run`. */
-  static async open(root: string): Promise<ControlSite> {
+  /** The API server; the control plane comes with `run`, and leaves a CPU profile where it is told to. */
+  static async open(root: string, profile: string | null): Promise<ControlSite> {
     const directory = mkdtempSync(join(tmpdir(), 'weft-bench-control-'));
     const log = createLogger('bench', 'silent');
     const listeners = [{ host: '127.0.0.1', port: 0 }];
@@ -59,7 +59,8 @@ export class ControlSite {
       ...{ XDS_PORT: String(xds), ADMIN_PORT: String(admin), VALIDATION_ENABLED: 'false' },
       ...{ TLS_CERT_FILE: join(directory, 'cert.pem'), TLS_KEY_FILE: join(directory, 'key.pem') },
     };
-    const argv = [process.execPath, join(root, 'dist/apps/control-plane/main.cjs')];
+    const flags = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+    const argv = [process.execPath, ...flags, join(root, 'dist/apps/control-plane/main.cjs')];
     return new ControlSite(server, kube, directory, rootPem, argv, env, null);
   }
 

@@ -59,25 +59,54 @@ export const pod = (namespace: string, app: string, n: number): KubeObject =>
 
 const addressOf = (n: number): string => `11.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`;
 
-export const gateway = (namespace: string, name: string): KubeObject =>
+export interface GatewayShape {
+  readonly className: string;
+  readonly port: number;
+  readonly protocol: string;
+}
+
+const WAYPOINT: GatewayShape = { className: 'istio-waypoint', port: 15008, protocol: 'HBONE' };
+
+export const gateway = (
+  namespace: string,
+  name: string,
+  { className, port, protocol }: GatewayShape = WAYPOINT,
+): KubeObject =>
   object(
     'gateway.networking.k8s.io/v1',
     'Gateway',
     { namespace, name, uid: `gateway-${name}` },
     {
-      spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }] },
+      spec: { gatewayClassName: className, listeners: [{ name: 'mesh', port, protocol }] },
       status: { addresses: [{ type: 'IPAddress', value: '10.96.255.1' }] },
     },
   );
 
-/** To a service by one path. */
-export const httpRoute = (namespace: string, name: string, path: string, target: string): KubeObject =>
+/** Of Gateways at the edge. */
+export const gatewayClass = (): KubeObject =>
+  object(
+    'gateway.networking.k8s.io/v1',
+    'GatewayClass',
+    { name: 'istio', uid: 'gateway-class' },
+    { spec: { controllerName: 'istio.io/gateway-controller' } },
+  );
+
+export interface RouteFields {
+  readonly parent: object;
+  readonly target: string;
+  readonly path: string;
+  readonly host?: string;
+}
+
+/** To a service by one path, and one host if there is one. */
+export const httpRoute = (namespace: string, name: string, { parent, target, path, host }: RouteFields): KubeObject =>
   ({
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',
     metadata: { namespace, name },
     spec: {
-      parentRefs: [{ group: '', kind: 'Service', name: target }],
+      parentRefs: [parent],
+      ...(host === undefined ? {} : { hostnames: [host] }),
       rules: [
         {
           matches: [{ path: { type: 'Exact', value: path } }],

@@ -12,13 +12,13 @@ export interface RouteProxyOptions {
   readonly site: ControlSite;
   readonly nodeId: string;
   readonly token: string;
-  /** Name of the route configuration that requests are routed by. */
-  readonly routes: string;
+  /** Where requests go in: a plain listener of the bootstrap with the route configuration of this name, or a listener of the Gateway. */
+  readonly entry: { readonly routes: string } | { readonly port: number };
 }
 
 /**
- * A real Envoy that follows the control plane as the Envoy of a waypoint does. Requests do not come to it through a tunnel but by
- * a plain listener of its bootstrap, which asks for the same route configuration over the same stream.
+ * A real Envoy that follows the control plane as the Envoy of a waypoint or gateway does. A waypoint's requests do not come through
+ * a tunnel but by a plain listener of the bootstrap, which asks for the same route configuration over the same stream.
  */
 export class RouteProxy {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -30,7 +30,7 @@ export class RouteProxy {
   ) {}
 
   static async start(options: RouteProxyOptions): Promise<RouteProxy> {
-    const port = await freePort();
+    const port = 'port' in options.entry ? options.entry.port : await freePort();
     const { directory, rootPem } = options.site;
     const read = (name: string): string => readFileSync(join(directory, name), 'utf8');
     // Any certificate will do: nothing comes in or goes out by TLS here.
@@ -58,10 +58,14 @@ export class RouteProxy {
   }
 
   /** Throws when nothing listens. */
-  async ask(path: string): Promise<{ readonly status: number; readonly headers: IncomingHttpHeaders }> {
+  async ask({ path, host }: { readonly path: string; readonly host: string }): Promise<{
+    readonly status: number;
+    readonly headers: IncomingHttpHeaders;
+  }> {
     if (this.program.problem !== null) throw new Error(`Envoy ${this.program.problem}`);
     return new Promise((resolve, reject) => {
-      const request = get({ host: '127.0.0.1', port: this.port, path, agent: this.#agent }, (response) => {
+      const to = { host: '127.0.0.1', port: this.port, path, headers: { host }, agent: this.#agent };
+      const request = get(to, (response) => {
         response.resume();
         response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers }));
       });
@@ -94,7 +98,7 @@ export async function plainServer(): Promise<{ readonly port: number; close(): v
 const ADS = { ads: {}, resource_api_version: 'V3' };
 const TYPE = 'type.googleapis.com/envoy.extensions';
 
-function bootstrap({ site, nodeId, token, routes }: RouteProxyOptions, port: number, secretsPort: number): object {
+function bootstrap({ site, nodeId, token, entry }: RouteProxyOptions, port: number, secretsPort: number): object {
   return {
     node: { id: nodeId, cluster: 'bench' },
     bootstrap_extensions: [
@@ -119,7 +123,7 @@ function bootstrap({ site, nodeId, token, routes }: RouteProxyOptions, port: num
     },
     static_resources: {
       clusters: [xdsCluster(site), grpcCluster('sds-grpc', secretsPort)],
-      listeners: [plainListener(port, routes)],
+      listeners: 'routes' in entry ? [plainListener(port, entry.routes)] : [],
     },
   };
 }
