@@ -2,10 +2,10 @@ import { covers } from '@weft/gateway-api';
 import type { IngressGateway, IngressListener } from '@weft/mesh-model';
 import { TrafficDirection } from '@weft/xds/gen/envoy/config/core/v3/base.js';
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
-import type { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { TlsInspector } from '@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.js';
 import { socketAddress } from '../messages/address.js';
 import { duration } from '../messages/duration.js';
+import type { EncodedRoutes } from '../messages/spliced-routes.js';
 import { filter } from '../messages/extension.js';
 import type { FilterChainDraft } from '../waypoint/main-internal.js';
 import { patchedChain } from '../patches/patched-chain.js';
@@ -18,12 +18,12 @@ const HTTP_ALPN = ['h2', 'http/1.1'];
 
 export interface GatewayListeners {
   readonly listeners: readonly Listener[];
-  readonly routes: readonly RouteConfiguration[];
+  readonly routes: readonly EncodedRoutes[];
 }
 
 interface PortPart {
   readonly chains: readonly FilterChainDraft[];
-  readonly routes: readonly RouteConfiguration[];
+  readonly routes: readonly EncodedRoutes[];
 }
 
 /** One listener of Envoy for each port; those of the Gateway that share it are told apart by the name in the handshake, or by host. */

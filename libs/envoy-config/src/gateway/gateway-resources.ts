@@ -20,7 +20,7 @@ import {
   clusterResource,
   listenerResource,
   proxyResource,
-  routeResource,
+  routesResource,
   SAME_VERSION,
   type ProxyResource,
 } from '../resources/proxy-resource.js';
@@ -136,7 +136,7 @@ function ofGateway(
     ...[connectOriginateCluster(mesh), blackHoleCluster()].map((one) => clusterResource(key, one)),
     ...secretsOf(gateway),
     ...[...listeners, connectOriginateListener()].map((one) => listenerResource(key, one)),
-    ...routes.map((one) => routeResource(key, one)),
+    ...routes.map((one) => routesResource(key, one)),
   ];
 }
 

@@ -51,9 +51,17 @@ export const heldConnections = { onDemand: { odcdsConfig: ADS, ...wait } };
 /** A request waits for the cluster that its route sends it to. */
 export function withHeldRequests(route: RouteDraft, clusters: OnDemandClusters): RouteDraft {
   if (clusters.size === 0 || !targetsOf(route).some((name) => clusters.has(name))) return route;
-  const config = packAny(PerRouteConfig, { odcds: { source: ADS, ...wait } });
-  return { ...route, typedPerFilterConfig: { ...route.typedPerFilterConfig, [FILTER]: config } };
+  let waiting = held.get(route);
+  if (waiting === undefined) {
+    const config = packAny(PerRouteConfig, { odcds: { source: ADS, ...wait } });
+    waiting = { ...route, typedPerFilterConfig: { ...route.typedPerFilterConfig, [FILTER]: config } };
+    held.set(route, waiting);
+  }
+  return waiting;
 }
+
+/** So that what did not change stays the same object. */
+const held = new WeakMap<RouteDraft, RouteDraft>();
 
 function targetsOf({ action }: RouteDraft): readonly string[] {
   const target = action?.$case === 'route' ? action.value?.clusterSpecifier : undefined;

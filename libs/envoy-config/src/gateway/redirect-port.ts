@@ -13,7 +13,19 @@ const WELL_KNOWN: Readonly<Record<string, number>> = { http: 80, https: 443 };
  *
  * @see Gateway API, HTTPRequestRedirectFilter.port
  */
-export function withListenerPort(route: RouteDraft, { port, isTls }: ListenerEntry): RouteDraft {
+export function withListenerPort(route: RouteDraft, entry: ListenerEntry): RouteDraft {
+  if (route.action?.$case !== 'redirect') return route;
+  const last = remembered.get(route);
+  if (last?.entry.port === entry.port && last.entry.isTls === entry.isTls) return last.route;
+  const written = redirectFrom(route, entry);
+  remembered.set(route, { entry, route: written });
+  return written;
+}
+
+/** So that what did not change stays the same object. */
+const remembered = new WeakMap<RouteDraft, { readonly entry: ListenerEntry; readonly route: RouteDraft }>();
+
+function redirectFrom(route: RouteDraft, { port, isTls }: ListenerEntry): RouteDraft {
   if (route.action?.$case !== 'redirect') return route;
   const { value = {} } = route.action;
   const named =

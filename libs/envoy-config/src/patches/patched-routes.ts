@@ -2,6 +2,7 @@ import { PATCHED_MESSAGES, type EnvoyPatch } from '@weft/mesh-model';
 import { mergeEncoded } from '@weft/xds';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { Route, VirtualHost } from '@weft/xds/gen/envoy/config/route/v3/route_components.js';
+import { withOwnRetries } from '../routes/shared-retries.js';
 import { matchesRoutes } from './patch-place.js';
 import { patchedList, type ListItem } from './patched-list.js';
 
@@ -33,7 +34,8 @@ function patched(body: Uint8Array, patch: EnvoyPatch): Uint8Array {
     return value === null ? body : mergeEncoded(PATCHED_MESSAGES.ROUTE_CONFIGURATION, body, value);
   const routes = RouteConfiguration.decode(body);
   const change = applyTo === 'VIRTUAL_HOST' ? patchedHosts : patchedRoutesOfHosts;
-  return RouteConfiguration.encode({ ...routes, virtualHosts: [...change(routes.virtualHosts, patch)] }).finish();
+  const hosts = routes.virtualHosts.map(withOwnRetries);
+  return RouteConfiguration.encode({ ...routes, virtualHosts: [...change(hosts, patch)] }).finish();
 }
 
 function isHost({ match }: EnvoyPatch, { name, domains }: VirtualHost): boolean {

@@ -1,7 +1,7 @@
 import { CLUSTER_TYPE_URL, LISTENER_TYPE_URL, makeXdsResource, ROUTE_TYPE_URL, type XdsResource } from '@weft/xds';
 import { Cluster } from '@weft/xds/gen/envoy/config/cluster/v3/cluster.js';
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
-import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
+import type { EncodedRoutes } from '../messages/spliced-routes.js';
 
 /** A resource of the proxies of one waypoint or gateway. */
 export interface ProxyResource {
@@ -25,5 +25,5 @@ export const clusterResource = (waypoint: string, cluster: Cluster): ProxyResour
   proxyResource(waypoint, CLUSTER_TYPE_URL, cluster.name, Cluster.encode(cluster).finish());
 export const listenerResource = (waypoint: string, listener: Listener): ProxyResource =>
   proxyResource(waypoint, LISTENER_TYPE_URL, listener.name, Listener.encode(listener).finish());
-export const routeResource = (waypoint: string, routes: RouteConfiguration): ProxyResource =>
-  proxyResource(waypoint, ROUTE_TYPE_URL, routes.name, RouteConfiguration.encode(routes).finish());
+export const routesResource = (waypoint: string, { name, body }: EncodedRoutes): ProxyResource =>
+  proxyResource(waypoint, ROUTE_TYPE_URL, name, body);

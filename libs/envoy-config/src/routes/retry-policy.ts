@@ -40,8 +40,14 @@ const DEFAULT_CONDITIONS = [
  */
 export const CONNECTION_CONDITIONS = [...DEFAULT_CONDITIONS, 'reset'];
 
-/** Null: no retries. */
-export function retryPolicy(wish: RetryWish = {}): RetryPolicyDraft | null {
+/** Null: no retries. Of a wish for nothing in particular it is `DEFAULT_RETRIES` itself. */
+export const retryPolicy = (wish: RetryWish = {}): RetryPolicyDraft | null =>
+  Object.values(wish).every(isNothing) ? DEFAULT_RETRIES : wishedPolicy(wish);
+
+const isNothing = (part: unknown): boolean =>
+  part === undefined || part === false || (Array.isArray(part) && part.length === 0);
+
+function wishedPolicy(wish: RetryWish): RetryPolicyDraft | null {
   const {
     attempts = DEFAULT_ATTEMPTS,
     perTryTimeoutMs,
@@ -75,6 +81,9 @@ export function retryPolicy(wish: RetryWish = {}): RetryPolicyDraft | null {
         }),
   };
 }
+
+/** What a route does that asks for nothing else. */
+export const DEFAULT_RETRIES: RetryPolicyDraft = wishedPolicy({})!;
 
 /** Of a VirtualService: status codes stand among the conditions. */
 export function istioRetries(

@@ -1,7 +1,6 @@
 import type { AttachedService } from '@weft/mesh-model';
-import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { duration } from '../messages/duration.js';
-import { splicedRoutes } from '../messages/spliced-routes.js';
+import { splicedRoutes, type EncodedRoutes } from '../messages/spliced-routes.js';
 import type { RouteDraft } from '../routes/forward.js';
 import { effectivePolicy } from '../clusters/effective-policy.js';
 import { hashPolicyOf } from '../clusters/load-balancing.js';
@@ -15,39 +14,31 @@ import { vipName, type VipPort } from '../services/vip-service.js';
 
 const MAX_DIRECT_RESPONSE_BYTES = 1_048_576;
 
-/** A RouteConfiguration, encoded. */
-export interface EncodedRoutes {
-  readonly name: string;
-  readonly body: Uint8Array;
-}
-
 /** How requests to one port of a service are routed. */
 export function vipRoutes(attached: AttachedService, port: VipPort, mesh: MeshSettings): EncodedRoutes {
   const routes = (clientNamespace?: string) => [...routesOf(attached, port, { mesh, clientNamespace })];
   const namespaces = clientNamespaces(attached, port.number);
   const name = vipName(attached.claim.hostname, port.number, 'http');
-  const configuration = RouteConfiguration.fromPartial({
-    name,
-    validateClusters: false,
-    maxDirectResponseBodySizeBytes: MAX_DIRECT_RESPONSE_BYTES,
-    virtualHosts: [
-      {
-        name: `inbound|http|${port.number}`,
-        domains: isDynamic(attached) ? [...dynamicDomains(attached, port)] : ['*'],
-        includeRequestAttemptCount: true,
-        ...(namespaces.length === 0
-          ? {}
-          : {
-              matcher: byClientNamespace(
-                namespaces.map((namespace) => ({ namespace, routes: routes(namespace) })),
-                routes(),
-                mesh.trustDomains,
-              ),
-            }),
-      },
-    ],
-  });
-  return { name, body: splicedRoutes(configuration, namespaces.length === 0 ? routes() : []) };
+  const matcher =
+    namespaces.length === 0
+      ? {}
+      : {
+          matcher: byClientNamespace(
+            namespaces.map((namespace) => ({ namespace, routes: routes(namespace) })),
+            routes(),
+            mesh.trustDomains,
+          ),
+        };
+  const domains = isDynamic(attached) ? dynamicDomains(attached, port) : ['*'];
+  const host = {
+    name: `inbound|http|${port.number}`,
+    domains: [...domains],
+    includeRequestAttemptCount: true,
+    ...matcher,
+  };
+  return splicedRoutes({ name, validateClusters: false, maxDirectResponseBodySizeBytes: MAX_DIRECT_RESPONSE_BYTES }, [
+    { host, routes: namespaces.length === 0 ? routes() : [] },
+  ]);
 }
 
 /** The namespaces whose clients are routed in a way of their own. */

@@ -12,6 +12,7 @@ import { ClusterLoadAssignment } from '@weft/xds/gen/envoy/config/endpoint/v3/en
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { discoveryOf, mayHaveNames } from '../clusters/discovery.js';
 import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
+import type { EncodedRoutes } from '../messages/spliced-routes.js';
 import { addedClusters, patchedCluster, patchedListener } from '../patches/patched-clusters.js';
 import { patchedRoutes } from '../patches/patched-routes.js';
 import { providerLookup } from '../providers/provider-lookup.js';
@@ -19,6 +20,7 @@ import {
   clusterResource,
   listenerResource,
   proxyResource,
+  routesResource,
   SAME_VERSION,
   type ProxyResource,
 } from '../resources/proxy-resource.js';
@@ -35,7 +37,7 @@ import type { MeshSettings } from '../resources/mesh-settings.js';
 import { serviceEndpoints, type ServiceEndpoint } from '../services/service-endpoints.js';
 import { vipCluster } from '../services/vip-cluster.js';
 import { vipLoadAssignment } from '../services/vip-endpoints.js';
-import { vipRoutes, type EncodedRoutes } from './vip-routes.js';
+import { vipRoutes } from './vip-routes.js';
 import { stacksOf, vipName, type VipPort, type VipService } from '../services/vip-service.js';
 
 /** A service that routes of a waypoint or gateway send requests to, though it is not behind it. */
@@ -170,7 +172,7 @@ function ofWaypoint(waypoint: string, parts: WaypointParts): readonly ProxyResou
       ),
     ].map((one) => clusterResource(waypoint, one)),
     ...listeners.map((one) => listenerResource(waypoint, patchedListener(one, patches))),
-    ...(workloads === null ? [] : [encodedRoutes(waypoint, patchedRoutes(encodedDirectRoutes(), patches, null))]),
+    ...(workloads === null ? [] : [routesResource(waypoint, patchedRoutes(encodedDirectRoutes(), patches, null))]),
   ];
 }
 
@@ -194,7 +196,7 @@ function ofService(
         endpoints: onPort(endpoints, port.number),
       }),
       ...(stack === 'http'
-        ? [encodedRoutes(attached.waypoint.key, patchedRoutes(vipRoutes(attached, port, mesh), patches, port.number))]
+        ? [routesResource(attached.waypoint.key, patchedRoutes(vipRoutes(attached, port, mesh), patches, port.number))]
         : []),
     ]),
   );
@@ -352,8 +354,6 @@ export function foreignEndpoints(
 const onPort = (endpoints: readonly ServiceEndpoint[], port: number): readonly ServiceEndpoint[] =>
   endpoints.filter(({ servicePort }) => servicePort === port);
 
-const encodedRoutes = (waypoint: string, { name, body }: EncodedRoutes): ProxyResource =>
-  proxyResource(waypoint, ROUTE_TYPE_URL, name, body);
 const encodedDirectRoutes = (): EncodedRoutes => {
   const routes = directRoutes();
   return { name: routes.name, body: RouteConfiguration.encode(routes).finish() };

@@ -150,7 +150,12 @@ function attachedTo<S extends HasParents>(
     const hosts = new Map<ListenerState, readonly (string | undefined)[]>();
     for (const ref of mine)
       for (const { state, hostnames } of attachRoute(subject, ref, gateway).listeners) hosts.set(state, hostnames);
-    for (const [state, common] of hosts) found.set(state, [...(found.get(state) ?? []), { meta, spec, hosts: common }]);
+    for (const [state, common] of hosts) {
+      const others = found.get(state);
+      const route = { meta, spec, hosts: common };
+      if (others === undefined) found.set(state, [route]);
+      else others.push(route);
+    }
   }
   return found;
 }
