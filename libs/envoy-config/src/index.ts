@@ -4,6 +4,6 @@ export { extensionResources } from './extensions/extension-resources.js';
 export { type MeshSettings } from './resources/mesh-settings.js';
 export { type ProxyResource } from './resources/proxy-resource.js';
 export { waypointResources } from './waypoint/waypoint-resources.js';
-export { proxylessResources, type ProxylessResource } from './proxyless/proxyless-resources.js';
+export { proxylessResources } from './proxyless/proxyless-resources.js';
 export { gatewayResources, type GatewayResources } from './gateway/gateway-resources.js';
 export { type SleepingCluster } from './gateway/on-demand.js';

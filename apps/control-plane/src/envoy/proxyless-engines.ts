@@ -1,18 +1,16 @@
 import type { Collection, SourceCollection } from '@weft/collections';
-import type { ProxylessResource } from '@weft/envoy-config';
+import type { ProxyResource } from '@weft/envoy-config';
 import {
   CLUSTER_TYPE_URL,
-  DeltaServer,
-  describeResource,
   ENDPOINT_TYPE_URL,
   LISTENER_TYPE_URL,
   ROUTE_TYPE_URL,
+  type DeltaServer,
   type XdsResource,
 } from '@weft/xds';
+import { ProxyEngines } from './proxy-engines.js';
 
 const TYPES = [CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL];
-/** Longer than calls on clusters that routes no longer name; clients drop those by themselves. */
-const REMOVE_AFTER_MS = 60_000;
 const FOR_ALL = '';
 
 /**
@@ -20,26 +18,25 @@ const FOR_ALL = '';
  * the resources are shared, and encoded once.
  */
 export class ProxylessEngines {
-  readonly #engines = new Map<string, DeltaServer>();
+  readonly #engines = new ProxyEngines(TYPES);
   /** By client namespace, type and name. */
   readonly #resources = new Map<string, XdsResource>();
   /** Asked for at this moment: nobody can follow it yet. */
   #asked: string | null = null;
 
   constructor(
-    resources: Collection<ProxylessResource>,
+    resources: Collection<ProxyResource>,
     /** Told for which namespaces anything has to be derived. */
     private readonly namespaces: SourceCollection<string>,
   ) {
     resources.subscribe((events) => {
       for (const event of events) {
-        const { clientNamespace, typeUrl, resource } = event.kind === 'deleted' ? event.oldValue : event.newValue;
-        const key = keyOf(clientNamespace, typeUrl, resource.name);
+        const { clients, typeUrl, resource } = event.kind === 'deleted' ? event.oldValue : event.newValue;
+        const key = keyOf(clients, typeUrl, resource.name);
         if (event.kind === 'deleted') this.#resources.delete(key);
         else this.#resources.set(key, resource);
-        for (const [namespace, engine] of this.#engines)
-          if (clientNamespace === FOR_ALL || clientNamespace === namespace)
-            this.#bring(engine, namespace, typeUrl, resource.name);
+        for (const [namespace, engine] of this.#engines.entries())
+          if (clients === FOR_ALL || clients === namespace) this.#bring(engine, namespace, typeUrl, resource.name);
       }
       this.#forgetIdle();
     });
@@ -49,43 +46,34 @@ export class ProxylessEngines {
   engineFor(namespace: string): DeltaServer {
     this.#asked = namespace;
     this.#forgetIdle();
-    let engine = this.#engines.get(namespace);
-    if (engine === undefined) {
-      engine = new DeltaServer(TYPES, {
-        order: 'make-before-break',
-        removeLast: new Set([CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL]),
-        removeAfterMs: REMOVE_AFTER_MS,
-        companions: new Map([[CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL]]),
-      });
-      for (const [key, { name }] of this.#resources) {
-        const [owner = '', typeUrl = ''] = key.split('|');
-        if (owner === FOR_ALL || owner === namespace) this.#bring(engine, namespace, typeUrl, name);
-      }
-      this.#engines.set(namespace, engine);
-      this.namespaces.set(namespace, namespace);
-    }
+    const engine = this.#engines.get(namespace) ?? this.#start(namespace);
     this.#asked = null;
     return engine;
   }
 
   /** Namespaces with clients. */
   keys(): readonly string[] {
-    return [...this.#engines.keys()].sort();
+    return this.#engines.keys();
   }
 
+  /** Connected clients. */
   get sessions(): number {
-    let sum = 0;
-    for (const { sessions } of this.#engines.values()) sum += sessions.size;
-    return sum;
+    return this.#engines.sessions;
   }
 
   /** For people. Null: no client in the namespace. */
   dump(namespace: string): unknown {
-    const engine = this.#engines.get(namespace);
-    if (engine === undefined) return null;
-    return Object.fromEntries(
-      TYPES.map((typeUrl) => [typeUrl, [...engine.store(typeUrl).values()].map((one) => describeResource(one))]),
-    );
+    return this.#engines.dump(namespace);
+  }
+
+  #start(namespace: string): DeltaServer {
+    const engine = this.#engines.add(namespace);
+    for (const [key, { name }] of this.#resources) {
+      const [clients = '', typeUrl = ''] = key.split('|');
+      if (clients === FOR_ALL || clients === namespace) this.#bring(engine, namespace, typeUrl, name);
+    }
+    this.namespaces.set(namespace, namespace);
+    return engine;
   }
 
   /** The namespace's own before what is for all. */
@@ -99,7 +87,7 @@ export class ProxylessEngines {
   }
 
   #forgetIdle(): void {
-    for (const [namespace, engine] of this.#engines) {
+    for (const [namespace, engine] of this.#engines.entries()) {
       if (namespace === this.#asked || engine.sessions.size > 0) continue;
       this.#engines.delete(namespace);
       this.namespaces.delete(namespace);

@@ -1,6 +1,6 @@
 import type { Collection } from '@weft/collections';
 import type { MeshModel } from '@weft/mesh-model';
-import type { RequestPolicies } from '../waypoint/attached-chains.js';
+import type { RequestPolicies } from '../chains/request-filters.js';
 import { jwksSource } from './jwt-filter.js';
 
 /** Keys that somebody needs. */

@@ -7,15 +7,15 @@ import {
 } from '@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { TcpProxy } from '@weft/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
 import type { AccessLog } from '@weft/xds/gen/envoy/config/accesslog/v3/accesslog.js';
-import type { Filter } from '@weft/xds/gen/envoy/config/listener/v3/listener_components.js';
+import type { Filter, FilterChain } from '@weft/xds/gen/envoy/config/listener/v3/listener_components.js';
 import type { EffectivePolicy } from '../clusters/effective-policy.js';
 import { ADS } from '../messages/config-source.js';
 import type { Draft } from '../messages/draft.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
 import type { TracingDraft } from '../telemetry/tracing.js';
-import type { FilterChainDraft } from '../waypoint/main-internal.js';
 
+export type FilterChainDraft = Draft<typeof FilterChain>;
 export type HttpFilterDraft = Draft<typeof HttpFilter>;
 export type NetworkFilterDraft = Draft<typeof Filter>;
 export type AccessLogDraft = Draft<typeof AccessLog>;

@@ -13,7 +13,7 @@ import { ADS, ADS_SECRETS } from '../messages/config-source.js';
 import { filter } from '../messages/extension.js';
 import { backendTargets, type StreamTarget } from '../routes/stream-rules.js';
 import { BLACK_HOLE } from '../connections/inner-clusters.js';
-import type { FilterChainDraft } from '../waypoint/main-internal.js';
+import type { FilterChainDraft } from '../chains/filter-chain.js';
 import { tcpChain, type HttpFilterDraft, type NetworkFilterDraft } from '../chains/filter-chain.js';
 import { heldConnections, onDemandFilter, type OnDemandClusters } from './on-demand.js';
 

@@ -7,7 +7,7 @@ import { socketAddress } from '../messages/address.js';
 import { duration } from '../messages/duration.js';
 import type { EncodedRoutes } from '../messages/spliced-routes.js';
 import { filter } from '../messages/extension.js';
-import type { FilterChainDraft } from '../waypoint/main-internal.js';
+import type { FilterChainDraft } from '../chains/filter-chain.js';
 import { patchedChain } from '../patches/patched-chain.js';
 import { connectionChain, oldestTargets, requestChain, serverTls, type GatewayFilters } from './gateway-chains.js';
 import { gatewayRoutes } from './gateway-routes.js';

@@ -7,31 +7,27 @@ import {
   type MeshModel,
   type RouteDestination,
 } from '@weft/mesh-model';
-import { ENDPOINT_TYPE_URL, SECRET_TYPE_URL } from '@weft/xds';
-import { ClusterLoadAssignment } from '@weft/xds/gen/envoy/config/endpoint/v3/endpoint.js';
+import { SECRET_TYPE_URL } from '@weft/xds';
 import { Secret } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret.js';
 import { providerLookup } from '../providers/provider-lookup.js';
 import { outboundName } from '../routes/route-target.js';
-import { connectionFilters, requestFilters, type ChainSettings } from '../waypoint/attached-chains.js';
+import { chainSettings, type ChainSettings } from '../chains/chain-settings.js';
+import { connectionFilters, requestFilters } from '../chains/request-filters.js';
 import { connectOriginateCluster, connectOriginateListener } from '../connections/connect-originate.js';
 import { blackHoleCluster } from '../connections/inner-clusters.js';
 import type { MeshSettings } from '../resources/mesh-settings.js';
 import {
   clusterResource,
+  encodedRouteResource,
+  endpointResource,
   listenerResource,
   proxyResource,
-  routesResource,
   SAME_VERSION,
   type ProxyResource,
 } from '../resources/proxy-resource.js';
 import { ruleCredentials } from '../resources/rule-credentials.js';
-import {
-  foreignClusters,
-  foreignEndpoints,
-  namedEndpointsOf,
-  serviceEndpointsOf,
-  type ForeignService,
-} from '../waypoint/waypoint-resources.js';
+import { foreignAssignments, foreignClusters, type ForeignService } from '../services/foreign-service.js';
+import { endpointsOfService, namedEndpointsOfService } from '../services/service-assignments.js';
 import { gatewayListeners } from './gateway-listeners.js';
 import { clusterNames, onDemandClusters, type OnDemandClusters, type SleepingCluster } from './on-demand.js';
 import { waypointEndpoints } from './waypoint-endpoints.js';
@@ -44,14 +40,9 @@ export interface GatewayResources {
 
 /** Everything that Envoys of gateways at the edge are told, derived from the model piece by piece. */
 export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayResources {
-  const { graph, ingressGateways, sources } = model;
+  const { graph, ingressGateways } = model;
   const lookup = providerLookup(model);
-  const settingsOf = (fetch: FetchContext): ChainSettings => ({
-    clusterDomain: mesh.clusterDomain,
-    clusterId: model.config.clusterId,
-    providers: lookup.providersFor(fetch),
-    jwt: { unknownKeys: mesh.unknownKeys, jwksOf: (source) => fetch.get(sources.jwks, source) },
-  });
+  const settingsOf = chainSettings(model, mesh, lookup);
   const own = graph.deriveMany(
     'resources of gateways',
     ingressGateways,
@@ -71,8 +62,8 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
     },
     { key: ({ key }) => key },
   );
-  const endpoints = serviceEndpointsOf(model);
-  const named = namedEndpointsOf(model);
+  const endpoints = endpointsOfService(model);
+  const named = namedEndpointsOfService(model);
   const waypointOf = (fetch: FetchContext, { claim }: ForeignService) =>
     model.ingressWaypoints.waypointOf(fetch, claim);
   const sleeping = graph.deriveMany<ForeignService, SleepingCluster>(
@@ -81,7 +72,7 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
     (service, fetch) => {
       const waypoint = waypointOf(fetch, service)?.asleep ?? null;
       if (waypoint === null) return [];
-      return clusterNames(service.claim).map((cluster) => ({ gateway: service.waypoint, cluster, waypoint }));
+      return clusterNames(service.claim).map((cluster) => ({ gateway: service.gateway, cluster, waypoint }));
     },
     { key: ({ gateway, cluster }) => `${gateway}|${cluster}` },
   );
@@ -107,7 +98,7 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
       services,
       (service, fetch) => {
         const through = waypointOf(fetch, service);
-        if (through === null) return foreignEndpoints(service, endpoints(fetch, service.claim));
+        if (through === null) return foreignAssignments(service, endpoints(fetch, service.claim));
         return through.asleep === null ? throughWaypoint(service, through) : [];
       },
       SAME_VERSION,
@@ -136,7 +127,7 @@ function ofGateway(
     ...[connectOriginateCluster(mesh), blackHoleCluster()].map((one) => clusterResource(key, one)),
     ...secretsOf(gateway),
     ...[...listeners, connectOriginateListener()].map((one) => listenerResource(key, one)),
-    ...routes.map((one) => routesResource(key, one)),
+    ...routes.map((one) => encodedRouteResource(key, one)),
   ];
 }
 
@@ -153,11 +144,10 @@ function secretsOf({ key, listeners }: IngressGateway): readonly ProxyResource[]
   });
 }
 
-const throughWaypoint = ({ waypoint: gateway, claim }: ForeignService, through: IngressWaypoint) =>
+const throughWaypoint = ({ gateway, claim }: ForeignService, through: IngressWaypoint): readonly ProxyResource[] =>
   claim.ports.map(({ servicePort }) => {
     const name = outboundName(claim.hostname, servicePort);
-    const body = ClusterLoadAssignment.encode(waypointEndpoints(name, servicePort, through)).finish();
-    return proxyResource(gateway, ENDPOINT_TYPE_URL, name, body);
+    return endpointResource(gateway, waypointEndpoints(name, servicePort, through));
   });
 
 const IDLE_MS = 10_000;
@@ -183,7 +173,7 @@ function servicesOf(
   const routed = Object.values(destinations).flatMap((one) => (one.kind === 'service' ? [one] : []));
   const found = [...routed, ...others].map(({ claim, destinationRules: rules }): [string, ForeignService] => {
     const key = `${gateway}|${serviceNameOf(claim)}`;
-    return [key, { key, waypoint: gateway, claim, rules }];
+    return [key, { key, gateway, claim, rules }];
   });
   return [...new Map(found).values()];
 }

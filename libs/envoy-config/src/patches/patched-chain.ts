@@ -6,7 +6,7 @@ import {
   HttpFilter,
 } from '@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import type { Any } from '@weft/xds/gen/google/protobuf/any.js';
-import type { FilterChainDraft } from '../waypoint/main-internal.js';
+import type { FilterChainDraft } from '../chains/filter-chain.js';
 import { matchesChain, type ChainPlace } from './patch-place.js';
 import { patchedList, type ListItem } from './patched-list.js';
 

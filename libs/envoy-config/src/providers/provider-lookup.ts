@@ -20,11 +20,14 @@ export interface Providers {
 /** Without `namespace/` before it. */
 export const hostOf = (service: string): string => service.slice(service.indexOf('/') + 1);
 
-/** Finds providers and their services while something is derived, so that it follows both. */
-export function providerLookup({ graph, sources, services }: MeshModel): {
+export interface ProviderLookup {
   readonly providersFor: (fetch: FetchContext) => Providers;
+  /** The services that providers are. */
   readonly claimsFor: (fetch: FetchContext) => readonly ServiceClaim[];
-} {
+}
+
+/** Finds providers and their services while something is derived, so that it follows both. */
+export function providerLookup({ graph, sources, services }: MeshModel): ProviderLookup {
   const byHostname = graph.index('services by host of a provider', services, (state) => [state.claim.hostname]);
   const extensionsOf = (fetch: FetchContext): MeshExtensions =>
     fetch.get(sources.meshExtensions, MESH_TRUST_KEY) ?? NO_EXTENSIONS;

@@ -3,7 +3,8 @@ import { ClusterLoadAssignment } from '@weft/xds/gen/envoy/config/endpoint/v3/en
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { Resource } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
 import { loadMesh, put } from '../testing/load-mesh.js';
-import { proxylessResources, type ProxylessResource } from './proxyless-resources.js';
+import type { ProxyResource } from '../resources/proxy-resource.js';
+import { proxylessResources } from './proxyless-resources.js';
 
 const SETTINGS = {
   trustDomains: ['cluster.local'],
@@ -49,9 +50,9 @@ describe('what gRPC clients without a proxy are told', () => {
     const model = loadMesh([pod(1), pod(2), service(), ...objects]);
     const resources = proxylessResources(model, SETTINGS);
     model.sources.proxylessNamespaces.set('shop', 'shop');
-    const find = (typeUrl: string, clientNamespace = ''): ProxylessResource | undefined =>
-      [...resources.values()].find((one) => one.typeUrl === typeUrl && one.clientNamespace === clientNamespace);
-    const bodyOf = (one: ProxylessResource | undefined) => Resource.decode(one!.resource.encoded).resource!.value;
+    const find = (typeUrl: string, clients = ''): ProxyResource | undefined =>
+      [...resources.values()].find((one) => one.typeUrl === typeUrl && one.clients === clients);
+    const bodyOf = (one: ProxyResource | undefined) => Resource.decode(one!.resource.encoded).resource!.value;
     const endpoints = () =>
       ClusterLoadAssignment.decode(bodyOf(find(ENDPOINT_TYPE_URL))).endpoints.flatMap(({ lbEndpoints }) =>
         lbEndpoints.map(({ hostIdentifier }) => {
@@ -61,8 +62,8 @@ describe('what gRPC clients without a proxy are told', () => {
           return `${ip}:${String(portSpecifier?.value)}`;
         }),
       );
-    const routes = (clientNamespace?: string) =>
-      RouteConfiguration.decode(bodyOf(find(ROUTE_TYPE_URL, clientNamespace))).virtualHosts[0]!.routes;
+    const routes = (clients?: string) =>
+      RouteConfiguration.decode(bodyOf(find(ROUTE_TYPE_URL, clients))).virtualHosts[0]!.routes;
     return { model, resources, find, endpoints, routes };
   };
 

@@ -9,14 +9,14 @@ import { proxyResource, SAME_VERSION, type ProxyResource } from './proxy-resourc
 /** A service whose DestinationRules proxies of a waypoint or gateway follow. */
 export interface CredentialUser {
   readonly key: string;
-  readonly waypoint: string;
+  readonly gateway: string;
   readonly rules: AttachedService['destinationRules'];
 }
 
 interface UsedCredential {
   readonly key: string;
   readonly from: string;
-  readonly waypoint: string;
+  readonly gateway: string;
   readonly name: string;
 }
 
@@ -32,8 +32,8 @@ export function ruleCredentials(
   const used = graph.deriveMany<CredentialUser, UsedCredential>(
     `credentials used by ${place}`,
     users,
-    ({ key: from, waypoint, rules }) =>
-      credentialNames(rules).map((name) => ({ from, key: `${waypoint}|${name}`, waypoint, name })),
+    ({ key: from, gateway, rules }) =>
+      credentialNames(rules).map((name) => ({ from, key: `${gateway}|${name}`, gateway, name })),
     { key: ({ from, key }) => `${from} ${key}` },
   );
   const grouped = graph.group(`credentials of ${place}`, used, ({ key }) => [key]);
@@ -41,14 +41,14 @@ export function ruleCredentials(
     `secrets of ${place}`,
     grouped,
     ({ members: [first] }, fetch) => {
-      const { waypoint, name } = first!;
-      const namespace = waypoint.slice(0, waypoint.indexOf('/'));
+      const { gateway, name } = first!;
+      const namespace = gateway.slice(0, gateway.indexOf('/'));
       const secrets = [
         certificateOf(fetch, `${namespace}/${name}`, name),
         rootsOf(fetch, `${namespace}/${name}`, name),
       ];
       return secrets.flatMap((secret) =>
-        secret === null ? [] : [proxyResource(waypoint, SECRET_TYPE_URL, secret.name, Secret.encode(secret).finish())],
+        secret === null ? [] : [proxyResource(gateway, SECRET_TYPE_URL, secret.name, Secret.encode(secret).finish())],
       );
     },
     SAME_VERSION,

@@ -1,3 +1,4 @@
+import { selectorMatches, type Subset } from '@weft/mesh-api';
 import { ipFromBytes } from '@weft/ip';
 import { TunnelProtocol, WorkloadStatus, NetworkMode, type Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { VipEndpoint } from './vip-endpoints.js';
@@ -41,3 +42,11 @@ export function serviceEndpoints(
     },
   }));
 }
+
+/** Those of one port, and of one subset if there is one. */
+export const endpointsOfSubset = (
+  endpoints: readonly ServiceEndpoint[],
+  port: number,
+  subset: Subset | undefined,
+): readonly ServiceEndpoint[] =>
+  endpoints.filter(({ servicePort, labels }) => servicePort === port && selectorMatches(subset?.labels ?? {}, labels));

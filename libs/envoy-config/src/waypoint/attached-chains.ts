@@ -1,16 +1,6 @@
-import { Cors } from '@weft/xds/gen/envoy/extensions/filters/http/cors/v3/cors.js';
-import { HTTPFault } from '@weft/xds/gen/envoy/extensions/filters/http/fault/v3/fault.js';
-import { FilterConfig as GrpcStats } from '@weft/xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config.js';
-import type { AttachedService, EnvoyPatch } from '@weft/mesh-model';
-import { jwtFilter, type JwtSettings } from '../authentication/jwt-filter.js';
-import { customFilters, customTcpFilters } from '../authorization/custom-filters.js';
-import { httpAuthorization, tcpAuthorization } from '../authorization/rbac-filters.js';
+import type { AttachedService } from '@weft/mesh-model';
 import { effectivePolicy } from '../clusters/effective-policy.js';
-import { filter } from '../messages/extension.js';
 import { patchedChain } from '../patches/patched-chain.js';
-import type { Providers } from '../providers/provider-lookup.js';
-import { CORS_FILTER } from '../routes/cors-filter.js';
-import { FAULT_FILTER } from '../routes/fault-filter.js';
 import { streamRouting, type StreamTarget } from '../routes/stream-rules.js';
 import { effectiveLogs, effectiveTracing, metricOverrides } from '../telemetry/effective-telemetry.js';
 import { providerLogs } from '../telemetry/provider-logs.js';
@@ -19,18 +9,12 @@ import { standardMetrics } from '../telemetry/standard-metrics.js';
 import { hostResolver, isDynamic, namesItsServer, serverNameResolver } from './dynamic-hosts.js';
 import { vipServiceOf } from '../services/attached-view.js';
 import { BLACK_HOLE } from '../connections/inner-clusters.js';
-import type { FilterChainDraft, ServiceChains, StreamPort } from './main-internal.js';
-import { httpChain, tcpChain, type HttpFilterDraft, type NetworkFilterDraft } from '../chains/filter-chain.js';
+import type { ServiceChains, StreamPort } from './main-internal.js';
+import type { ChainSettings } from '../chains/chain-settings.js';
+import { httpChain, tcpChain, type FilterChainDraft, type NetworkFilterDraft } from '../chains/filter-chain.js';
+import { connectionFilters, requestFilters } from '../chains/request-filters.js';
+import { patchesOf } from '../patches/patches-of.js';
 import { stacksOf, vipName, type VipPort } from '../services/vip-service.js';
-
-export interface ChainSettings {
-  readonly jwt: JwtSettings;
-  readonly clusterDomain: string;
-  readonly providers: Providers;
-  readonly clusterId: string;
-}
-
-export type RequestPolicies = Pick<AttachedService, 'authorizationPolicies' | 'requestAuthentications'>;
 
 /** What is done to the traffic of a service, port by port. */
 export function attachedChains(attached: AttachedService, settings: ChainSettings): ServiceChains {
@@ -60,10 +44,6 @@ export function attachedChains(attached: AttachedService, settings: ChainSetting
   );
   return { service, chains, streams };
 }
-
-/** The patches of a service or of workloads, one after the other. */
-export const patchesOf = ({ envoyPatches }: Pick<AttachedService, 'envoyPatches'>): readonly EnvoyPatch[] =>
-  envoyPatches.flatMap(({ patches }) => patches);
 
 const chainName = ({ claim }: AttachedService, { number }: VipPort, stack: 'http' | 'tcp'): string =>
   vipName(claim.hostname, number, stack);
@@ -153,31 +133,3 @@ function reports(
 }
 
 const protocolLabel = ({ isGrpc }: VipPort): 'http' | 'grpc' => (isGrpc ? 'grpc' : 'http');
-
-/** The same for connections whose bytes are not looked into. */
-export const connectionFilters = (
-  policies: RequestPolicies['authorizationPolicies'],
-  { providers }: ChainSettings,
-): readonly NetworkFilterDraft[] => [...customTcpFilters(policies, providers), ...tcpAuthorization(policies)];
-
-/** In the order in which they decide; the last two do nothing until a route has configuration for them. */
-export function requestFilters(
-  policies: RequestPolicies,
-  { jwt, providers }: ChainSettings,
-): readonly HttpFilterDraft[] {
-  const tokens = jwtFilter(
-    policies.requestAuthentications.flatMap(({ spec }) => spec.jwtRules),
-    jwt,
-  );
-  return [
-    ...customFilters(policies.authorizationPolicies, providers),
-    ...(tokens === null ? [] : [tokens]),
-    ...httpAuthorization(policies.authorizationPolicies),
-    filter('envoy.filters.http.grpc_stats', GrpcStats, {
-      emitFilterState: true,
-      perMethodStatSpecifier: { $case: 'statsForAllMethods', value: false },
-    }),
-    filter(FAULT_FILTER, HTTPFault, {}),
-    filter(CORS_FILTER, Cors, {}),
-  ];
-}

@@ -6,15 +6,11 @@ import { ENCAP, STATE_ORIGINAL_DST } from '../connections/well-known-keys.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
 import { patchedChain } from '../patches/patched-chain.js';
-import {
-  connectionFilters,
-  patchesOf,
-  requestFilters,
-  type ChainSettings,
-  type RequestPolicies,
-} from './attached-chains.js';
-import type { FilterChainDraft, WorkloadChains } from './main-internal.js';
-import { httpChain, tcpChain } from '../chains/filter-chain.js';
+import type { ChainSettings } from '../chains/chain-settings.js';
+import { connectionFilters, requestFilters, type RequestPolicies } from '../chains/request-filters.js';
+import { patchesOf } from '../patches/patches-of.js';
+import type { WorkloadChains } from './main-internal.js';
+import { httpChain, tcpChain, type FilterChainDraft } from '../chains/filter-chain.js';
 
 const HTTP = 'direct-http';
 const TCP = 'direct-tcp';

@@ -1,6 +1,6 @@
 import { TrafficDirection } from '@weft/xds/gen/envoy/config/core/v3/base.js';
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
-import type { FilterChain, ListenerFilter } from '@weft/xds/gen/envoy/config/listener/v3/listener_components.js';
+import type { ListenerFilter } from '@weft/xds/gen/envoy/config/listener/v3/listener_components.js';
 import { HttpInspector } from '@weft/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector.js';
 import { OriginalDst } from '@weft/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst.js';
 import { TlsInspector } from '@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.js';
@@ -9,6 +9,7 @@ import { MAIN_INTERNAL } from '../connections/well-known-keys.js';
 import type { Draft } from '../messages/draft.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
+import type { FilterChainDraft } from '../chains/filter-chain.js';
 import { BLACK_HOLE } from '../connections/inner-clusters.js';
 import {
   byAddress,
@@ -21,7 +22,6 @@ import {
 } from '../messages/matcher-tree.js';
 import { stacksOf, vipName, type VipPort, type VipService } from '../services/vip-service.js';
 
-export type FilterChainDraft = Draft<typeof FilterChain>;
 type ListenerFilterDraft = Draft<typeof ListenerFilter>;
 
 export interface ServiceChains {
