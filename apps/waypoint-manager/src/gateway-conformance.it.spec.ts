@@ -186,3 +186,26 @@ describe('GATEWAY-HTTP, Secrets of another namespace', () => {
     await becomes(resolved(kube), 'first HTTPRoute 0 RefNotPermitted, second HTTPRoute 0 ResolvedRefs');
   });
 });
+
+describe('certificates that Gateways show to services', () => {
+  const broken = { 'tls.crt': Buffer.from('no').toString('base64'), 'tls.key': Buffer.from('no').toString('base64') };
+
+  it('GatewayInvalidTLSBackendConfiguration', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    await kube.create(SECRETS, { metadata: { name: 'far', namespace: 'istio-system' }, data: broken });
+    await kube.create(SECRETS, { metadata: { name: 'malformed', namespace: 'shop' }, data: broken });
+    const cases: readonly (readonly [string, object, string])[] = [
+      ['nonexistent', { name: 'nonexistent' }, 'InvalidClientCertificateRef'],
+      ['unsupported-group', { group: 'wrong.io', kind: 'Secret', name: 'x' }, 'InvalidClientCertificateRef'],
+      ['unsupported-kind', { kind: 'ConfigMap', name: 'x' }, 'InvalidClientCertificateRef'],
+      ['malformed', { name: 'malformed' }, 'InvalidClientCertificateRef'],
+      ['no-grant', { name: 'far', namespace: 'istio-system' }, 'RefNotPermitted'],
+    ];
+    for (const [name, clientCertificateRef, reason] of cases) {
+      await created(kube, edge(name, [http('one')], { tls: { backend: { clientCertificateRef } } }));
+      await becomes(() => verdict(kube, name, 'ResolvedRefs'), `False ${reason}`);
+      await becomes(() => verdict(kube, name, 'Accepted'), 'True Accepted');
+    }
+  });
+});

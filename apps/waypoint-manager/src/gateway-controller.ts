@@ -17,6 +17,7 @@ import type { ProxyPool } from './pool/proxy-pool.js';
 import type { WaypointScaler } from './scaling/waypoint-scaler.js';
 import type { AttachedRoutes } from './status/attached-routes.js';
 import type { CertificateSecrets } from './status/certificate-secrets.js';
+import { clientCertificateVerdict } from './status/client-certificate.js';
 import { gatewayStatus, type GatewayStatus } from './status/gateway-status.js';
 import { listenerStatus, type ListenerStatus } from './status/listener-status.js';
 import { FIELD_MANAGER } from './workloads/object-applier.js';
@@ -120,6 +121,7 @@ export class GatewayController {
       service: name === undefined ? undefined : informers.services.get(namespace, name),
       proxies: this.#proxies(key, result, name),
       listeners: this.#listeners(key, result, now),
+      resolvedRefs: clientCertificateVerdict(result.gateway, this.options.certificates.of(namespace)),
       clusterDomain,
       now,
     });

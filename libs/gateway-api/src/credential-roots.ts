@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { pemCertificates } from './pem-certificates.js';
 
 /** What certificates of the other side are verified with, as a Secret has it. */
 export interface CredentialRoots {
@@ -13,7 +13,6 @@ export interface CredentialRoots {
 /** Keys of a Secret that are read; those of generic Secrets go before those of type kubernetes.io/tls. */
 export const CREDENTIAL_ROOT_KEYS = { roots: ['cacert', 'ca.crt'], crl: ['crl', 'ca.crl'] } as const;
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 const CRL = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/;
 
 /** Reads the data of a Secret, decoded. Never throws. A list that cannot be read counts as no roots: nobody may get past it. */
@@ -24,17 +23,9 @@ export function readCredentialRoots(data: Readonly<Record<string, string>>): Cre
   const none = (fault: string): CredentialRoots => ({ roots: null, crl: null, fault });
   if (rootsName === undefined) return none('has no roots; write them as ca.crt, in PEM');
   const roots = data[rootsName]!;
-  if (!areCertificates(roots)) return none(`${rootsName} has no certificates in PEM that can be read; correct it`);
+  if (pemCertificates(roots).length === 0)
+    return none(`${rootsName} has no certificates in PEM that can be read; correct it`);
   const crl = crlName === undefined ? null : data[crlName]!;
   if (crl !== null && !CRL.test(crl)) return none(`${crlName} is not a revocation list in PEM; correct it`);
   return { roots, crl, fault: null };
-}
-
-/** Envoy refuses the whole if one of them cannot be read. */
-function areCertificates(text: string): boolean {
-  try {
-    return (text.match(CERTIFICATE) ?? []).map((block) => new X509Certificate(block)).length > 0;
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,5 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
+import { pemCertificates } from './pem-certificates.js';
 
 /** The certificate of a server, as a Secret has it. */
 export interface Credential {
@@ -10,8 +11,6 @@ export interface Credential {
 
 /** Keys of a Secret that are read; those of generic Secrets go before those of type kubernetes.io/tls. */
 export const CREDENTIAL_KEYS = { chain: ['cert', 'tls.crt'], key: ['key', 'tls.key'] } as const;
-
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** Reads the data of a Secret, decoded. Never throws. */
 export function readCredential(data: Readonly<Record<string, string>>): Credential {
@@ -28,22 +27,13 @@ function faultOf(
   key: string,
   { chainName, keyName }: { readonly chainName: string; readonly keyName: string },
 ): string | null {
-  const first = firstCertificate(chain);
-  if (first === null) return `${chainName} is not a certificate in PEM; correct it`;
+  const [first] = pemCertificates(chain);
+  if (first === undefined) return `${chainName} is not a certificate in PEM; correct it`;
   try {
     return first.checkPrivateKey(createPrivateKey(key))
       ? null
       : `${keyName} is not the key of ${chainName}; write the pair`;
   } catch {
     return `${keyName} is not a private key in PEM; correct it`;
-  }
-}
-
-/** Null if there is none, or one of the chain that cannot be read: Envoy would refuse it. */
-function firstCertificate(text: string): X509Certificate | null {
-  try {
-    return (text.match(CERTIFICATE) ?? []).map((block) => new X509Certificate(block))[0] ?? null;
-  } catch {
-    return null;
   }
 }

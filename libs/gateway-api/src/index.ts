@@ -1,3 +1,4 @@
+export { judgeBackendTls, type JudgedBackendTls } from './backend-tls.js';
 export { certificateFault, type CredentialView } from './certificate-reference.js';
 export { CONTROLLERS, roleOfController } from './controllers.js';
 export { CREDENTIAL_KEYS, readCredential, type Credential } from './credential.js';
@@ -28,4 +29,6 @@ export {
   type ServiceRouteKind,
 } from './route-precedence.js';
 export { shortName } from './short-name.js';
+export { readTrustBundle, TRUST_BUNDLE_KEY, type TrustBundle } from './trust-bundle.js';
+export { type TrustBundles, type TrustedRoots } from './trusted-roots.js';
 export { fails, holds, type Verdict } from './verdict.js';

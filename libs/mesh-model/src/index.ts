@@ -4,6 +4,8 @@ export {
   type IngressListener,
   type NamedCredential,
 } from './gateways/ingress-gateway.js';
+export { type BackendTls, type BackendTlsByPort } from './gateways/backend-tls.js';
+export { type BackendTlsStatus, type PolicyAncestorStatus } from './gateways/backend-tls-status.js';
 export { type IngressWaypoint } from './gateways/ingress-waypoints.js';
 export {
   type EndpointSliceObject,

@@ -4,6 +4,8 @@ import type { Authorization } from '@weft/xds/gen/mesh/security/authorization.js
 import type { Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { MeshModelConfig } from './mesh-model-config.js';
 import { serviceViews, type ServiceView } from './clients/service-views.js';
+import { backendTlsPolicies, type BackendTlsPolicies } from './gateways/backend-tls.js';
+import { backendTlsStatuses, type BackendTlsStatus } from './gateways/backend-tls-status.js';
 import type { IngressGateway } from './gateways/ingress-gateway.js';
 import { ingressGateways } from './gateways/ingress-gateways.js';
 import { ingressWaypoints, type IngressWaypoints } from './gateways/ingress-waypoints.js';
@@ -42,6 +44,7 @@ export class MeshModel {
   readonly statuses: Collection<ResourceStatus>;
   readonly routeStatuses: Collection<RouteStatus>;
   readonly waypointStatuses: Collection<WaypointStatus>;
+  readonly backendTlsStatuses: Collection<BackendTlsStatus>;
   /** Gateways of class `istio-waypoint`, by `<namespace>/<name>`. */
   readonly waypoints: Collection<WaypointGateway>;
   /** What goes through waypoints, by `<waypoint>|<namespace>/<hostname>`. */
@@ -58,6 +61,8 @@ export class MeshModel {
   /** Gateways at the edge, by `<namespace>/<name>`. */
   readonly ingressGateways: Collection<IngressGateway>;
   readonly ingressWaypoints: IngressWaypoints;
+  /** What BackendTLSPolicies say of connections to a service. */
+  readonly backendTlsOf: BackendTlsPolicies['of'];
   /** For clients that route by themselves; empty while there are none. */
   readonly serviceViews: Collection<ServiceView>;
   readonly membersOf: ServiceMembers;
@@ -125,6 +130,9 @@ export class MeshModel {
     this.statuses = statusCollection(graph, services, policies, workloads, sources);
     this.routeStatuses = routeStatuses(graph, sources);
     this.waypointStatuses = waypointStatuses(graph, sources, bindings);
+    const backendTls = backendTlsPolicies(graph, sources);
+    this.backendTlsOf = backendTls.of;
+    this.backendTlsStatuses = backendTlsStatuses(graph, backendTls, this);
     this.addressResources = addressResources(graph, workloads.workloads, services.services);
     this.authorizationResources = authorizationResources(graph, policies.authorizations);
   }

@@ -1,5 +1,5 @@
 import type { Graph, SourceCollection } from '@weft/collections';
-import type { Credential, CredentialRoots } from '@weft/gateway-api';
+import type { Credential, CredentialRoots, TrustBundle } from '@weft/gateway-api';
 import type { MeshExtensions, MeshTrustDomains } from '@weft/mesh-api';
 import type { EndpointSliceObject, NamespaceObject, NodeObject, PodObject, ServiceObject } from './kube-objects.js';
 
@@ -24,6 +24,7 @@ export interface MeshSources {
   readonly tlsRoutes: SourceCollection<unknown>;
   readonly tcpRoutes: SourceCollection<unknown>;
   readonly referenceGrants: SourceCollection<unknown>;
+  readonly backendTlsPolicies: SourceCollection<unknown>;
   readonly virtualServices: SourceCollection<unknown>;
   readonly destinationRules: SourceCollection<unknown>;
   readonly requestAuthentications: SourceCollection<unknown>;
@@ -37,6 +38,8 @@ export interface MeshSources {
   readonly pullSecrets: SourceCollection<string>;
   /** What the other side is verified with, by Secret. */
   readonly credentialRoots: SourceCollection<CredentialRoots>;
+  /** Roots for verifying peers, by ConfigMap. */
+  readonly trustBundles: SourceCollection<TrustBundle>;
   /** Keys of token issuers, by the address that they came from. */
   readonly jwks: SourceCollection<string>;
   /** What MeshConfig says, by `MESH_TRUST_KEY`; without it the start-up configuration holds. */
@@ -70,6 +73,7 @@ export function meshSources(graph: Graph): MeshSources {
     tlsRoutes: graph.source<unknown>('TLS routes', CHANGED_BY_IDENTITY),
     tcpRoutes: graph.source<unknown>('TCP routes', CHANGED_BY_IDENTITY),
     referenceGrants: graph.source<unknown>('reference grants', CHANGED_BY_IDENTITY),
+    backendTlsPolicies: graph.source<unknown>('backend TLS policies as written', CHANGED_BY_IDENTITY),
     virtualServices: graph.source<unknown>('virtual services', CHANGED_BY_IDENTITY),
     destinationRules: graph.source<unknown>('destination rules', CHANGED_BY_IDENTITY),
     requestAuthentications: graph.source<unknown>('request authentications', CHANGED_BY_IDENTITY),
@@ -80,6 +84,7 @@ export function meshSources(graph: Graph): MeshSources {
     credentials: graph.source<Credential>('credentials'),
     pullSecrets: graph.source<string>('pull secrets'),
     credentialRoots: graph.source<CredentialRoots>('roots of credentials'),
+    trustBundles: graph.source<TrustBundle>('trust bundles'),
     jwks: graph.source<string>('keys of token issuers'),
     trustDomains: graph.source<MeshTrustDomains>('trust domains'),
     proxylessNamespaces: graph.source<string>('namespaces of proxyless clients'),

@@ -1,6 +1,14 @@
 import type { SourceCollection } from '@weft/collections';
-import { CREDENTIAL_KEYS, CREDENTIAL_ROOT_KEYS, readCredential, readCredentialRoots } from '@weft/gateway-api';
-import type { Secret } from '@weft/kube';
+import {
+  CREDENTIAL_KEYS,
+  CREDENTIAL_ROOT_KEYS,
+  readCredential,
+  readCredentialRoots,
+  readTrustBundle,
+  TRUST_BUNDLE_KEY,
+  type TrustBundle,
+} from '@weft/gateway-api';
+import type { ConfigMap, Secret } from '@weft/kube';
 import type { MeshSources } from '@weft/mesh-model';
 
 /** Tokens of service accounts are many, and none has a certificate for a gateway. */
@@ -13,16 +21,23 @@ const KEYS: readonly string[] = [
 ];
 
 /** Of a Secret what gateways, and proxies that load modules, may need; the rest does not stay in memory. */
-export function trimSecret({ metadata, data = {} }: Secret): Secret {
-  const { name, namespace, uid, resourceVersion } = metadata ?? {};
+export const trimSecret = ({ metadata, data = {} }: Secret): Secret => ({
+  metadata: identityOf(metadata),
+  data: Object.fromEntries(Object.entries(data).filter(([key]) => KEYS.includes(key))),
+});
+
+/** The same of a ConfigMap: the roots of peers, if it has any. */
+export function trimConfigMap({ metadata, data = {} }: ConfigMap): ConfigMap {
+  const roots = data[TRUST_BUNDLE_KEY];
+  return { metadata: identityOf(metadata), ...(roots !== undefined && { data: { [TRUST_BUNDLE_KEY]: roots } }) };
+}
+
+function identityOf({ name, namespace, uid, resourceVersion }: NonNullable<Secret['metadata']> = {}) {
   return {
-    metadata: {
-      ...(name !== undefined && { name }),
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-    },
-    data: Object.fromEntries(Object.entries(data).filter(([key]) => KEYS.includes(key))),
+    ...(name !== undefined && { name }),
+    ...(namespace !== undefined && { namespace }),
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
   };
 }
 
@@ -51,3 +66,11 @@ export function credentialSink({
     },
   };
 }
+
+/** ConfigMaps into the model, read. One without roots is there, but nothing can be verified with it. */
+export const trustBundleSink = (
+  bundles: SourceCollection<TrustBundle>,
+): Pick<SourceCollection<ConfigMap>, 'set' | 'delete'> => ({
+  set: (key, { data = {} }) => bundles.set(key, readTrustBundle(data)),
+  delete: (key) => bundles.delete(key),
+});

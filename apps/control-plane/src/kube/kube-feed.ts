@@ -1,5 +1,6 @@
 import type { SourceCollection } from '@weft/collections';
 import {
+  CONFIG_MAPS,
   ENDPOINT_SLICES,
   NAMESPACES,
   NODES,
@@ -15,6 +16,7 @@ import {
 import type { MeshModel } from '@weft/mesh-model';
 import type { Service } from '@weft/runtime';
 import {
+  BACKEND_TLS_POLICIES,
   DESTINATION_RULES,
   ENVOY_FILTERS,
   GATEWAY_CLASSES,
@@ -31,7 +33,7 @@ import {
   WASM_PLUGINS,
 } from '@weft/mesh-api';
 import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, SERVICE_ENTRIES, WORKLOAD_ENTRIES } from './kube-resources.js';
-import { CREDENTIAL_SECRETS, credentialSink, trimSecret } from './credentials.js';
+import { CREDENTIAL_SECRETS, credentialSink, trimConfigMap, trimSecret, trustBundleSink } from './credentials.js';
 import { trimPod, withoutManagedFields } from './trim-object.js';
 
 interface Feed {
@@ -75,6 +77,7 @@ export class KubeFeed implements Service {
       this.#feed(TLS_ROUTES, sources.tlsRoutes),
       this.#feed(TCP_ROUTES, sources.tcpRoutes),
       this.#feed(REFERENCE_GRANTS, sources.referenceGrants),
+      this.#feed(BACKEND_TLS_POLICIES, sources.backendTlsPolicies),
       this.#feed(VIRTUAL_SERVICES, sources.virtualServices),
       this.#feed(DESTINATION_RULES, sources.destinationRules),
       this.#feed(REQUEST_AUTHENTICATIONS, sources.requestAuthentications),
@@ -83,6 +86,7 @@ export class KubeFeed implements Service {
       this.#feed(TRAFFIC_EXTENSIONS, sources.trafficExtensions),
       this.#feed(WASM_PLUGINS, sources.wasmPlugins),
       this.#feed(PODS, sources.pods, trimPod),
+      this.#feed(CONFIG_MAPS, trustBundleSink(sources.trustBundles), trimConfigMap),
       this.#feed(SECRETS, credentialSink(sources), trimSecret, CREDENTIAL_SECRETS),
     ];
   }

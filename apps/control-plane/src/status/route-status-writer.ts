@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { setCondition, StatusWriter, type Condition, type KubeClient, type KubeLog, type KubeObject } from '@weft/kube';
+import { StatusWriter, type KubeClient, type KubeLog, type KubeObject } from '@weft/kube';
 import { GRPC_ROUTES, HTTP_ROUTES, TCP_ROUTES, TLS_ROUTES } from '@weft/mesh-api';
 import {
   ROUTE_KINDS,
@@ -9,8 +9,9 @@ import {
   type RouteStatus,
 } from '@weft/mesh-model';
 import type { Clock } from '@weft/result';
+import { entriesOfOthers, referenceEntry, type ReferenceEntry } from './reference-entries.js';
 
-type Parent = Pick<RouteParentStatus, 'parentRef' | 'controllerName'> & { readonly conditions?: readonly Condition[] };
+type Parent = ReferenceEntry<'parentRef', RouteParentStatus['parentRef']>;
 type RouteObject = KubeObject & { status?: { parents?: readonly Parent[] } };
 
 export interface RouteStatusWriterOptions {
@@ -23,8 +24,6 @@ export interface RouteStatusWriterOptions {
 const FIELD_MANAGER = 'weft-control-plane';
 const CONCURRENCY = 16;
 const TYPES = { HTTPRoute: HTTP_ROUTES, GRPCRoute: GRPC_ROUTES, TLSRoute: TLS_ROUTES, TCPRoute: TCP_ROUTES } as const;
-/** Ours are told from others' by the controller. */
-const OUR_CONTROLLERS = /^istio\.io\//;
 
 /** Brings the status of routes to the server. `parents` is one list for all controllers: what others wrote is kept. */
 export class RouteStatusWriter {
@@ -68,11 +67,10 @@ export class RouteStatusWriter {
     const object = this.#objectOf(status);
     if (object === undefined || object.metadata?.deletionTimestamp !== undefined) return;
     const existing = object.status?.parents ?? [];
-    const others = existing.filter(({ controllerName }) => !OUR_CONTROLLERS.test(controllerName));
-    const mine = existing.filter(({ controllerName }) => OUR_CONTROLLERS.test(controllerName));
-    if (status.parents.length === 0 && mine.length === 0) return;
+    const others = entriesOfOthers(existing);
+    if (status.parents.length === 0 && others.length === existing.length) return;
     const now = new Date(this.options.clock.now()).toISOString();
-    const ours = status.parents.map((parent) => parentOf(parent, mine, status.observedGeneration, now));
+    const ours = status.parents.map((parent) => parentOf(parent, existing, status.observedGeneration, now));
     const parents = [...others, ...ours];
     if (!isDeepStrictEqual(parents, existing)) this.#writers.get(status.kind)!.set(object, { parents });
   }
@@ -100,22 +98,11 @@ function parentOf(
   observedGeneration: number,
   now: string,
 ): Parent {
-  const before = existing.find(
-    (one) => one.controllerName === controllerName && isSameParent(one.parentRef, parentRef),
-  );
   const wanted = [
     { type: 'Accepted', ...accepted },
     { type: 'ResolvedRefs', ...resolvedRefs },
     ...(partiallyInvalid ? [{ type: 'PartiallyInvalid', ...partiallyInvalid }] : []),
   ];
-  const kept = (before?.conditions ?? []).filter(({ type }) => wanted.some((one) => one.type === type));
-  const conditions = wanted.reduce<readonly Condition[]>(
-    (all, condition) => setCondition(all, { ...condition, observedGeneration }, now),
-    kept,
-  );
-  return { parentRef, controllerName, conditions };
+  const entry = { field: 'parentRef', reference: parentRef, controllerName } as const;
+  return referenceEntry({ ...entry, wanted, existing, observedGeneration, now });
 }
-
-const IDENTITY = ['group', 'kind', 'namespace', 'name', 'sectionName', 'port'] as const;
-const isSameParent = (a: Parent['parentRef'], b: Parent['parentRef']): boolean =>
-  IDENTITY.every((key) => a[key] === b[key]);

@@ -2,6 +2,7 @@ import { LeaderElector, setCondition, StatusWriter, type KubeClient, type KubeLo
 import { statusKey, type MeshModel, type ResourceStatus, type StatusKind } from '@weft/mesh-model';
 import type { Clock } from '@weft/result';
 import type { Service } from '@weft/runtime';
+import { PolicyStatusWriter } from './policy-status-writer.js';
 import { RouteStatusWriter } from './route-status-writer.js';
 import { WaypointStatusWriter } from './waypoint-status-writer.js';
 import { STATUS_TYPES, type MeshCondition, type MeshObject } from '../kube/kube-resources.js';
@@ -24,7 +25,7 @@ export class StatusController implements Service {
   readonly name = 'status writer';
   readonly #elector: LeaderElector;
   readonly #writers: ReadonlyMap<StatusKind, StatusWriter<MeshObject>>;
-  readonly #more: readonly (RouteStatusWriter | WaypointStatusWriter)[];
+  readonly #more: readonly (RouteStatusWriter | WaypointStatusWriter | PolicyStatusWriter)[];
 
   constructor(private readonly options: StatusControllerOptions) {
     const { kube, namespace, identity, log } = options;
@@ -34,7 +35,7 @@ export class StatusController implements Service {
         new StatusWriter<MeshObject>({ kube, type, fieldManager: FIELD_MANAGER, log }),
       ]),
     );
-    this.#more = [new RouteStatusWriter(options), new WaypointStatusWriter(options)];
+    this.#more = [new RouteStatusWriter(options), new WaypointStatusWriter(options), new PolicyStatusWriter(options)];
     this.#elector = new LeaderElector({
       kube,
       namespace,

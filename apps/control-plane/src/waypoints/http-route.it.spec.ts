@@ -1,3 +1,4 @@
+import { backendTlsPolicy, rootsMap } from '../testing/proxy/certificate-objects.js';
 import { object, route, service, SHOP } from '../testing/proxy/mesh-objects.js';
 import { useWaypoint } from '../testing/waypoint/use-waypoint.js';
 
@@ -167,5 +168,24 @@ describe('an HTTPRoute of a Service', () => {
       for (let i = 0; i < 20; i++) seen.add((await rig().ask(echo)).status);
       return [...seen].sort();
     }, [200, 500]);
+  });
+});
+
+describe('a BackendTLSPolicy of a Service behind a waypoint', () => {
+  const at = (sni: string) => ({ status: 200, server: 'v1', tls: { sni, client: '' } });
+
+  it('requests go on in TLS, by routes and straight; one that cannot be kept lets none pass', async () => {
+    const target = { name: 'echo-v1', sectionName: 'secure' };
+    await rig().apply(rootsMap('roots', rig().authority.rootPem), backendTlsPolicy('waypoint', target));
+    const echo = await routed([{ backendRefs: [{ name: 'echo-v1', port: 8443 }] }]);
+    await expectAnswers(echo, [['/', at('abc.example.com')]]);
+    await expectAnswers('10.96.255.1:8443', [['/', at('abc.example.com')]]);
+    await expectAnswers('10.96.255.1:80', [['/', { status: 200, server: 'v1', tls: undefined }]]);
+    await rig().apply(
+      backendTlsPolicy('waypoint', target, { caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'none' }] }),
+    );
+    await expectAnswers(echo, [['/', 503]]);
+    await expectAnswers('10.96.255.1:8443', [['/', 503]]);
+    await rig().remove(backendTlsPolicy('waypoint', target));
   });
 });

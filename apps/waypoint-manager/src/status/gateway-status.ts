@@ -1,3 +1,4 @@
+import type { Verdict } from '@weft/gateway-api';
 import { setCondition, type Condition, type KubeObject, type KubeService } from '@weft/kube';
 import { formatProblem } from '@weft/mesh-api';
 import type { GatewayResult } from '../gateway-reconciler.js';
@@ -20,15 +21,11 @@ export interface GatewayStatusInput {
   /** Proxies that there should be, and those that are ready; null if nothing is run. */
   readonly proxies: { readonly wanted: number; readonly ready: number } | null;
   readonly listeners: readonly ListenerStatus[];
+  /** Of what the Gateway itself refers to. */
+  readonly resolvedRefs: Verdict;
   readonly clusterDomain: string;
   /** RFC 3339. */
   readonly now: string;
-}
-
-interface Verdict {
-  readonly status: 'True' | 'False';
-  readonly reason: string;
-  readonly message: string;
 }
 
 /** The status of a Gateway, complete. Times move only with what they speak of. */
@@ -40,7 +37,7 @@ export function gatewayStatus(input: GatewayStatusInput): GatewayStatus {
   const verdicts: readonly (readonly [string, Verdict])[] = [
     ['Accepted', accepted(input)],
     ['Programmed', programmed(input, addresses)],
-    ['ResolvedRefs', resolved(listeners)],
+    ['ResolvedRefs', resolved(input)],
   ];
   const ours = existing.filter(({ type }) => verdicts.some(([name]) => name === type));
   const conditions = verdicts.reduce<readonly Condition[]>(
@@ -90,13 +87,14 @@ function programmed({ result, service, proxies }: GatewayStatusInput, addresses:
   return { status: 'True', reason: 'Programmed', message: `Resource programmed, assigned to ${shown}` };
 }
 
-function resolved(listeners: readonly ListenerStatus[]): Verdict {
+function resolved({ listeners, resolvedRefs }: GatewayStatusInput): Verdict {
+  if (resolvedRefs.status === 'False') return resolvedRefs;
   const bad = listeners.filter(({ conditions }) =>
     conditions.some(({ type, status }) => type === 'ResolvedRefs' && status === 'False'),
   );
-  if (bad.length === 0) return { status: 'True', reason: 'ResolvedRefs', message: 'All references resolved' };
+  if (bad.length === 0) return resolvedRefs;
   const message = `references of listeners ${bad.map(({ name }) => name).join(', ')} are not resolved; see their conditions`;
-  return { status: 'False', reason: 'InvalidRefs', message };
+  return { status: 'False', reason: 'ListenersNotResolved', message };
 }
 
 /** Of a load balancer what it gave; else the name of the Service, which clients in the cluster resolve. */

@@ -15,7 +15,8 @@ import { dnsCacheOf } from './dns-cache.js';
 
 /** Where a cluster has its endpoints from. */
 export type Discovery =
-  | { readonly kind: 'eds' }
+  /** `of`: of the cluster of that name, too. */
+  | { readonly kind: 'eds'; readonly of?: string }
   /** Names, and the addresses beside them. */
   | { readonly kind: 'dns'; readonly roundRobin: boolean; readonly endpoints: readonly VipEndpoint[] }
   /** The address that the client asked for. */
@@ -80,7 +81,7 @@ export function discoveryFields(discovery: Discovery, { name, port, hostname }: 
     case 'eds':
       return {
         ...type(Cluster_DiscoveryType.EDS),
-        edsClusterConfig: { edsConfig: ADS_ENDPOINTS, serviceName: name },
+        edsClusterConfig: { edsConfig: ADS_ENDPOINTS, serviceName: discovery.of ?? name },
       };
     case 'dns': {
       const { roundRobin, endpoints } = discovery;

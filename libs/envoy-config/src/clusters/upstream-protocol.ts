@@ -12,25 +12,34 @@ import { httpProtocolOptions } from './http-protocol.js';
 
 type Protocol = NonNullable<Draft<typeof HttpProtocolOptions>['upstreamProtocolOptions']>;
 
+export interface UpstreamProtocolOptions {
+  /** The handshake tells which versions the server speaks. */
+  readonly negotiated?: boolean;
+  /** The server is asked for by the host of the request. */
+  readonly nameOfRequest?: boolean;
+}
+
 /** HTTP/2 where the service says so or is upgraded to it, the client's version where nobody knows, else HTTP/1.1. */
 export function upstreamProtocol(
   protocol: PortProtocol,
   pool: ConnectionPool | undefined,
-  { nameOfRequest = false }: { readonly nameOfRequest?: boolean } = {},
+  { nameOfRequest = false, negotiated = false }: UpstreamProtocolOptions = {},
 ): Record<string, PackedAny> {
   const { http, tcp } = pool ?? {};
   return httpProtocolOptions({
     commonHttpProtocolOptions: commonOptions(http, tcp),
     ...(nameOfRequest ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } } : {}),
-    upstreamProtocolOptions: choose(protocol, http),
+    upstreamProtocolOptions: choose(protocol, http, negotiated),
   });
 }
 
-function choose(protocol: PortProtocol, http: ConnectionPool['http']): Protocol {
+function choose(protocol: PortProtocol, http: ConnectionPool['http'], negotiated: boolean): Protocol {
   const http2 = http2Options(http);
   if (http?.useClientProtocol === true) return byClient(http2);
   if (protocol === 'http2' || (http?.h2UpgradePolicy === 'UPGRADE' && protocol === 'http'))
     return { $case: 'explicitHttpConfig', value: { protocolConfig: { $case: 'http2ProtocolOptions', value: http2 } } };
+  if (negotiated && protocol !== 'http')
+    return { $case: 'autoConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } };
   if (protocol === 'auto') return byClient(http2);
   return { $case: 'explicitHttpConfig', value: { protocolConfig: { $case: 'httpProtocolOptions', value: {} } } };
 }

@@ -13,7 +13,7 @@ import { filter } from '../messages/extension.js';
 import { certificateSecret, rootsSecret } from './secret-names.js';
 
 /** Of Envoy's image and of Debian. */
-const SYSTEM_ROOTS = '/etc/ssl/certs/ca-certificates.crt';
+export const SYSTEM_ROOTS = '/etc/ssl/certs/ca-certificates.crt';
 
 const file = (name: string) => ({ specifier: { $case: 'filename' as const, value: name } });
 

@@ -7,11 +7,11 @@ import {
   HttpConnectionManager_ForwardClientCertDetails as ClientCertificate,
 } from '@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { DownstreamTlsContext } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
-import type { AttachedRoute, IngressListener, NamedCredential, Referring, RouteDestinations } from '@weft/mesh-model';
+import type { AttachedRoute, IngressListener, NamedCredential, Referring } from '@weft/mesh-model';
 import { STATE_ORIGINAL_SRC, STATE_PEER_PRINCIPAL } from '../connections/well-known-keys.js';
 import { ADS, ADS_SECRETS } from '../messages/config-source.js';
 import { filter } from '../messages/extension.js';
-import { backendTargets, type StreamTarget } from '../routes/stream-rules.js';
+import { backendTargets, type StreamBackendContext, type StreamTarget } from '../routes/stream-rules.js';
 import { BLACK_HOLE } from '../connections/inner-clusters.js';
 import type { FilterChainDraft } from '../chains/filter-chain.js';
 import { tcpChain, type HttpFilterDraft, type NetworkFilterDraft } from '../chains/filter-chain.js';
@@ -69,13 +69,11 @@ export function connectionChain(
 export function oldestTargets(
   kind: Referring['kind'],
   routes: readonly AttachedRoute<StreamSpec>[],
-  destinations: RouteDestinations,
+  context: StreamBackendContext,
 ): readonly StreamTarget[] {
   const [oldest] = routes;
   if (oldest === undefined) return [];
-  return backendTargets({ kind, namespace: oldest.meta.namespace }, oldest.spec.rules[0]?.backendRefs ?? [], {
-    destinations,
-  });
+  return backendTargets({ kind, namespace: oldest.meta.namespace }, oldest.spec.rules[0]?.backendRefs ?? [], context);
 }
 
 type StreamSpec = IngressListener['tcpRoutes'][number]['spec'];

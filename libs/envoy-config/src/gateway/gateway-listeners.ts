@@ -77,7 +77,7 @@ function portPart(
     return { chains: [requestChain(name, port, filters)], routes: [routes] };
   }
   if (first?.protocol === 'TCP') {
-    const targets = oldestTargets('TCPRoute', first.tcpRoutes, destinations);
+    const targets = oldestTargets('TCPRoute', first.tcpRoutes, { destinations });
     return { chains: [connectionChain(`tcp.${port}`, targets, filters)], routes: [] };
   }
   const https = own.filter(({ protocol }) => protocol === 'HTTPS');
@@ -116,7 +116,7 @@ function tlsChains(port: number, one: IngressListener, { destinations }: Ingress
     route.hosts.map((host) => ({
       ...connectionChain(
         `tls.${port}.${one.name}.${host ?? '*'}`,
-        oldestTargets('TLSRoute', [route], destinations),
+        oldestTargets('TLSRoute', [route], { destinations, encrypted: certificates === null }),
         filters,
       ),
       ...names(host),

@@ -1,11 +1,14 @@
 import type { Collection, FetchContext } from '@weft/collections';
 import { objectMetaOf } from '@weft/mesh-api';
 import {
+  backendKey,
   serviceNameOf,
   type IngressGateway,
+  type IngressListener,
   type IngressWaypoint,
   type MeshModel,
   type RouteDestination,
+  type RouteDestinations,
 } from '@weft/mesh-model';
 import { SECRET_TYPE_URL } from '@weft/xds';
 import { Secret } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret.js';
@@ -13,6 +16,7 @@ import { providerLookup } from '../providers/provider-lookup.js';
 import { outboundName } from '../routes/route-target.js';
 import { chainSettings, type ChainSettings } from '../chains/chain-settings.js';
 import { connectionFilters, requestFilters } from '../chains/request-filters.js';
+import type { VipPort } from '../services/vip-service.js';
 import { connectOriginateCluster, connectOriginateListener } from '../connections/connect-originate.js';
 import { blackHoleCluster } from '../connections/inner-clusters.js';
 import type { MeshSettings } from '../resources/mesh-settings.js';
@@ -84,12 +88,20 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
       services,
       (service, fetch) => {
         const through = waypointOf(fetch, service);
-        if (through === null)
-          return foreignClusters(service, named(fetch, service.claim), { mesh, throughWaypoint: false });
+        if (through === null) {
+          const byPort = model.backendTlsOf(fetch, service.claim);
+          const { clientCertificate } = service;
+          const backendTls = ({ number }: VipPort) => byPort[number] && { tls: byPort[number], clientCertificate };
+          return foreignClusters(service, named(fetch, service.claim), { mesh, throughWaypoint: false, backendTls });
+        }
         // What its owner asks for is done by the waypoint: it must not be done twice.
         const rules = through.mayBeAsleep ? [LETS_SLEEP] : [];
         if (through.asleep !== null) return [];
-        return foreignClusters({ ...service, rules }, named(fetch, service.claim), { mesh, throughWaypoint: true });
+        return foreignClusters({ ...service, rules }, named(fetch, service.claim), {
+          mesh,
+          throughWaypoint: true,
+          backendTls: () => undefined,
+        });
       },
       SAME_VERSION,
     ),
@@ -132,10 +144,12 @@ function ofGateway(
 }
 
 /** Only what its listeners use: nobody else's proxies are sent these. */
-function secretsOf({ key, listeners }: IngressGateway): readonly ProxyResource[] {
-  const used = new Map(
-    listeners.flatMap(({ certificates }) => (certificates ?? []).map((one) => [one.name, one] as const)),
-  );
+function secretsOf({ key, listeners, clientCertificate }: IngressGateway): readonly ProxyResource[] {
+  const all = [
+    ...listeners.flatMap(({ certificates }) => certificates ?? []),
+    ...(clientCertificate ? [clientCertificate] : []),
+  ];
+  const used = new Map(all.map((one) => [one.name, one] as const));
   const inline = (text: string) => ({ specifier: { $case: 'inlineString' as const, value: text } });
   return [...used.values()].map(({ name, certificate }) => {
     const value = { certificateChain: inline(certificate.chain), privateKey: inline(certificate.key) };
@@ -165,15 +179,38 @@ const LETS_SLEEP: ForeignService['rules'][number] = {
 
 type UsedService = Pick<Extract<RouteDestination, { kind: 'service' }>, 'claim' | 'destinationRules'>;
 
+/** Of a gateway, which shows a certificate where TLS is asked for. */
+interface GatewayService extends ForeignService {
+  readonly clientCertificate: string | null;
+}
+
 /** What its routes send to, and what its filters ask. */
 function servicesOf(
-  { key: gateway, destinations }: IngressGateway,
+  { key: gateway, destinations, listeners, clientCertificate }: IngressGateway,
   others: readonly UsedService[],
-): readonly ForeignService[] {
+): readonly GatewayService[] {
   const routed = Object.values(destinations).flatMap((one) => (one.kind === 'service' ? [one] : []));
-  const found = [...routed, ...others].map(({ claim, destinationRules: rules }): [string, ForeignService] => {
-    const key = `${gateway}|${serviceNameOf(claim)}`;
-    return [key, { key, gateway, claim, rules }];
+  const encrypted = encryptedServices(listeners, destinations);
+  const certificate = clientCertificate?.name ?? null;
+  const found = [...routed, ...others].map(({ claim, destinationRules: rules }): [string, GatewayService] => {
+    const service = serviceNameOf(claim);
+    const key = `${gateway}|${service}`;
+    const passthrough = encrypted.has(service);
+    return [key, { key, gateway, claim, rules, passthrough, clientCertificate: certificate }];
   });
   return [...new Map(found).values()];
+}
+
+/** Those that listeners send connections to without ending their TLS. */
+function encryptedServices(
+  listeners: readonly IngressListener[],
+  destinations: RouteDestinations,
+): ReadonlySet<string> {
+  const routes = listeners.flatMap(({ certificates, tlsRoutes }) => (certificates === null ? tlsRoutes : []));
+  const used = routes.flatMap(({ meta: { namespace }, spec: { rules } }) =>
+    rules.flatMap(({ backendRefs }) =>
+      backendRefs.map((ref) => destinations[backendKey(ref, { kind: 'TLSRoute', namespace })]),
+    ),
+  );
+  return new Set(used.flatMap((one) => (one?.kind === 'service' ? [serviceNameOf(one.claim)] : [])));
 }

@@ -6,7 +6,7 @@ import { ADS } from '../messages/config-source.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
 import type { RouteDraft } from '../routes/forward.js';
-import { outboundName } from '../routes/route-target.js';
+import { outboundName, passthroughName } from '../routes/route-target.js';
 
 /** As long as ztunnel holds connections for a waypoint that is started. */
 const HOLD_MS = 30_000;
@@ -38,7 +38,7 @@ export function onDemandClusters(
 
 /** Of a service that is reached through a waypoint, which alone knows its subsets. */
 export const clusterNames = ({ hostname, ports }: ServiceClaim): readonly string[] =>
-  ports.map(({ servicePort }) => outboundName(hostname, servicePort));
+  ports.flatMap(({ servicePort }) => [outboundName(hostname, servicePort), passthroughName(hostname, servicePort)]);
 
 /** Goes last before the router: a request that policies refuse wakes nobody. It does nothing but for routes that say so. */
 export const onDemandFilter = () => filter(FILTER, OnDemand, {});

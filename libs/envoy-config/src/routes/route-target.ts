@@ -7,6 +7,10 @@ import { portProtocolOf, stacksOf, vipName } from '../services/vip-service.js';
 export const outboundName = (hostname: string, port: number, subset = ''): string =>
   `outbound|${port}|${subset}|${hostname}`;
 
+/** The same for connections that the client has encrypted; nothing is put around them. */
+export const passthroughName = (hostname: string, port: number, subset = ''): string =>
+  `outbound_.${port}_.${subset}_.${hostname}`;
+
 /** No such cluster: requests to it are answered with an error. */
 export const UNKNOWN_SERVICE = 'UnknownService';
 
@@ -29,7 +33,13 @@ export function clusterOf(
     port,
     subset = '',
     stack = 'http',
-  }: { readonly port: number; readonly subset?: string; readonly stack?: 'http' | 'tcp' },
+    encrypted = false,
+  }: {
+    readonly port: number;
+    readonly subset?: string;
+    readonly stack?: 'http' | 'tcp';
+    readonly encrypted?: boolean;
+  },
 ): string {
   if (destination?.kind !== 'service') return UNKNOWN_SERVICE;
   const { claim, attached } = destination;
@@ -37,5 +47,6 @@ export function clusterOf(
   if (found === undefined) return UNKNOWN_SERVICE;
   const stacks = stacksOf({ protocol: portProtocolOf(found.appProtocol) });
   const there = stacks.includes(stack) ? stack : stacks[0]!;
+  if (encrypted) return passthroughName(claim.hostname, port);
   return attached ? vipName(claim.hostname, port, there, subset) : outboundName(claim.hostname, port, subset);
 }

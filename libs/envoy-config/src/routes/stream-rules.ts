@@ -64,16 +64,21 @@ export interface StreamBackend {
   readonly weight: number;
 }
 
+export interface StreamBackendContext extends Pick<IstioRouteContext, 'destinations'> {
+  /** By the client, which nothing is to be put around. */
+  readonly encrypted?: boolean;
+}
+
 /** A backend that is not there keeps its share: the connections are closed. */
 export function backendTargets(
   from: Referring,
   backends: readonly StreamBackend[],
-  { destinations }: Pick<IstioRouteContext, 'destinations'>,
+  { destinations, encrypted = false }: StreamBackendContext,
 ): readonly StreamTarget[] {
   return backends
     .filter(({ weight }) => weight > 0)
     .map((ref) => ({
-      name: clusterOf(destinations[backendKey(ref, from)], { port: ref.port ?? 0, stack: 'tcp' }),
+      name: clusterOf(destinations[backendKey(ref, from)], { port: ref.port ?? 0, stack: 'tcp', encrypted }),
       weight: ref.weight,
     }));
 }

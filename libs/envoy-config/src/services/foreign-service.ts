@@ -1,12 +1,12 @@
 import type { AttachedService, EnvoyPatch, ServiceClaim } from '@weft/mesh-model';
 import type { MeshSettings } from '../resources/mesh-settings.js';
 import type { ProxyResource } from '../resources/proxy-resource.js';
-import { outboundName } from '../routes/route-target.js';
+import { outboundName, passthroughName } from '../routes/route-target.js';
 import { vipServiceOf } from './attached-view.js';
 import { serviceAssignments } from './service-assignments.js';
-import { serviceClusters } from './service-clusters.js';
+import { serviceClusters, type ClusterTls } from './service-clusters.js';
 import type { ServiceEndpoint } from './service-endpoints.js';
-import { stacksOf, type VipService } from './vip-service.js';
+import { stacksOf, type VipPort, type VipService } from './vip-service.js';
 
 /** A service that routes or filters of a waypoint or gateway send to, though it is not behind it. */
 export interface ForeignService {
@@ -15,6 +15,8 @@ export interface ForeignService {
   readonly gateway: string;
   readonly claim: ServiceClaim;
   readonly rules: AttachedService['destinationRules'];
+  /** Connections that clients have encrypted themselves go there, too. */
+  readonly passthrough?: boolean;
 }
 
 export interface ForeignClusterOptions {
@@ -22,26 +24,29 @@ export interface ForeignClusterOptions {
   readonly patches?: readonly EnvoyPatch[];
   /** Its endpoints are the proxies of its waypoint, whatever its own are. */
   readonly throughWaypoint?: boolean;
+  readonly backendTls: (port: VipPort) => ClusterTls | undefined;
 }
 
 export function foreignClusters(
-  { gateway, claim, rules }: ForeignService,
+  { gateway, claim, rules, passthrough = false }: ForeignService,
   endpoints: readonly ServiceEndpoint[],
-  { mesh, patches = [], throughWaypoint = false }: ForeignClusterOptions,
+  { mesh, patches = [], throughWaypoint = false, backendTls }: ForeignClusterOptions,
 ): readonly ProxyResource[] {
   const own = vipServiceOf(claim, []);
   const service: VipService = throughWaypoint ? { ...own, resolution: 'STATIC' } : own;
-  return service.ports.flatMap((port) =>
-    serviceClusters(gateway, service, port, {
-      rules,
-      nameOf: (subset) => outboundName(claim.hostname, port.number, subset),
-      stack: stacksOf(port)[0]!,
-      mesh,
-      patches,
-      attached: false,
-      endpoints,
-    }),
-  );
+  return service.ports.flatMap((port) => {
+    const nameOf = (subset?: string) => outboundName(claim.hostname, port.number, subset);
+    const set = { rules, nameOf, stack: stacksOf(port)[0]!, mesh, patches, attached: false, endpoints };
+    const clusters = serviceClusters(gateway, service, port, { ...set, backendTls: backendTls(port) });
+    if (!passthrough) return clusters;
+    const encrypted = {
+      ...set,
+      nameOf: (subset?: string) => passthroughName(claim.hostname, port.number, subset),
+      endpointsOf: nameOf,
+      backendTls: undefined,
+    };
+    return [...clusters, ...serviceClusters(gateway, service, port, encrypted)];
+  });
 }
 
 export function foreignAssignments(

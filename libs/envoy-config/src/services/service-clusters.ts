@@ -1,5 +1,5 @@
-import type { AttachedService, EnvoyPatch } from '@weft/mesh-model';
-import { discoveryOf } from '../clusters/discovery.js';
+import type { AttachedService, BackendTls, EnvoyPatch } from '@weft/mesh-model';
+import { discoveryOf, type Discovery } from '../clusters/discovery.js';
 import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
 import { patchedCluster } from '../patches/patched-clusters.js';
 import type { MeshSettings } from '../resources/mesh-settings.js';
@@ -18,6 +18,16 @@ export interface ClusterSet {
   readonly attached: boolean;
   /** Of the service, if names may be among them. */
   readonly endpoints: readonly ServiceEndpoint[];
+  readonly backendTls: ClusterTls | undefined;
+  /** Names of the clusters whose endpoints these have, too. */
+  readonly endpointsOf?: ClusterSet['nameOf'];
+}
+
+/** What a BackendTLSPolicy says of a port, and what is shown there. */
+export interface ClusterTls {
+  readonly tls: BackendTls;
+  /** Name of the secret; null if nothing is shown. */
+  readonly clientCertificate: string | null;
 }
 
 /** Of a service port: one cluster for the whole of it and one for each subset. */
@@ -25,19 +35,22 @@ export function serviceClusters(
   clients: string,
   service: VipService,
   port: VipPort,
-  { rules, nameOf, stack, mesh, patches, attached, endpoints }: ClusterSet,
+  { rules, nameOf, stack, mesh, patches, attached, endpoints, backendTls, endpointsOf }: ClusterSet,
 ): readonly ProxyResource[] {
   return [undefined, ...subsetsOf(rules)].flatMap((subset) => {
+    const discovery = discoveryOf({
+      resolution: service.resolution,
+      endpoints: endpointsOfSubset(endpoints, port.number, subset),
+      direct: attached,
+    });
     const cluster = vipCluster(service, port, {
       name: nameOf(subset?.name),
       stack,
       mesh,
       policy: effectivePolicy(rules, port.number, subset),
-      discovery: discoveryOf({
-        resolution: service.resolution,
-        endpoints: endpointsOfSubset(endpoints, port.number, subset),
-        direct: attached,
-      }),
+      discovery:
+        backendTls?.tls.kind === 'refused' ? { kind: 'none' } : sharing(discovery, endpointsOf?.(subset?.name)),
+      backendTls: backendTls?.tls.kind === 'verified' ? { ...backendTls, tls: backendTls.tls } : undefined,
       ...(subset === undefined ? {} : { subset: subset.name }),
     });
     const { hostname } = service;
@@ -45,3 +58,6 @@ export function serviceClusters(
     return patched === null ? [] : [clusterResource(clients, patched)];
   });
 }
+
+const sharing = (discovery: Discovery, of: string | undefined): Discovery =>
+  discovery.kind === 'eds' && of !== undefined ? { ...discovery, of } : discovery;

@@ -5,6 +5,7 @@ import type { EffectivePolicy } from '../clusters/effective-policy.js';
 import { loadBalancing } from '../clusters/load-balancing.js';
 import { outlierDetection } from '../clusters/outlier-detection.js';
 import { upstreamProtocol } from '../clusters/upstream-protocol.js';
+import { backendTlsSocket, type VerifiedTls } from '../connections/backend-tls-socket.js';
 import { hboneSocket, rawBuffer } from '../connections/internal-socket.js';
 import { withProxyHeader } from '../connections/proxy-protocol.js';
 import { userTls } from '../connections/user-tls.js';
@@ -20,11 +21,13 @@ export interface VipClusterOptions {
   readonly discovery: Discovery;
   readonly subset?: string;
   readonly mesh: MeshSettings;
+  /** What a BackendTLSPolicy asks for; it takes the place of `tls` in DestinationRules. */
+  readonly backendTls?: VerifiedTls | undefined;
 }
 
 /** Where the traffic of one service port goes, and how connections there are made. */
 export function vipCluster(service: VipService, port: VipPort, options: VipClusterOptions): Cluster {
-  const { name, stack, policy, discovery, subset, mesh } = options;
+  const { name, stack, policy, discovery, subset, mesh, backendTls } = options;
   const { connectionPool, outlierDetection: outliers, loadBalancer } = policy;
   const { connectTimeout, tcpKeepalive } = connectionPool?.tcp ?? {};
   return Cluster.fromPartial({
@@ -43,10 +46,11 @@ export function vipCluster(service: VipService, port: VipPort, options: VipClust
     ...(tcpKeepalive === undefined ? {} : { upstreamConnectionOptions: { tcpKeepalive: keepaliveOf(tcpKeepalive) } }),
     transportSocket: hboneSocket(innerSocket(service, port, options)),
     metadata: { filterMetadata: { [METADATA_ISTIO]: describe(service, subset) } },
-    ...(stack === 'http'
+    ...(backendTls !== undefined || stack === 'http'
       ? {
           typedExtensionProtocolOptions: upstreamProtocol(port.protocol, connectionPool, {
             nameOfRequest: discovery.kind === 'request',
+            negotiated: backendTls !== undefined,
           }),
         }
       : {}),
@@ -57,11 +61,14 @@ export function vipCluster(service: VipService, port: VipPort, options: VipClust
 function innerSocket(
   { hostname, subjectAltNames }: VipService,
   port: VipPort,
-  { stack, policy, discovery }: VipClusterOptions,
+  { stack, policy, discovery, backendTls }: VipClusterOptions,
 ) {
   const { tls, proxyProtocol } = policy;
   const named = { hostname, subjectAltNames, nameOfRequest: discovery.kind === 'request' && stack === 'http' };
-  const inner = userTls(tls, { ...named, alpn: alpnOf(stack, port) }) ?? rawBuffer();
+  const inner =
+    backendTls === undefined
+      ? (userTls(tls, { ...named, alpn: alpnOf(stack, port) }) ?? rawBuffer())
+      : backendTlsSocket(backendTls);
   return proxyProtocol === undefined ? inner : withProxyHeader(proxyProtocol, inner);
 }
 

@@ -1,5 +1,5 @@
 import type { Collection } from '@weft/collections';
-import type { AttachedService, EnvoyPatch, MeshModel } from '@weft/mesh-model';
+import type { AttachedService, BackendTls, BackendTlsByPort, EnvoyPatch, MeshModel } from '@weft/mesh-model';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { chainSettings } from '../chains/chain-settings.js';
 import { connectOriginateCluster, connectOriginateListener } from '../connections/connect-originate.js';
@@ -21,7 +21,7 @@ import { ruleCredentials, type CredentialUser } from '../resources/rule-credenti
 import { vipServiceOf } from '../services/attached-view.js';
 import { foreignAssignments, foreignClusters, type ForeignService } from '../services/foreign-service.js';
 import { endpointsOfService, namedEndpointsOfService, serviceAssignments } from '../services/service-assignments.js';
-import { serviceClusters } from '../services/service-clusters.js';
+import { serviceClusters, type ClusterTls } from '../services/service-clusters.js';
 import type { ServiceEndpoint } from '../services/service-endpoints.js';
 import { stacksOf, vipName } from '../services/vip-service.js';
 import { attachedChains } from './attached-chains.js';
@@ -44,7 +44,11 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
     graph.deriveMany(
       'clusters and routes of attached services',
       attachedServices,
-      (attached, fetch) => ofService(attached, named(fetch, attached.claim), mesh),
+      (attached, fetch) =>
+        ofService(attached, mesh, {
+          endpoints: named(fetch, attached.claim),
+          backendTls: model.backendTlsOf(fetch, attached.claim),
+        }),
       SAME_VERSION,
     ),
     graph.deriveMany(
@@ -53,7 +57,13 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
       (service, fetch) => {
         const waypoint = fetch.get(model.waypoints, service.gateway);
         const envoyPatches = waypoint === undefined ? [] : model.envoyPatchesAt(fetch, waypoint);
-        return foreignClusters(service, named(fetch, service.claim), { mesh, patches: patchesOf({ envoyPatches }) });
+        const byPort = model.backendTlsOf(fetch, service.claim);
+        return foreignClusters(service, named(fetch, service.claim), {
+          mesh,
+          patches: patchesOf({ envoyPatches }),
+          // What is not read as requests goes on as it came.
+          backendTls: (port) => (stacksOf(port)[0] === 'http' ? shownNothing(byPort[port.number]) : undefined),
+        });
       },
       SAME_VERSION,
     ),
@@ -150,10 +160,19 @@ function ofWaypoint(waypoint: string, parts: WaypointParts): readonly ProxyResou
   ];
 }
 
+interface ServiceSurroundings {
+  /** If names may be among them. */
+  readonly endpoints: readonly ServiceEndpoint[];
+  readonly backendTls: BackendTlsByPort;
+}
+
+const shownNothing = (tls: BackendTls | undefined): ClusterTls | undefined =>
+  tls === undefined ? undefined : { tls, clientCertificate: null };
+
 function ofService(
   attached: AttachedService,
-  endpoints: readonly ServiceEndpoint[],
   mesh: MeshSettings,
+  { endpoints, backendTls }: ServiceSurroundings,
 ): readonly ProxyResource[] {
   const { claim, addresses, destinationRules } = attached;
   const service = vipServiceOf(claim, addresses);
@@ -168,6 +187,7 @@ function ofService(
         patches,
         attached: true,
         endpoints,
+        backendTls: stack === 'http' ? shownNothing(backendTls[port.number]) : undefined,
       }),
       ...(stack === 'http'
         ? [

@@ -74,6 +74,7 @@ export const objectRef = object('A reference.', {
   name: required(objectName('Its name.')),
   namespace: namespaceName,
 });
+export type ObjectReference = TypeOf<typeof objectRef>;
 export const localObjectRef = object('A reference in the same namespace.', {
   group: required(apiGroup),
   kind: required(apiKind),

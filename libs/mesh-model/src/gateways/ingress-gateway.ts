@@ -19,6 +19,8 @@ export interface IngressGateway {
   readonly name: string;
   /** Those that work, in the order of the Gateway. */
   readonly listeners: readonly IngressListener[];
+  /** What its proxies show to services whose connections a BackendTLSPolicy encrypts; null if nothing. */
+  readonly clientCertificate: NamedCredential | null;
   /** What the routes send to. */
   readonly destinations: RouteDestinations;
   readonly authorizationPolicies: readonly AuthorizationPolicy[];

@@ -16,6 +16,7 @@ import {
   type GatewaySpec,
   type ObjectMeta,
   type ParentReference,
+  type SecretReference,
 } from '@weft/mesh-api';
 import type { MeshModelConfig } from '../mesh-model-config.js';
 import type { MeshSources } from '../mesh-sources.js';
@@ -36,7 +37,8 @@ export interface IngressGatewaysInputs {
   readonly policies: PolicyTargets;
 }
 
-type Readables = Pick<IngressGatewaysInputs, 'sources' | 'routes' | 'surroundings'> & { readonly fetch: FetchContext };
+type Credentials = Pick<IngressGatewaysInputs, 'sources' | 'routes'> & { readonly fetch: FetchContext };
+type Readables = Credentials & Pick<IngressGatewaysInputs, 'surroundings'>;
 
 /** Gateways of classes of our controller for the edge, by `<namespace>/<name>`. */
 export function ingressGateways(inputs: IngressGatewaysInputs): Collection<IngressGateway> {
@@ -59,6 +61,7 @@ export function ingressGateways(inputs: IngressGatewaysInputs): Collection<Ingre
       namespace,
       name,
       listeners,
+      clientCertificate: clientCertificateOf(meta, spec, { sources, routes, fetch }),
       destinations: destinationsOf(fetch, lookup, listeners, []),
       authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
       requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
@@ -67,15 +70,28 @@ export function ingressGateways(inputs: IngressGatewaysInputs): Collection<Ingre
   });
 }
 
+/** One that cannot be used is not shown; whether that is enough is for the service to say. */
+function clientCertificateOf(
+  { namespace }: ObjectMeta,
+  { tls }: GatewaySpec,
+  around: Credentials,
+): NamedCredential | null {
+  const reference = tls?.backend?.clientCertificateRef;
+  if (reference === undefined || faultOf(namespace, reference, around) !== null) return null;
+  return credentialOf(namespace, reference, around)[0] ?? null;
+}
+
+const faultOf = (home: string, reference: SecretReference, { fetch, sources, routes }: Credentials) =>
+  certificateFault(home, reference, {
+    credentialOf: (ns, secret) => fetch.get(sources.credentials, `${ns}/${secret}`),
+    grantsIn: (ns) => routes.grantsIn(fetch, ns),
+  });
+
 function listenersOf(meta: ObjectMeta, spec: GatewaySpec, around: Readables): readonly IngressListener[] {
   const { namespace, name } = meta;
-  const { fetch, sources, routes } = around;
-  const view = {
-    credentialOf: (ns: string, secret: string) => fetch.get(sources.credentials, `${ns}/${secret}`),
-    grantsIn: (ns: string) => routes.grantsIn(fetch, ns),
-  };
+  const { fetch, routes } = around;
   const states = listenerStates(spec.listeners, 'router', {
-    certificateFault: (reference) => certificateFault(namespace, reference, view),
+    certificateFault: (reference) => faultOf(namespace, reference, around),
   });
   const gateway = { namespace, listeners: states };
   const all = routes.routesOf(fetch, `Gateway/${namespace}/${name}`);
@@ -109,13 +125,20 @@ function isServed({ listener, accepted, resolvedRefs }: ListenerState): boolean 
 function certificatesOf(
   { listener: { tls } }: ListenerState,
   gatewayNamespace: string,
-  { fetch, sources }: Readables,
+  around: Readables,
 ): readonly NamedCredential[] | null {
   if (tls === undefined || tls.mode === 'Passthrough') return null;
-  return tls.certificateRefs.flatMap(({ namespace = gatewayNamespace, name }) => {
-    const certificate = fetch.get(sources.credentials, `${namespace}/${name}`)?.certificate;
-    return certificate ? [{ name: `kubernetes-gateway://${namespace}/${name}`, certificate }] : [];
-  });
+  return tls.certificateRefs.flatMap((reference) => credentialOf(gatewayNamespace, reference, around));
+}
+
+/** None if there is none that can be used. */
+function credentialOf(
+  home: string,
+  { namespace = home, name }: SecretReference,
+  { fetch, sources }: Pick<Credentials, 'fetch' | 'sources'>,
+): readonly NamedCredential[] {
+  const certificate = fetch.get(sources.credentials, `${namespace}/${name}`)?.certificate;
+  return certificate ? [{ name: `kubernetes-gateway://${namespace}/${name}`, certificate }] : [];
 }
 
 /** Of the pods that are made for it. */

@@ -2,6 +2,7 @@ import type { KubeObject } from '@weft/kube';
 import { callGrpc, type GrpcAnswer } from '../proxy/grpc-echo.js';
 import { askHttp, type HttpAnswer, type HttpQuestion } from '../proxy/http-client.js';
 import { object, SHOP } from '../proxy/mesh-objects.js';
+import { readStream } from '../proxy/read-stream.js';
 import { ProxyRig, startRig, type ProxyRole } from '../proxy/proxy-rig.js';
 
 export const EDGE = 'edge';
@@ -24,12 +25,12 @@ export const webListener = (name: string, port: number, more: object = {}): obje
   ...more,
 });
 
-export const ingressGateway = (name: string, listeners: readonly object[]): KubeObject =>
+export const ingressGateway = (name: string, listeners: readonly object[], more: object = {}): KubeObject =>
   object({
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'Gateway',
     metadata: { name, namespace: SHOP },
-    spec: { gatewayClassName: 'istio', listeners },
+    spec: { gatewayClassName: 'istio', listeners, ...more },
   });
 
 /** A Gateway at the edge whose clients are outside of the mesh. It shares its ports with the other proxies. */
@@ -48,6 +49,11 @@ export class GatewayRig extends ProxyRig {
   /** A request to a port of the gateway. */
   ask(question: HttpQuestion, port = WEB_PORT): Promise<HttpAnswer> {
     return askHttp({ host: this.address, port }, question);
+  }
+
+  /** What the server says on a new connection; over TLS if a server name is given. Null: it is broken off. */
+  read(port: number, serverName?: string): Promise<string | null> {
+    return readStream({ host: this.parts.network.proxy(0), port }, serverName);
   }
 
   /** A gRPC call for a host. */

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { GrpcEcho } from './grpc-echo.js';
 import type { Identity } from './secret-server.js';
 
@@ -8,6 +9,10 @@ export const HTTP_PORT = 8080;
 export const GRPC_PORT = 7070;
 export const TCP_PORT = 9000;
 export const TLS_PORT = 8443;
+export const HTTPS_PORT = 9443;
+export const GRPCS_PORT = 7443;
+/** In the certificate of every server, beside its SPIFFE ID. */
+export const SERVER_NAMES = ['abc.example.com', 'other.example.com'];
 
 /** What an HTTP server of a pod says of a request. */
 export interface Echo {
@@ -17,12 +22,16 @@ export interface Echo {
   readonly path: string;
   readonly host: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Of the handshake, if there was one: the name that was asked for, and names of the client. */
+  readonly tls?: { readonly sni: string; readonly client: string };
 }
 
-/** Programs of one pod: HTTP (also a proxy, for CONNECT), gRPC, TCP and TLS, each of which tells the name of the pod. */
+/** Programs of one pod: HTTP (also a proxy, for CONNECT), gRPC, both of them also with TLS, TCP and TLS, each of which tells the name of the pod. */
 export class EchoPod {
   readonly #http: Server;
+  readonly #https: Server;
   readonly #grpc: GrpcEcho;
+  readonly #grpcs: GrpcEcho;
   readonly #tcp: TcpServer;
   readonly #tls: TcpServer;
   readonly #sockets = new Set<Socket>();
@@ -46,11 +55,14 @@ export class EchoPod {
       socket.end(name);
     });
     const { certPem: cert, keyPem: key } = certificate;
+    const asking = { cert, key, requestCert: true, rejectUnauthorized: false };
+    this.#https = createHttpsServer(asking, (request, response) => this.#answer(request, response));
+    this.#grpcs = new GrpcEcho(name, certificate);
     this.#tls = createTlsServer({ cert, key }, (socket) => {
       socket.on('error', () => undefined);
       socket.end(name);
     });
-    for (const server of [this.#http, this.#tcp, this.#tls])
+    for (const server of [this.#http, this.#https, this.#tcp, this.#tls])
       server.on('connection', (socket: Socket) => {
         this.#sockets.add(socket);
         socket.on('error', () => undefined);
@@ -65,13 +77,16 @@ export class EchoPod {
       on(this.#http, HTTP_PORT),
       on(this.#tcp, TCP_PORT),
       on(this.#tls, TLS_PORT),
+      on(this.#https, HTTPS_PORT),
+      this.#grpcs.listen(host, GRPCS_PORT),
       this.#grpc.listen(host, GRPC_PORT),
     ]);
   }
 
   close(): void {
     this.#grpc.close();
-    for (const server of [this.#http, this.#tcp, this.#tls]) server.close();
+    this.#grpcs.close();
+    for (const server of [this.#http, this.#https, this.#tcp, this.#tls]) server.close();
     for (const socket of this.#sockets) socket.destroy();
   }
 
@@ -87,7 +102,14 @@ export class EchoPod {
     const headers = Object.fromEntries(
       Object.keys(request.headers).map((key) => [key, (request.headersDistinct[key] ?? []).join(',')]),
     );
-    const echo = { server: this.name, method, path, host: headers['host'] ?? '', headers };
+    const echo = {
+      server: this.name,
+      method,
+      path,
+      host: headers['host'] ?? '',
+      headers,
+      ...handshakeOf(request.socket),
+    };
     this.requests.push(echo);
     const [, verb = '', first = '', id = ''] = path.split(/[/?]/);
     const send = (status: number): void => {
@@ -104,4 +126,11 @@ export class EchoPod {
       send(failed < Number(first) ? 503 : 200);
     } else send(200);
   }
+}
+
+function handshakeOf(socket: Socket): Pick<Echo, 'tls'> {
+  if (!(socket instanceof TLSSocket)) return {};
+  const { subjectaltname = '' } = (socket.getPeerCertificate() as { subjectaltname?: string } | null) ?? {};
+  const { servername } = socket as { servername?: unknown };
+  return { tls: { sni: typeof servername === 'string' ? servername : '', client: subjectaltname } };
 }

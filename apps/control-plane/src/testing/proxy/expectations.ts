@@ -1,3 +1,4 @@
+import type { Echo } from './echo-pod.js';
 import type { HttpAnswer, HttpQuestion } from './http-client.js';
 
 /** `/path`, or more. */
@@ -10,6 +11,8 @@ export interface Expectation {
   /** Path that the server saw. */
   readonly path?: string;
   readonly host?: string;
+  /** Of the handshake of the proxy with the server. */
+  readonly tls?: Echo['tls'];
   /** Headers that the server saw; null: it did not. */
   readonly seen?: Readonly<Record<string, string | null>>;
   /** Headers of the answer; null: there is none. */
@@ -56,7 +59,7 @@ function expectationOf(expected: Expectation | string | number): Expectation {
 
 /** The same fields of an answer. */
 function pick({ status, server, headers, echo }: HttpAnswer, wanted: Expectation): Expectation {
-  const all = { status, server, path: echo.path, host: echo.host };
+  const all = { status, server, path: echo.path, host: echo.host, tls: echo.tls };
   const of = (names: Readonly<Record<string, unknown>> | undefined, from: Readonly<Record<string, unknown>> = {}) =>
     Object.fromEntries(Object.keys(names ?? {}).map((name) => [name, from[name.toLowerCase()] ?? null]));
   return Object.fromEntries<unknown>(

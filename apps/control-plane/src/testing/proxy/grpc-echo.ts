@@ -10,6 +10,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import type { Place } from './http-client.js';
+import type { Identity } from './secret-server.js';
 
 const DEADLINE_MS = 5000;
 const METHODS = { 'test.Echo': ['Say', 'Shout'], 'test.Other': ['Say'] } as const;
@@ -29,7 +30,11 @@ const unary = (path: string) => ({
 export class GrpcEcho {
   readonly #server = new Server();
 
-  constructor(name: string) {
+  constructor(
+    name: string,
+    /** With TLS, if given. */
+    private readonly certificate?: Identity,
+  ) {
     for (const [service, methods] of Object.entries(METHODS)) {
       const definition: ServiceDefinition = Object.fromEntries(
         methods.map((method) => [method, unary(`/${service}/${method}`)]),
@@ -52,7 +57,7 @@ export class GrpcEcho {
 
   listen(host: string, port: number): Promise<void> {
     return new Promise((resolve, reject) =>
-      this.#server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (failure) =>
+      this.#server.bindAsync(`${host}:${port}`, this.#credentials(), (failure) =>
         failure === null ? resolve() : reject(failure),
       ),
     );
@@ -60,6 +65,13 @@ export class GrpcEcho {
 
   close(): void {
     this.#server.forceShutdown();
+  }
+
+  #credentials(): ServerCredentials {
+    if (this.certificate === undefined) return ServerCredentials.createInsecure();
+    const { certPem, keyPem } = this.certificate;
+    const pair = { cert_chain: Buffer.from(certPem), private_key: Buffer.from(keyPem) };
+    return ServerCredentials.createSsl(null, [pair]);
   }
 }
 

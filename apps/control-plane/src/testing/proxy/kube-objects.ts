@@ -1,4 +1,5 @@
 import {
+  CONFIG_MAPS,
   ENDPOINT_SLICES,
   NAMESPACES,
   PODS,
@@ -17,6 +18,8 @@ const TYPES: ReadonlyMap<string, ResourceType<KubeObject>> = new Map(
     SECRETS as ResourceType<KubeObject>,
     SERVICES as ResourceType<KubeObject>,
     ENDPOINT_SLICES as ResourceType<KubeObject>,
+    CONFIG_MAPS as ResourceType<KubeObject>,
+    SECRETS as ResourceType<KubeObject>,
     ...MESH_KINDS,
   ].map((type) => [type.kind, type]),
 );

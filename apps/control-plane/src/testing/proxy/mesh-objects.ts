@@ -1,5 +1,5 @@
 import type { KubeObject } from '@weft/kube';
-import { GRPC_PORT, HTTP_PORT, TCP_PORT, TLS_PORT } from './echo-pod.js';
+import { GRPC_PORT, GRPCS_PORT, HTTP_PORT, HTTPS_PORT, TCP_PORT, TLS_PORT } from './echo-pod.js';
 
 export const SHOP = 'shop';
 /** The Gateway that the waypoint runs for, and its account. */
@@ -66,6 +66,9 @@ export const PORTS: readonly ServicePort[] = [
   { name: 'grpc', port: 7070, targetPort: GRPC_PORT },
   { name: 'tcp', port: 9000, targetPort: TCP_PORT },
   { name: 'tls', port: 443, targetPort: TLS_PORT },
+  { name: 'secure', port: 8443, targetPort: HTTPS_PORT },
+  { name: 'secure-too', port: 9443, targetPort: HTTPS_PORT },
+  { name: 'grpc-secure', port: 7443, targetPort: GRPCS_PORT },
 ];
 
 /** `version` null: all pods. */

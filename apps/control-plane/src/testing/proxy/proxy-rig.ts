@@ -9,7 +9,7 @@ import { until } from '@weft/testing-fixtures';
 import { createControlPlane, type ControlPlaneApp } from '../../app.js';
 import { parseControlPlaneConfig } from '../../config.js';
 import { TestAuthority } from '../test-authority.js';
-import { EchoPod } from './echo-pod.js';
+import { EchoPod, SERVER_NAMES } from './echo-pod.js';
 import { Envoy } from './envoy.js';
 import { applyObject, typeOf } from './kube-objects.js';
 import { gatewayPod, namespace, pod, SHOP } from './mesh-objects.js';
@@ -76,6 +76,7 @@ export class ProxyRig {
     return this.parts.names;
   }
 
+  /** Of the mesh, and of the servers of pods. */
   get authority(): TestAuthority {
     return this.parts.authority;
   }
@@ -164,7 +165,7 @@ async function makeParts(options: RigOptions, close: (() => unknown)[]): Promise
   const authority = await TestAuthority.create(Date.now());
   const kube = apiServer(proxies);
   close.push(() => kube.close());
-  const serverIdentity = await authority.issue(`spiffe://cluster.local/ns/${SHOP}/sa/echo`);
+  const serverIdentity = await authority.issue(`spiffe://cluster.local/ns/${SHOP}/sa/echo`, { dnsNames: SERVER_NAMES });
   const pods = podNames.map((name) => new EchoPod(name, serverIdentity));
   for (const [i, one] of pods.entries()) {
     await one.listen(network.server(i));
