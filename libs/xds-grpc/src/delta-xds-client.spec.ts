@@ -71,7 +71,7 @@ async function rig(
     client: new DeltaClient({
       node: Node.fromPartial({ id: 'n' }),
       subscriptions: [
-        { typeUrl: ADDRESS, mode: 'wildcard', apply },
+        { typeUrl: ADDRESS, mode: 'wildcard', divisible: true, apply },
         { typeUrl: POLICY, mode: 'wildcard', apply },
       ],
     }),
@@ -114,6 +114,42 @@ describe('DeltaXdsClient', () => {
     });
     expect(updates[1]?.upserts.map(({ name }) => name)).toEqual(['b', 'bad']);
     expect(messages[0]?.[1]).toBeGreaterThan(20);
+  });
+
+  it('a large push is applied while the event loop turns, in order with what comes after it', async () => {
+    const { server, updates } = await rig();
+    await server.until(() => server.streams[0]?.requests.length === 2);
+    const names = Array.from({ length: 1000 }, (_, i) => `w${i}`);
+    server.streams[0]!.send(
+      ADDRESS,
+      names.map((name) => ({ name, version: '1', body })),
+    );
+    server.streams[0]!.send(ADDRESS, [{ name: 'w0', version: '2', body }]);
+    while (updates.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(updates.length).toBeLessThan(5);
+    await server.until(() => server.streams[0]?.requests.length === 4);
+    expect(updates.flatMap(({ upserts }) => upserts.map(({ name }) => name))).toEqual([...names, 'w0']);
+    expect(server.streams[0]?.requests.slice(2)).toMatchObject([
+      { responseNonce: 'nonce-1' },
+      { responseNonce: 'nonce-2' },
+    ]);
+  });
+
+  it('a stream that ends while a large push is applied leaves the rest to the next one', async () => {
+    const { server, updates } = await rig();
+    await server.until(() => server.streams[0]?.requests.length === 2);
+    const names = Array.from({ length: 5000 }, (_, i) => `w${i}`);
+    server.streams[0]!.send(
+      ADDRESS,
+      names.map((name) => ({ name, version: '1', body })),
+    );
+    while (updates.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    server.close();
+    await server.listen(undefined, server.port);
+    await server.until(() => server.streams[1]?.requests.length === 2);
+    const held = Object.keys(server.streams[1]!.requests[0]!.initialResourceVersions);
+    expect(held).toEqual(names.slice(0, held.length));
+    expect(held).toEqual(updates.flatMap(({ upserts }) => upserts.map(({ name }) => name)));
   });
 
   it('a response that cannot be gone through ends the stream, and the next one is tried', async () => {

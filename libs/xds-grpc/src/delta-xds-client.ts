@@ -3,18 +3,20 @@ import { toError, type Clock } from '@weft/result';
 import type { Service } from '@weft/runtime';
 import {
   DeltaClientReconnect,
+  encodeFirstRequest,
   readDeltaResponse,
   type DeltaClient,
-  type DeltaResponse,
+  type FirstRequest,
   type StreamEnd,
   type TerminationReason,
 } from '@weft/xds';
 import { DeltaDiscoveryRequest } from '@weft/xds/gen/envoy/service/discovery/v3/discovery.js';
 import type { MeshEndpoint } from './mesh-endpoint.js';
+import { StepQueue, type Steps } from './step-queue.js';
 
 const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
-type Stream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaResponse>;
+type Stream = ClientDuplexStream<DeltaDiscoveryRequest | Buffer, Buffer>;
 
 export interface DeltaXdsClientOptions {
   readonly endpoint: MeshEndpoint;
@@ -29,13 +31,16 @@ export interface DeltaXdsClientOptions {
 
 /**
  * Keeps one delta ADS stream open for a `DeltaClient`: each attempt uses a new channel (roots and token read again), and
- * what the engine holds outlives them all. `start` does not wait for the server, so a process starts without one.
+ * what the engine holds outlives them all. `start` does not wait for the server, so a process starts without one. Large
+ * messages are written and applied in steps, between which the event loop turns.
  */
 export class DeltaXdsClient implements Service {
   readonly name = 'xDS client';
   readonly #reconnect: DeltaClientReconnect;
   #channel: Client | null = null;
   #stream: Stream | null = null;
+  /** Of the stream. */
+  #steps = new StepQueue();
   #cancelTimer: (() => void) | null = null;
   #stopped = false;
   /** Failed attempts since the last good response: only the first of a row is a warning. */
@@ -100,17 +105,14 @@ export class DeltaXdsClient implements Service {
   }
 
   #open(channel: Client): void {
-    const { client, endpoint, onMessage } = this.options;
+    const { client, endpoint } = this.options;
     let stream: Stream;
     try {
       stream = channel.makeBidiStreamRequest(
         PATH,
-        (request: DeltaDiscoveryRequest) => Buffer.from(DeltaDiscoveryRequest.encode(request).finish()),
-        (bytes: Buffer) => {
-          const response = readDeltaResponse(bytes);
-          onMessage?.(response.typeUrl, bytes.length);
-          return response;
-        },
+        (request: DeltaDiscoveryRequest | Buffer) =>
+          Buffer.isBuffer(request) ? request : Buffer.from(DeltaDiscoveryRequest.encode(request).finish()),
+        (bytes: Buffer) => bytes,
         endpoint.metadata(),
       );
     } catch (thrown) {
@@ -118,6 +120,7 @@ export class DeltaXdsClient implements Service {
       return;
     }
     this.#stream = stream;
+    this.#steps = new StepQueue();
     stream.on('error', (error: Partial<ServiceError>) => {
       const message = error.details ?? error.message ?? '';
       if (this.#stream === stream) this.#ended({ kind: 'error', code: error.code ?? 2, message }, message);
@@ -125,18 +128,26 @@ export class DeltaXdsClient implements Service {
     stream.on('end', () => {
       if (this.#stream === stream) this.#ended({ kind: 'complete' }, 'the server ended the stream');
     });
-    stream.on('data', (response: DeltaResponse) => {
-      if (this.#stream !== stream) return;
-      try {
-        stream.write(client.receive(response));
-        this.#healthy();
-      } catch (thrown) {
-        const { message } = toError(thrown);
-        stream.cancel();
-        this.#ended({ kind: 'error', code: status.INTERNAL, message }, `unreadable response: ${message}`);
-      }
+    stream.on('data', (bytes: Buffer) => {
+      if (this.#stream === stream) this.#steps.add(this.#receive(stream, bytes));
     });
-    for (const request of client.connected()) stream.write(request);
+    for (const first of client.connected()) this.#steps.add(writeFirst(stream, first));
+  }
+
+  *#receive(stream: Stream, bytes: Buffer): Steps {
+    const { client, onMessage } = this.options;
+    stream.pause();
+    try {
+      const response = yield* readDeltaResponse(bytes);
+      onMessage?.(response.typeUrl, bytes.length);
+      stream.write(yield* client.receiveInSteps(response));
+      this.#healthy();
+      stream.resume();
+    } catch (thrown) {
+      const { message } = toError(thrown);
+      stream.cancel();
+      this.#ended({ kind: 'error', code: status.INTERNAL, message }, `unreadable response: ${message}`);
+    }
   }
 
   #healthy(): void {
@@ -160,12 +171,22 @@ export class DeltaXdsClient implements Service {
 
   #drop(): void {
     if (this.#stream !== null) this.options.client.disconnected();
+    this.#steps.stop();
     this.#stream = null;
     this.#channel?.close();
     this.#channel = null;
   }
 
   #send(request: DeltaDiscoveryRequest | null): void {
-    if (request !== null) this.#stream?.write(request);
+    const stream = this.#stream;
+    if (request !== null && stream !== null) this.#steps.add(write(stream, request));
   }
+}
+
+function* write(stream: Stream, request: DeltaDiscoveryRequest): Steps {
+  stream.write(request);
+}
+
+function* writeFirst(stream: Stream, first: FirstRequest): Steps {
+  stream.write(yield* encodeFirstRequest(first));
 }

@@ -1,8 +1,18 @@
 import * as fc from 'fast-check';
 import { DeltaClient, type DeltaUpdate, type RejectedResource } from './delta-client.js';
-import { DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
+import { encodeFirstRequest, type FirstRequest } from './first-request.js';
+import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import { Node } from './gen/envoy/config/core/v3/base.js';
 import { ADDRESS_TYPE_URL as ADDRESS, AUTHORIZATION_TYPE_URL as POLICY } from './type-urls.js';
+
+/** As the server sees it. */
+function decoded(first: FirstRequest): DeltaDiscoveryRequest {
+  const steps = encodeFirstRequest(first);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return DeltaDiscoveryRequest.decode(step.value);
+  }
+}
 
 interface Rig {
   readonly client: DeltaClient;
@@ -10,7 +20,7 @@ interface Rig {
   readonly synced: { count: number };
 }
 
-function rig(options: { onDemand?: boolean; reject?: (name: string) => string | null } = {}): Rig {
+function rig(options: { onDemand?: boolean; divisible?: boolean; reject?: (name: string) => string | null } = {}): Rig {
   const updates: DeltaUpdate[] = [];
   const synced = { count: 0 };
   const apply = (update: DeltaUpdate): readonly RejectedResource[] => {
@@ -23,7 +33,12 @@ function rig(options: { onDemand?: boolean; reject?: (name: string) => string | 
   const client = new DeltaClient({
     node: Node.fromPartial({ id: 'ztunnel~1.1.1.1~a.b~b.svc.cluster.local' }),
     subscriptions: [
-      { typeUrl: ADDRESS, mode: options.onDemand === true ? 'on-demand' : 'wildcard', apply },
+      {
+        typeUrl: ADDRESS,
+        mode: options.onDemand === true ? 'on-demand' : 'wildcard',
+        divisible: options.divisible === true,
+        apply,
+      },
       { typeUrl: POLICY, mode: 'wildcard', apply },
     ],
     onSynced: () => synced.count++,
@@ -51,7 +66,7 @@ function push(
 
 describe('DeltaClient', () => {
   it('asks for every type on a new stream, with the node in the first request only', () => {
-    const [first, second, ...rest] = rig().client.connected();
+    const [first, second, ...rest] = rig().client.connected().map(decoded);
     expect(first).toMatchObject({ typeUrl: ADDRESS, initialResourceVersions: {}, resourceNamesSubscribe: [] });
     expect(first?.node?.id).toBe('ztunnel~1.1.1.1~a.b~b.svc.cluster.local');
     expect(second).toMatchObject({ typeUrl: POLICY });
@@ -84,6 +99,43 @@ describe('DeltaClient', () => {
     expect(client.versions(ADDRESS).size).toBe(2499);
   });
 
+  it('a large push of a divisible type is applied in steps; given up half way, what was applied is held', () => {
+    const { client, updates } = rig({ divisible: true });
+    client.connected();
+    const names = Array.from({ length: 250 }, (_, i) => `w${i}`);
+    const all = push(ADDRESS, Object.fromEntries(names.map((name) => [name, '1'])), ['old']);
+    const givenUp = client.receiveInSteps(all);
+    expect(givenUp.next().done).toBe(false);
+    client.disconnected();
+    const held = decoded(client.connected()[0]!).initialResourceVersions;
+    expect(Object.keys(held)).toEqual(updates[0]!.upserts.map(({ name }) => name));
+    expect(client.synced).toBe(false);
+    let steps = 0;
+    const again = client.receiveInSteps(all);
+    while (again.next().done !== true) steps++;
+    expect(steps).toBeGreaterThan(1);
+    expect(client.versions(ADDRESS).size).toBe(250);
+  });
+
+  it('a push of a type that is not divisible is applied in one step, however large', () => {
+    const { client } = rig();
+    client.connected();
+    const names = Array.from({ length: 250 }, (_, i) => `w${i}`);
+    const steps = client.receiveInSteps(push(ADDRESS, Object.fromEntries(names.map((name) => [name, '1']))));
+    expect(steps.next().done).toBe(true);
+  });
+
+  it('tells of thousands of versions in steps, which are one message', () => {
+    const { client } = rig();
+    client.connected();
+    const versions = Object.fromEntries(Array.from({ length: 2500 }, (_, i) => [`w${i}`, String(i)]));
+    client.receive(push(ADDRESS, versions));
+    client.disconnected();
+    const [first] = client.connected();
+    expect(encodeFirstRequest(first!).next().done).toBe(false);
+    expect(decoded(first!)).toMatchObject({ typeUrl: ADDRESS, initialResourceVersions: versions });
+  });
+
   it('rejects one resource by name and reason while the valid ones of the same push stay applied', () => {
     const { client } = rig({ reject: (name) => (name === 'bad' ? 'unknown enum' : null) });
     client.connected();
@@ -112,7 +164,7 @@ describe('DeltaClient', () => {
     client.receive(push(ADDRESS, { a: '1', b: '2', bad: '3' }));
     client.receive(push(ADDRESS, { b: '4' }, ['a']));
     client.disconnected();
-    expect(client.connected()[0]?.initialResourceVersions).toEqual({ b: '4' });
+    expect(decoded(client.connected()[0]!).initialResourceVersions).toEqual({ b: '4' });
   });
 
   it('forgets the version of a resource whose update is rejected, so that a reconnect gets it again', () => {
@@ -122,7 +174,7 @@ describe('DeltaClient', () => {
     client.receive(push(ADDRESS, { a: '1' }));
     broken = true;
     client.receive(push(ADDRESS, { a: '2' }));
-    expect(client.connected()[0]?.initialResourceVersions).toEqual({});
+    expect(decoded(client.connected()[0]!).initialResourceVersions).toEqual({});
   });
 
   it('is synced once every wildcard type had a response, the first time only', () => {
@@ -149,7 +201,10 @@ describe('DeltaClient', () => {
 
   it('on demand subscribes to the wildcard and takes it back, so that nothing comes unasked', () => {
     const { client, synced } = rig({ onDemand: true });
-    expect(client.connected()[0]).toMatchObject({ resourceNamesSubscribe: ['*'], resourceNamesUnsubscribe: ['*'] });
+    expect(decoded(client.connected()[0]!)).toMatchObject({
+      resourceNamesSubscribe: ['*'],
+      resourceNamesUnsubscribe: ['*'],
+    });
     client.receive(push(POLICY, {}));
     expect(synced.count).toBe(1);
   });
@@ -157,7 +212,7 @@ describe('DeltaClient', () => {
   it('asks for a name once, and again after a reconnect with an empty version while it is pending', () => {
     const { client } = rig({ onDemand: true });
     expect(client.subscribe(ADDRESS, ['/10.0.0.1'])).toBeNull();
-    expect(client.connected()[0]).toMatchObject({
+    expect(decoded(client.connected()[0]!)).toMatchObject({
       resourceNamesSubscribe: ['*', '/10.0.0.1'],
       initialResourceVersions: { '/10.0.0.1': '' },
     });
@@ -187,7 +242,7 @@ describe('properties', () => {
           for (const [key, version] of Object.entries(up)) want.set(key, version);
           for (const key of down) want.delete(key);
         }
-        expect(client.connected()[0]?.initialResourceVersions).toEqual(Object.fromEntries(want));
+        expect(decoded(client.connected()[0]!).initialResourceVersions).toEqual(Object.fromEntries(want));
       }),
     );
   });

@@ -1,4 +1,5 @@
 import type { DeltaResponse } from './delta-response.js';
+import type { FirstRequest } from './first-request.js';
 import { DeltaDiscoveryRequest } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { Node } from './gen/envoy/config/core/v3/base.js';
 
@@ -30,6 +31,11 @@ export interface DeltaSubscription {
    * not mentioned before the first name.
    */
   readonly mode: 'wildcard' | 'on-demand' | 'when-asked';
+  /**
+   * Each resource means something without the others of its response, so that something else may be done between its parts. Of
+   * policies that allow and deny, say, it does not hold.
+   */
+  readonly divisible?: boolean;
   /** Applies the update and returns what it could not read; the rest of the update counts as applied. */
   readonly apply: (update: DeltaUpdate) => readonly RejectedResource[];
 }
@@ -80,7 +86,7 @@ export class DeltaClient {
   }
 
   /** A new stream is open: the first request of each type. */
-  connected(): readonly DeltaDiscoveryRequest[] {
+  connected(): readonly FirstRequest[] {
     this.#connected = true;
     const begun = [...this.#types.values()].filter(
       ({ subscription, wanted }) => subscription.mode !== 'when-asked' || wanted.size > 0,
@@ -98,10 +104,22 @@ export class DeltaClient {
    * the response does: then it counts as not received, and the stream must be given up.
    */
   receive(response: DeltaResponse): DeltaDiscoveryRequest {
+    const steps = this.receiveInSteps(response);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /**
+   * The same, and yields after each part of a divisible type. The next response must not be begun before; one that is given up
+   * half way counts as not received but for the parts that were applied.
+   */
+  *receiveInSteps(response: DeltaResponse): Generator<undefined, DeltaDiscoveryRequest> {
     const { typeUrl, nonce } = response;
     const state = this.#types.get(typeUrl);
     if (state === undefined) return DeltaDiscoveryRequest.fromPartial({ typeUrl, responseNonce: nonce });
-    const rejected = this.#apply(state, response);
+    const rejected = yield* this.#apply(state, response);
     state.handled = true;
     this.#checkSynced();
     if (rejected.length === 0) return DeltaDiscoveryRequest.fromPartial({ typeUrl, responseNonce: nonce });
@@ -133,7 +151,7 @@ export class DeltaClient {
     return this.#state(typeUrl).versions;
   }
 
-  #apply(state: TypeState, response: DeltaResponse): readonly RejectedResource[] {
+  *#apply(state: TypeState, response: DeltaResponse): Generator<undefined, readonly RejectedResource[]> {
     const rejected: RejectedResource[] = [];
     let upserts: DeltaResource[] = [];
     for (const { name, version, resource, aliases } of response.resources) {
@@ -143,24 +161,25 @@ export class DeltaClient {
       if (upserts.length < PART) continue;
       rejected.push(...applyPart(state, upserts, []));
       upserts = [];
+      if (state.subscription.divisible === true) yield;
     }
     rejected.push(...applyPart(state, upserts, response.removedResources));
     for (const { name } of rejected) state.versions.delete(name);
     return rejected;
   }
 
-  #firstRequest(state: TypeState, withNode: boolean): DeltaDiscoveryRequest {
+  #firstRequest(state: TypeState, withNode: boolean): FirstRequest {
     const { typeUrl, mode } = state.subscription;
-    const versions = Object.fromEntries(state.versions);
-    for (const name of state.wanted) versions[name] ??= '';
-    return DeltaDiscoveryRequest.fromPartial({
+    const unheld = [...state.wanted].filter((name) => !state.versions.has(name));
+    const request = DeltaDiscoveryRequest.fromPartial({
       ...(withNode ? { node: this.options.node } : {}),
       typeUrl,
       // Istio's convention for "this type, but push nothing unasked": subscribe to the wildcard and take it back at once.
       resourceNamesSubscribe: mode === 'on-demand' ? ['*', ...state.wanted] : [...state.wanted],
       resourceNamesUnsubscribe: mode === 'on-demand' ? ['*'] : [],
-      initialResourceVersions: versions,
+      initialResourceVersions: Object.fromEntries(unheld.map((name) => [name, ''])),
     });
+    return { request, versions: state.versions };
   }
 
   #checkSynced(): void {

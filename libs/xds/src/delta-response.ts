@@ -12,20 +12,27 @@ const TYPE_URL = 4;
 const NONCE = 5;
 const REMOVED_RESOURCES = 6;
 
+/** Fields that are passed in one step: about a millisecond. */
+const STEP = 5000;
+
 /**
  * A DeltaDiscoveryResponse whose resources are decoded one by one as they are gone through: of 200,000 at a time each needs its
- * memory for a moment only, instead of all until the last is applied. Throws on what is no protobuf message.
+ * memory for a moment only, instead of all until the last is applied. Throws on what is no protobuf message. Yields after each step.
  */
-export function readDeltaResponse(bytes: Uint8Array): DeltaResponse {
+export function* readDeltaResponse(bytes: Uint8Array): Generator<undefined, DeltaResponse> {
   let typeUrl = '';
   let nonce = '';
   const removedResources: string[] = [];
-  forEachField(bytes, (field, reader) => {
-    if (field === TYPE_URL) typeUrl = reader.string();
+  const reader = new BinaryReader(bytes);
+  for (let count = 1; reader.pos < reader.len; count++) {
+    const [field, type] = reader.tag();
+    if (type !== WireType.LengthDelimited) reader.skip(type, field);
+    else if (field === TYPE_URL) typeUrl = reader.string();
     else if (field === NONCE) nonce = reader.string();
     else if (field === REMOVED_RESOURCES) removedResources.push(reader.string());
-    else reader.skip(WireType.LengthDelimited);
-  });
+    else reader.skip(type);
+    if (count % STEP === 0) yield;
+  }
   return { typeUrl, nonce, removedResources, resources: { [Symbol.iterator]: () => resourcesOf(bytes) } };
 }
 
@@ -34,16 +41,6 @@ function* resourcesOf(bytes: Uint8Array): Generator<Resource> {
   while (reader.pos < reader.len) {
     const [field, type] = reader.tag();
     if (field === RESOURCES && type === WireType.LengthDelimited) yield Resource.decode(reader, reader.uint32());
-    else reader.skip(type, field);
-  }
-}
-
-/** Those with a length; all that we read are. `take` leaves the reader behind the field. */
-function forEachField(bytes: Uint8Array, take: (field: number, reader: BinaryReader) => void): void {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [field, type] = reader.tag();
-    if (type === WireType.LengthDelimited) take(field, reader);
     else reader.skip(type, field);
   }
 }

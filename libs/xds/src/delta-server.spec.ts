@@ -2,9 +2,18 @@ import fc from 'fast-check';
 import { DeltaClient } from './delta-client.js';
 import { DeltaServer } from './delta-server.js';
 import { encodeDeltaPush, type DeltaPush, type DeltaServerSession, type Nack } from './delta-server-session.js';
+import { encodeFirstRequest } from './first-request.js';
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import { ADDRESS_TYPE_URL as ADDRESS, AUTHORIZATION_TYPE_URL as AUTHORIZATION } from './type-urls.js';
 import { makeXdsResource, type XdsResource } from './xds-resource.js';
+
+/** What a generator returns. */
+function lastOf<T>(steps: Generator<unknown, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
 
 const resource = (name: string, body: string, more: { aliases?: string[]; relatedTo?: string[] } = {}): XdsResource =>
   makeXdsResource({ name, typeUrl: ADDRESS, body: Buffer.from(body), ...more });
@@ -249,7 +258,8 @@ describe('properties', () => {
         const connect = () => {
           wire = [];
           session = server.open(() => undefined);
-          for (const first of client.connected()) wire.push(...session.receive(first, 0));
+          for (const first of client.connected())
+            wire.push(...session.receive(DeltaDiscoveryRequest.decode(lastOf(encodeFirstRequest(first))), 0));
         };
         const answer = () => {
           const push = wire.shift();

@@ -19,6 +19,7 @@ export {
   type DeltaUpdate,
   type RejectedResource,
 } from './delta-client.js';
+export { encodeFirstRequest, type FirstRequest } from './first-request.js';
 export { readDeltaResponse, type DeltaResponse } from './delta-response.js';
 export { DeltaClientReconnect, type StreamEnd, type TerminationReason } from './delta-client-reconnect.js';
 export { makeXdsResource, type ResourceContent, type XdsResource } from './xds-resource.js';

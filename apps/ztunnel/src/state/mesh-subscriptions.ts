@@ -26,6 +26,7 @@ export function meshSubscriptions(
 ): readonly DeltaSubscription[] {
   const subscription = (typeUrl: string, upsert: Upsert, remove: (name: string) => void): DeltaSubscription => ({
     typeUrl,
+    divisible: typeUrl === ADDRESS_TYPE_URL,
     // Policies are always subscribed as a whole: one that is not known must not be one that does not exist.
     mode: onDemand !== null && typeUrl === ADDRESS_TYPE_URL ? 'on-demand' : 'wildcard',
     apply: (update) => {
