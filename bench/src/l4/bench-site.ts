@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toError } from '@weft/result';
 import type { LoadOrder, LoadSample } from './client/load-order.js';
-import { processTree, residentMiB } from './cpu-meter.js';
+import { processTree, residentMiB, threadsNamed } from './cpu-meter.js';
 import type { PairMemory } from './figures.js';
 import { LoadThreads } from './load-threads.js';
 import { NamespacePair } from './namespace-pair.js';
@@ -80,6 +80,12 @@ export class BenchSite {
       netnsPath: peer.namespaces.client.path,
       processes: { source: pidsOf(source), destination: pidsOf(destination) },
     });
+  }
+
+  /** Threads of source and destination by the name that the kernel knows them by, as `<pid>/task/<tid>`. */
+  threads(name: string, threadName: string): readonly string[] {
+    const { source, destination } = this.#peer(name).running!;
+    return threadsNamed([...pidsOf(source), ...pidsOf(destination)], threadName);
   }
 
   /** MiB of source and destination. */

@@ -1,4 +1,4 @@
-import { cpuSeconds, processTree, residentMiB, type ProcFiles } from './cpu-meter.js';
+import { cpuSeconds, processTree, residentMiB, threadsNamed, type ProcFiles } from './cpu-meter.js';
 
 function proc(files: Readonly<Record<string, string | readonly string[]>>): ProcFiles {
   const get = (path: string): string | readonly string[] => {
@@ -40,4 +40,12 @@ it('memory is resident memory, added up', () => {
 it('reads this process', () => {
   expect(cpuSeconds([process.pid])).toBeGreaterThan(0);
   expect(residentMiB([process.pid])).toBeGreaterThan(10);
+});
+it('threads are found by the name that the kernel keeps', () => {
+  const files = proc({
+    '/proc/7/task': ['7', '8'],
+    '/proc/7/task/7/comm': 'MainThread\n',
+    '/proc/7/task/8/comm': 'data-plane-threa\n'.slice(0, 15),
+  });
+  expect(threadsNamed([7, 9], 'data-plane-thread', files)).toEqual(['7/task/8']);
 });

@@ -37,6 +37,12 @@ export function processTree(pid: number, files: ProcFiles = procFiles): readonly
   return [pid, ...children.flatMap((child) => processTree(Number(child), files))];
 }
 
+/** Threads of the processes with that name (of which the kernel keeps 15 characters), as `<pid>/task/<tid>`. */
+export function threadsNamed(pids: readonly number[], name: string, files: ProcFiles = procFiles): readonly string[] {
+  const threads = pids.flatMap((pid) => tasks(files, pid).map((tid) => `${pid}/task/${tid}`));
+  return threads.filter((thread) => attempt(() => files.read(`/proc/${thread}/comm`))?.trim() === name.slice(0, 15));
+}
+
 /** Resident memory of the processes, MiB. */
 export function residentMiB(pids: readonly number[], files: ProcFiles = procFiles): number {
   const kib = pids.map(

@@ -9,6 +9,7 @@ const sample: LoadSample = {
   p50Us: 100,
   p99Us: 300,
   maxUs: 0,
+  maxStallUs: 0,
   latencies: [],
   errors: 0,
   firstError: null,

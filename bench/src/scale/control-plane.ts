@@ -43,6 +43,12 @@ export class ScaleControlPlane {
     this.#engine.apply(ADDRESS_TYPE_URL, { upserts, removals: [] });
   }
 
+  /** Both ztunnels have acknowledged everything. */
+  get synced(): boolean {
+    const clients = this.#server?.clients() ?? [];
+    return clients.length === 2 && clients.every(({ watches }) => watches.every(({ sync }) => sync === 'synced'));
+  }
+
   /** Ends every connection. Who comes back is told everything again, for everything has another version. */
   async replace(): Promise<void> {
     await this.stop();

@@ -7,6 +7,8 @@ export type LoadOrder =
       readonly kind: 'exchange';
       readonly connections: number;
       readonly bytes: number;
+      /** `<pid>/task/<tid>` each: what they do between two answers is `maxStallUs`. For one connection only. */
+      readonly stallsOf?: readonly string[];
       readonly warmMs: number;
       readonly windowMs: number;
     }
@@ -59,6 +61,8 @@ export interface LoadSample {
   readonly p50Us: number;
   readonly p99Us: number;
   readonly maxUs: number;
+  /** The most CPU time that one of `stallsOf` spent between two answers. */
+  readonly maxStallUs: number;
   readonly latencies: LatencyBuckets;
   readonly errors: number;
   readonly firstError: string | null;

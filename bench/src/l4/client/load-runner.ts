@@ -9,6 +9,7 @@ import { BulkWork, ConnectsWork, ExchangeWork, PacedWork, type LoadWork } from '
 import type { ServerCounters } from './server-counters.js';
 import { SocketLoop } from './socket-loop.js';
 import { Tally } from './tally.js';
+import { ThreadStalls } from './thread-stalls.js';
 
 /** `BENCH_LOAD_FAILED`: the load never got going. */
 export class LoadError extends MeshError {
@@ -76,7 +77,8 @@ export class LoadRunner {
     meter: () => Readonly<Record<string, number>>,
   ): LoadSample {
     const loop = new SocketLoop();
-    const tally = new Tally();
+    const stallsOf = order.kind === 'exchange' ? (order.stallsOf ?? []) : [];
+    const tally = new Tally(stallsOf.length === 0 ? null : new ThreadStalls(stallsOf));
     const bytesAtStart = this.counters.sunkBytes;
     const work = this.#work(order, loop, address, tally);
     try {
@@ -101,6 +103,7 @@ export class LoadRunner {
       return sample;
     } finally {
       loop.closeAll(order.kind === 'bulk');
+      tally.stalls?.close();
       this.#drain();
       loop.dispose();
     }
@@ -199,6 +202,7 @@ const EMPTY: LoadSample = {
   p50Us: 0,
   p99Us: 0,
   maxUs: 0,
+  maxStallUs: 0,
   latencies: [],
   errors: 0,
   firstError: null,
@@ -236,6 +240,7 @@ function sampleOf(window: {
     p50Us: tally.p50Us,
     p99Us: tally.p99Us,
     maxUs: tally.maxUs,
+    maxStallUs: tally.stalls?.longestUs ?? 0,
     latencies: tally.buckets,
     errors: loop.errors,
     firstError: loop.firstErrors[0] ?? null,

@@ -19,6 +19,15 @@ export interface WeftOptions {
   readonly path?: L4Path;
   /** Another checkout, built, whose ztunnel it is. */
   readonly before?: string;
+  /** Measures the main threads; see `slice-probe.entry.ts`. */
+  readonly sliceProbe?: SliceProbe | null;
+}
+
+export interface SliceProbe {
+  /** What the process requires first. */
+  readonly preload: string;
+  /** Where the slices of `source` and `destination` go. */
+  readonly file: (role: string) => string;
 }
 
 /**
@@ -31,7 +40,7 @@ export interface WeftOptions {
  */
 export function weft(
   authority: BenchAuthority,
-  { engine = 'ffi', xdsAddress = '', path = 'redirected', before }: WeftOptions = {},
+  { engine = 'ffi', xdsAddress = '', path = 'redirected', before, sliceProbe = null }: WeftOptions = {},
 ): Peer {
   return {
     name: before !== undefined ? 'weft-before' : engine === 'ffi' ? 'weft' : `weft-${engine}`,
@@ -58,6 +67,7 @@ export function weft(
             caAddress: authority.address,
             engine,
             path,
+            sliceProbe,
           }),
         ),
       );
@@ -83,11 +93,13 @@ function ztunnel(
     caAddress,
     engine,
     path,
+    sliceProbe,
   }: Required<Omit<WeftOptions, 'before'>> & Readonly<Record<'meshPath' | 'caAddress', string>>,
 ): Promise<Program> {
   const flags = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profile, role)}`];
+  const probe = sliceProbe === null ? [] : ['--require', sliceProbe.preload];
   return Program.start({
-    argv: [process.execPath, ...flags, join(root, 'dist/apps/ztunnel/main.cjs')],
+    argv: [process.execPath, ...flags, ...probe, join(root, 'dist/apps/ztunnel/main.cjs')],
     logPath: join(directory, `${role}.log`),
     netns: null,
     env: {
@@ -104,6 +116,7 @@ function ztunnel(
       WEFT_ADMIN_PORT: '0',
       WEFT_METRICS_PORT: '0',
       WEFT_READINESS_PORT: '0',
+      ...(sliceProbe === null ? {} : { BENCH_SLICES: sliceProbe.file(role) }),
     },
   });
 }

@@ -12,7 +12,7 @@ describe('the HTTP load', () => {
   afterAll(() => server.close());
   const run = (perSecond: number) => {
     const { port } = server.address() as AddressInfo;
-    return httpLoad({ host: '127.0.0.1', port, connections: 4, bytes: 1024, seconds: 0.3, perSecond });
+    return httpLoad({ host: '127.0.0.1', port, connections: 4, bytes: 1024, seconds: 1.5, perSecond });
   };
 
   it('counts answers and how long they took', async () => {
@@ -24,7 +24,7 @@ describe('the HTTP load', () => {
   it('sends no more than its rate', async () => {
     const { completed } = await run(100);
     expect(completed).toBeGreaterThan(5);
-    expect(completed).toBeLessThanOrEqual(31);
+    expect(completed).toBeLessThanOrEqual(151);
   });
 
   it('takes another status for an error', async () => {
