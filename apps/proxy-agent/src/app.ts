@@ -17,6 +17,9 @@ import { CrlFileWatch } from './secrets/crl-file-watch.js';
 import { MeshSecrets } from './secrets/mesh-secrets.js';
 import { proxyLoad } from './status/proxy-load.js';
 import { mergedMetrics } from './status/merged-metrics.js';
+import { ModuleCache } from './wasm/module-cache.js';
+import { WasmExtensions } from './wasm/wasm-extensions.js';
+import { WasmMetrics } from './wasm/wasm-metrics.js';
 import { AdsRelay } from './xds/ads-relay.js';
 import { ConfigVersions } from './xds/config-versions.js';
 
@@ -112,10 +115,39 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
   };
 
   const versions = new ConfigVersions();
+  const modules: ModuleCache = new ModuleCache({
+    folder: join(config.configDir, 'wasm'),
+    timeoutMs: config.wasm.timeoutMs,
+    insecureRegistries: config.wasm.insecureRegistries,
+    maxBytes: config.wasm.cacheBytes,
+    inUse: () => extensions.filesInUse(),
+    onLookup: (hit) => wasm.lookups.inc({ hit: String(hit) }),
+    onFetch: (result) => wasm.fetches.inc({ result }),
+  });
+  const extensions: WasmExtensions = new WasmExtensions({
+    cache: modules,
+    clock,
+    log,
+    onConversion: (result) => wasm.conversions.inc({ result }),
+  });
+  const wasm = new WasmMetrics(
+    registry,
+    () => modules.size,
+    () => extensions.missing,
+  );
+  const loading: Service = {
+    name: 'WebAssembly modules',
+    start: () => modules.open(),
+    stop: () => {
+      extensions.close();
+      return Promise.resolve();
+    },
+  };
   const relay = new AdsRelay({
     path: sockets.ads,
     endpoint: endpointOf(config.xds),
     versions,
+    extensions,
     ...(pool !== null && { opened: pool.whenClaimed() }),
     log,
     onTermination: () => terminations.inc(),
@@ -180,6 +212,7 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
         secrets,
         ...(config.crlPath === null ? [] : [crl]),
         identity,
+        loading,
         relay,
         bootstrapFile(config, sockets.ads),
         envoy,

@@ -31,6 +31,7 @@ export interface AgentConfig {
   readonly secretTtlSeconds: number;
   /** CRLs that peers are held against; null: none. */
   readonly crlPath: string | null;
+  readonly wasm: WasmSettings;
   /** After the signal to end, connections get at least so long to finish ... */
   readonly drainMinMs: number;
   /** ... and at most so long. */
@@ -39,6 +40,15 @@ export interface AgentConfig {
   readonly proxyComponentLogLevel: string;
   readonly logLevel: LogLevel;
   readonly ports: AgentPorts;
+}
+
+export interface WasmSettings {
+  /** Registries that are asked without TLS, by host and port; `*` is all. */
+  readonly insecureRegistries: readonly string[];
+  /** Of each request for a module. */
+  readonly timeoutMs: number;
+  /** Modules on disk, in all. */
+  readonly cacheBytes: number;
 }
 
 export interface AgentPorts {
@@ -101,6 +111,15 @@ export function parseAgentConfig(args: readonly string[], env: Env): Result<Agen
     ca: endpoint('CA', 'weft-ca'),
     secretTtlSeconds: Math.round(read.durationMs('SECRET_TTL', 24 * 3_600_000) / 1000),
     crlPath: read.optional('CRL_PATH') ?? null,
+    wasm: {
+      insecureRegistries: read
+        .string('WASM_INSECURE_REGISTRIES', '')
+        .split(',')
+        .map((one) => one.trim())
+        .filter((one) => one !== ''),
+      timeoutMs: read.durationMs('WASM_HTTP_REQUEST_TIMEOUT', 15_000),
+      cacheBytes: read.integer('WASM_CACHE_MEGABYTES', 512, 1, 65_536) * 1024 * 1024,
+    },
     drainMinMs: Math.min(drainMinMs, graceMs - AFTER_DRAIN_MS),
     drainMaxMs: graceMs - AFTER_DRAIN_MS,
     proxyLogLevel: read.string('PROXY_LOG_LEVEL', 'warning'),

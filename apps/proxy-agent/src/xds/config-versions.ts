@@ -27,10 +27,12 @@ interface TypeVersions {
 export class ConfigVersions {
   readonly #types = new Map<string, TypeVersions>();
 
-  /** A response on its way to Envoy. */
-  sent(bytes: Buffer, protocol: XdsProtocol = 'delta'): void {
+  /** A response on its way to Envoy; tells its type, null if it cannot be read. */
+  sent(bytes: Buffer, protocol: XdsProtocol = 'delta'): string | null {
     const response = tryDecode(() => responseOf(bytes, protocol));
-    if (response !== null) this.#type(response.typeUrl).waiting.set(response.nonce, response.version);
+    if (response === null) return null;
+    this.#type(response.typeUrl).waiting.set(response.nonce, response.version);
+    return response.typeUrl;
   }
 
   /** A request of Envoy; tells a rejection. */
