@@ -57,3 +57,4 @@ export {
   type RouteStatus,
 } from './routes/route-status.js';
 export { WAYPOINT_BOUND, type WaypointStatus } from './waypoints/waypoint-status.js';
+export { type ProxyPlace } from './waypoints/proxy-places.js';

@@ -24,6 +24,7 @@ import { attachedWorkloads, type AttachedWorkloads } from './waypoints/attached-
 import { destinationRulesOf } from './waypoints/destination-rules.js';
 import type { EnvoyPatches } from './waypoints/envoy-patches.js';
 import { policyTargets } from './waypoints/policy-targets.js';
+import { proxyPlaces, type ProxyPlaces } from './waypoints/proxy-places.js';
 import { routeSources } from './waypoints/route-sources.js';
 import { waypointBindings } from './waypoints/waypoint-bindings.js';
 import type { WaypointGateway } from './waypoints/waypoint-gateway.js';
@@ -66,6 +67,8 @@ export class MeshModel {
   /** For clients that route by themselves; empty while there are none. */
   readonly serviceViews: Collection<ServiceView>;
   readonly membersOf: ServiceMembers;
+  /** Where proxies of a waypoint or gateway run. */
+  readonly proxyPlacesOf: ProxyPlaces;
   /** `istio.workload.Address`, encoded. */
   readonly addressResources: Collection<XdsResource>;
   /** `istio.security.Authorization`, encoded. */
@@ -126,6 +129,7 @@ export class MeshModel {
       surroundings,
       membersOf: this.membersOf,
     });
+    this.proxyPlacesOf = proxyPlaces(graph, sources, workloads.workloads, config);
     this.attachedWorkloads = attachedWorkloads(graph, bindings.waypoints, workloads.workloads, targets);
     this.statuses = statusCollection(graph, services, policies, workloads, sources);
     this.routeStatuses = routeStatuses(graph, sources);

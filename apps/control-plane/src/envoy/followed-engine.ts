@@ -65,16 +65,17 @@ export class FollowedEngine {
     const pod = this.#ownPod(caller, podKey);
     if (!pod.ok) return pod;
     const claim = poolClaimOf(pod.value, this.options.model.config.rootNamespace);
-    if (claim !== null) return this.#engineOf(claim.namespace, claim.gateway);
+    const node = pod.value.spec?.nodeName ?? '';
+    if (claim !== null) return this.#engineOf(claim.namespace, claim.gateway, node);
     const { namespace, labels } = objectMetaOf(pod.value);
     const gateway = labels[LABEL_GATEWAY_NAME];
     if (LABEL_POOL in labels) return unavailable(`pod ${podKey} is claimed by no Gateway yet`);
     if (gateway === undefined) return denied(`pod ${podKey} has no label ${LABEL_GATEWAY_NAME}`);
-    return this.#engineOf(namespace, gateway);
+    return this.#engineOf(namespace, gateway, node);
   }
 
-  #engineOf(namespace: string, gateway: string): Result<DeltaServer, XdsRefusal> {
-    const engine = this.options.waypoints.ofLabel(namespace, gateway);
+  #engineOf(namespace: string, gateway: string, node: string): Result<DeltaServer, XdsRefusal> {
+    const engine = this.options.waypoints.ofLabel(namespace, gateway, node);
     return engine === undefined
       ? unavailable(`there is no configuration for Gateway ${namespace}/${gateway} yet, try again`)
       : ok(engine);

@@ -1,94 +1,72 @@
 import type { Collection } from '@weft/collections';
 import type { ProxyResource } from '@weft/envoy-config';
 import { shortName } from '@weft/gateway-api';
-import {
-  CLUSTER_TYPE_URL,
-  ENDPOINT_TYPE_URL,
-  EXTENSION_TYPE_URL,
-  LISTENER_TYPE_URL,
-  ROUTE_TYPE_URL,
-  SECRET_TYPE_URL,
-  type DeltaServer,
-  type XdsResource,
-} from '@weft/xds';
-import { ProxyEngines } from './proxy-engines.js';
+import type { DeltaServer } from '@weft/xds';
+import { GatewayEngine, type ResourceChange } from './gateway-engine.js';
 import type { SleepingClusters } from './sleeping-clusters.js';
-
-const TYPES = [
-  CLUSTER_TYPE_URL,
-  ENDPOINT_TYPE_URL,
-  SECRET_TYPE_URL,
-  LISTENER_TYPE_URL,
-  ROUTE_TYPE_URL,
-  // Last: a module takes as long to come as its registry takes to answer, and nothing else may wait for it.
-  EXTENSION_TYPE_URL,
-];
-
-interface Changes {
-  readonly upserts: XdsResource[];
-  readonly removals: string[];
-}
 
 /** One engine for each waypoint and gateway, by `<namespace>/<name>` of the Gateway. */
 export class WaypointEngines {
-  readonly #engines: ProxyEngines;
+  readonly #engines = new Map<string, GatewayEngine>();
 
-  constructor(resources: Collection<ProxyResource>, sleeping?: Pick<SleepingClusters, 'has' | 'asked'>) {
-    this.#engines = new ProxyEngines(TYPES, sleeping);
+  constructor(
+    resources: Collection<ProxyResource>,
+    private readonly sleeping?: Pick<SleepingClusters, 'has' | 'asked'>,
+  ) {
     resources.subscribe((events) => {
-      const changes = new Map<string, Changes>();
-      const of = ({ clients, typeUrl }: ProxyResource): Changes => {
-        const key = `${clients}|${typeUrl}`;
-        let entry = changes.get(key);
-        if (entry === undefined) changes.set(key, (entry = { upserts: [], removals: [] }));
-        return entry;
-      };
+      const changes = new Map<string, ResourceChange[]>();
       for (const event of events) {
-        if (event.kind === 'deleted') of(event.oldValue).removals.push(event.oldValue.resource.name);
-        else of(event.newValue).upserts.push(event.newValue.resource);
+        const { clients, typeUrl, resource, node } = event.kind === 'deleted' ? event.oldValue : event.newValue;
+        const change = { typeUrl, name: resource.name, node, resource: event.kind === 'deleted' ? null : resource };
+        const known = changes.get(clients);
+        if (known === undefined) changes.set(clients, [change]);
+        else known.push(change);
       }
-      for (const [key, change] of changes) {
-        const [gateway = '', typeUrl = ''] = key.split('|');
-        (this.#engines.get(gateway) ?? this.#engines.add(gateway)).apply(typeUrl, change);
-      }
-      this.#forgetEmpty();
+      for (const [gateway, change] of changes) (this.#engines.get(gateway) ?? this.#add(gateway)).apply(change);
+      for (const [gateway, engine] of this.#engines) if (engine.isEmpty) this.#engines.delete(gateway);
     });
   }
 
-  /** Undefined if it is neither a waypoint nor a gateway. */
-  get(gateway: string): DeltaServer | undefined {
-    return this.#engines.get(gateway);
+  /** For proxies on the node. Undefined if it is neither a waypoint nor a gateway. */
+  get(gateway: string, node = ''): DeltaServer | undefined {
+    return this.#engines.get(gateway)?.of(node);
   }
 
   /** Of the Gateway that a pod's label stands for: its name, or what a long name is shortened to. */
-  ofLabel(namespace: string, label: string): DeltaServer | undefined {
-    const exact = this.#engines.get(`${namespace}/${label}`);
+  ofLabel(namespace: string, label: string, node: string): DeltaServer | undefined {
+    const exact = this.get(`${namespace}/${label}`, node);
     if (exact !== undefined) return exact;
-    for (const [key, engine] of this.#engines.entries()) {
+    for (const [key, engine] of this.#engines) {
       const name = key.slice(namespace.length + 1);
-      if (key.startsWith(`${namespace}/`) && name.length > label.length && shortName(name) === label) return engine;
+      if (key.startsWith(`${namespace}/`) && name.length > label.length && shortName(name) === label)
+        return engine.of(node);
     }
     return undefined;
   }
 
   keys(): readonly string[] {
-    return this.#engines.keys();
+    return [...this.#engines.keys()].sort();
   }
 
   /** Connected Envoys. */
   get sessions(): number {
-    return this.#engines.sessions;
+    let sum = 0;
+    for (const engine of this.#engines.values()) sum += engine.sessions;
+    return sum;
   }
 
   /** For people. Null if there is no such waypoint. */
   dump(gateway: string): unknown {
-    return this.#engines.dump(gateway);
+    return this.#engines.get(gateway)?.dump() ?? null;
   }
 
-  #forgetEmpty(): void {
-    for (const [gateway, engine] of this.#engines.entries()) {
-      if (engine.sessions.size === 0 && TYPES.every((typeUrl) => engine.store(typeUrl).size === 0))
-        this.#engines.delete(gateway);
-    }
+  #add(gateway: string): GatewayEngine {
+    const { sleeping } = this;
+    const engine = new GatewayEngine({
+      has: (_node, typeUrl, name) => sleeping?.has(gateway, typeUrl, name) === true,
+      asked: (_node, typeUrl, names) => sleeping?.asked(gateway, typeUrl, names),
+    });
+    this.#engines.set(gateway, engine);
+    return engine;
   }
 }

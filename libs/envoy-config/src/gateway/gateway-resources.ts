@@ -110,7 +110,10 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
       services,
       (service, fetch) => {
         const through = waypointOf(fetch, service);
-        if (through === null) return foreignAssignments(service, endpoints(fetch, service.claim));
+        if (through === null)
+          return foreignAssignments(service, endpoints(fetch, service.claim), () =>
+            model.proxyPlacesOf(fetch, service.gateway),
+          );
         return through.asleep === null ? throughWaypoint(service, through) : [];
       },
       SAME_VERSION,

@@ -107,6 +107,8 @@ function waypointEndpoint({ behindWaypoint, addresses, claim }: ServiceView, por
     hbone: false,
     weight: 1,
     locality: { region: '', zone: '', subzone: '' },
+    node: '',
+    network: '',
     labels: {},
     workload: { ...nobody, namespace: claim.meta.namespace },
   };

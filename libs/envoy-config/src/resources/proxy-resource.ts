@@ -21,11 +21,14 @@ export interface ProxyResource {
   readonly clients: string;
   readonly typeUrl: string;
   readonly resource: XdsResource;
+  /** Only for those on this node, in place of what the others are told under the name. */
+  readonly node?: string;
 }
 
 /** For collections of them: who it is for and its name make the key; equal bytes are no change. */
 export const SAME_VERSION = {
-  key: ({ clients, typeUrl, resource }: ProxyResource): string => `${clients}|${typeUrl}|${resource.name}`,
+  key: ({ clients, typeUrl, resource, node = '' }: ProxyResource): string =>
+    `${clients}|${typeUrl}|${resource.name}|${node}`,
   equals: (a: ProxyResource, b: ProxyResource): boolean => a.resource.version === b.resource.version,
 };
 

@@ -3,7 +3,7 @@ import type { MeshSettings } from '../resources/mesh-settings.js';
 import type { ProxyResource } from '../resources/proxy-resource.js';
 import { outboundName, passthroughName } from '../routes/route-target.js';
 import { vipServiceOf } from './attached-view.js';
-import { serviceAssignments } from './service-assignments.js';
+import { serviceAssignments, type PlacesOf } from './service-assignments.js';
 import { serviceClusters, type ClusterTls } from './service-clusters.js';
 import type { ServiceEndpoint } from './service-endpoints.js';
 import { stacksOf, type VipPort, type VipService } from './vip-service.js';
@@ -52,12 +52,14 @@ export function foreignClusters(
 export function foreignAssignments(
   { gateway, claim, rules }: ForeignService,
   endpoints: readonly ServiceEndpoint[],
+  places: PlacesOf,
 ): readonly ProxyResource[] {
   return claim.ports.flatMap(({ servicePort }) =>
     serviceAssignments(gateway, servicePort, {
       rules,
       nameOf: (subset) => outboundName(claim.hostname, servicePort, subset),
       endpoints,
+      byPlace: { loadBalancing: claim.loadBalancing, places },
     }),
   );
 }

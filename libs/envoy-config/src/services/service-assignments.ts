@@ -1,10 +1,18 @@
 import type { FetchContext } from '@weft/collections';
-import { serviceNameOf, type AttachedService, type MeshModel, type ServiceClaim } from '@weft/mesh-model';
+import {
+  serviceNameOf,
+  type AttachedService,
+  type MeshModel,
+  type ProxyPlace,
+  type ServiceClaim,
+} from '@weft/mesh-model';
 import { mayHaveNames } from '../clusters/discovery.js';
-import { subsetsOf } from '../clusters/effective-policy.js';
+import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
+import { endpointGroups } from '../locality/endpoint-groups.js';
+import { localityRule } from '../locality/locality-rule.js';
 import { endpointResource, type ProxyResource } from '../resources/proxy-resource.js';
 import { endpointsOfSubset, serviceEndpoints, type ServiceEndpoint } from './service-endpoints.js';
-import { vipLoadAssignment } from './vip-endpoints.js';
+import { groupedLoadAssignment } from './vip-endpoints.js';
 
 export type EndpointsOf = (fetch: FetchContext, claim: ServiceClaim) => readonly ServiceEndpoint[];
 
@@ -25,16 +33,30 @@ export interface AssignmentSet {
   readonly nameOf: (subset: string | undefined) => string;
   /** Of all ports of the service. */
   readonly endpoints: readonly ServiceEndpoint[];
+  /** Default: the place of the clients makes no difference. */
+  readonly byPlace?: {
+    readonly loadBalancing: ServiceClaim['loadBalancing'];
+    readonly places: PlacesOf;
+  };
 }
+
+/** Asked only where the place counts, so that nothing is derived again when proxies come and go. */
+export type PlacesOf = () => readonly ProxyPlace[];
 
 /** Where the clusters of a service port lead to: the whole of it and each subset. */
 export function serviceAssignments(
   clients: string,
   port: number,
-  { rules, nameOf, endpoints }: AssignmentSet,
+  { rules, nameOf, endpoints, byPlace }: AssignmentSet,
 ): readonly ProxyResource[] {
-  return [undefined, ...subsetsOf(rules)].map((subset) => {
+  return [undefined, ...subsetsOf(rules)].flatMap((subset) => {
     const members = endpointsOfSubset(endpoints, port, subset).filter(({ isName }) => !isName);
-    return endpointResource(clients, vipLoadAssignment(nameOf(subset?.name), members));
+    const rule = byPlace === undefined ? null : localityRule(effectivePolicy(rules, port, subset), byPlace);
+    const resourceAt = (place: ProxyPlace | null): ProxyResource =>
+      endpointResource(clients, groupedLoadAssignment(nameOf(subset?.name), endpointGroups(members, rule, place)));
+    const common = resourceAt(null);
+    const places = rule === null ? [] : (byPlace?.places() ?? []);
+    const own = places.map((place) => ({ ...resourceAt(place), node: place.node }));
+    return [common, ...own.filter(({ resource }) => resource.version !== common.resource.version)];
   });
 }

@@ -30,6 +30,8 @@ export function serviceEndpoints(
     hbone: workload.tunnelProtocol === TunnelProtocol.HBONE && workload.networkMode === NetworkMode.STANDARD,
     weight: workload.capacity ?? 1,
     locality: { region: locality?.region ?? '', zone: locality?.zone ?? '', subzone: locality?.subzone ?? '' },
+    node: workload.node,
+    network: workload.network,
     labels,
     workload: {
       name: workload.workloadName,

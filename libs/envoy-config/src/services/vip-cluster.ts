@@ -10,6 +10,7 @@ import { hboneSocket, rawBuffer } from '../connections/internal-socket.js';
 import { withProxyHeader } from '../connections/proxy-protocol.js';
 import { userTls } from '../connections/user-tls.js';
 import { METADATA_ISTIO } from '../connections/well-known-keys.js';
+import { localityRule } from '../locality/locality-rule.js';
 import { duration } from '../messages/duration.js';
 import type { MeshSettings } from '../resources/mesh-settings.js';
 import type { VipPort, VipService } from './vip-service.js';
@@ -40,7 +41,13 @@ export function vipCluster(service: VipService, port: VipPort, options: VipClust
       port: port.targetPort === port.number ? 0 : port.targetPort,
       hostname: service.hostname,
     }),
-    commonLbConfig: { healthyPanicThreshold: { value: outliers?.minHealthPercent ?? 0 } },
+    commonLbConfig: {
+      healthyPanicThreshold: { value: outliers?.minHealthPercent ?? 0 },
+      // Localities have shares, in place of those that their endpoints come to.
+      ...(localityRule(policy, {})?.kind === 'distribute'
+        ? { localityConfigSpecifier: { $case: 'localityWeightedLbConfig', value: {} } }
+        : {}),
+    },
     circuitBreakers: circuitBreakers(policy),
     ...(outliers === undefined ? {} : { outlierDetection: outlierDetection(outliers) }),
     ...(tcpKeepalive === undefined ? {} : { upstreamConnectionOptions: { tcpKeepalive: keepaliveOf(tcpKeepalive) } }),

@@ -12,6 +12,8 @@ export interface VipEndpoint {
   readonly hbone: boolean;
   readonly weight: number;
   readonly locality: { readonly region: string; readonly zone: string; readonly subzone: string };
+  readonly node: string;
+  readonly network: string;
   /** For telemetry. */
   readonly workload: EndpointWorkload;
   readonly labels: Readonly<Record<string, string>>;
@@ -27,28 +29,47 @@ export interface EndpointWorkload {
   readonly clusterId: string;
 }
 
-/** Endpoints of one cluster, by locality and address, so that equal sets have equal bytes. */
-export function vipLoadAssignment(clusterName: string, endpoints: readonly VipEndpoint[]): ClusterLoadAssignment {
+/** Endpoints of one place that are chosen alike. */
+export interface EndpointGroup {
+  readonly locality: VipEndpoint['locality'];
+  /** 0 first; further ones when those before cannot serve. */
+  readonly priority: number;
+  readonly weight: number;
+  /** By address. */
+  readonly members: readonly VipEndpoint[];
+}
+
+/** All with the same priority, weighed by their endpoints; by name of the locality, so that equal sets have equal bytes. */
+export function groupsByLocality(endpoints: readonly VipEndpoint[]): readonly EndpointGroup[] {
   const byLocality = new Map<string, VipEndpoint[]>();
   for (const endpoint of [...endpoints].sort((a, b) => compare(keyOf(a), keyOf(b)))) {
     const { region, zone, subzone } = endpoint.locality;
     const key = `${region}/${zone}/${subzone}`;
     byLocality.set(key, [...(byLocality.get(key) ?? []), endpoint]);
   }
-  return ClusterLoadAssignment.fromPartial({
-    clusterName,
-    endpoints: [...byLocality]
-      .sort(([a], [b]) => compare(a, b))
-      .map(([, members]) => {
-        const { region, zone, subzone } = members[0]!.locality;
-        return {
-          locality: { region, zone, subZone: subzone },
-          loadBalancingWeight: members.reduce((sum, { weight }) => sum + weight, 0),
-          lbEndpoints: members.map(lbEndpoint),
-        };
-      }),
-  });
+  return [...byLocality]
+    .sort(([a], [b]) => compare(a, b))
+    .map(([, members]) => ({
+      locality: members[0]!.locality,
+      priority: 0,
+      weight: members.reduce((sum, { weight }) => sum + weight, 0),
+      members,
+    }));
 }
+
+export const vipLoadAssignment = (clusterName: string, endpoints: readonly VipEndpoint[]): ClusterLoadAssignment =>
+  groupedLoadAssignment(clusterName, groupsByLocality(endpoints));
+
+export const groupedLoadAssignment = (clusterName: string, groups: readonly EndpointGroup[]): ClusterLoadAssignment =>
+  ClusterLoadAssignment.fromPartial({
+    clusterName,
+    endpoints: groups.map(({ locality: { region, zone, subzone }, priority, weight, members }) => ({
+      locality: { region, zone, subZone: subzone },
+      priority,
+      loadBalancingWeight: weight,
+      lbEndpoints: members.map(lbEndpoint),
+    })),
+  });
 
 function lbEndpoint(endpoint: VipEndpoint) {
   const { host, port, hbone, weight } = endpoint;

@@ -20,7 +20,12 @@ import {
 import { ruleCredentials, type CredentialUser } from '../resources/rule-credentials.js';
 import { vipServiceOf } from '../services/attached-view.js';
 import { foreignAssignments, foreignClusters, type ForeignService } from '../services/foreign-service.js';
-import { endpointsOfService, namedEndpointsOfService, serviceAssignments } from '../services/service-assignments.js';
+import {
+  endpointsOfService,
+  namedEndpointsOfService,
+  serviceAssignments,
+  type PlacesOf,
+} from '../services/service-assignments.js';
 import { serviceClusters, type ClusterTls } from '../services/service-clusters.js';
 import type { ServiceEndpoint } from '../services/service-endpoints.js';
 import { stacksOf, vipName } from '../services/vip-service.js';
@@ -70,13 +75,17 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
     graph.deriveMany(
       'endpoints of attached services',
       attachedServices,
-      (attached, fetch) => assignmentsOf(attached, endpoints(fetch, attached.claim)),
+      (attached, fetch) =>
+        assignmentsOf(attached, endpoints(fetch, attached.claim), () =>
+          model.proxyPlacesOf(fetch, attached.waypoint.key),
+        ),
       SAME_VERSION,
     ),
     graph.deriveMany(
       'endpoints of other services',
       foreign,
-      (service, fetch) => foreignAssignments(service, endpoints(fetch, service.claim)),
+      (service, fetch) =>
+        foreignAssignments(service, endpoints(fetch, service.claim), () => model.proxyPlacesOf(fetch, service.gateway)),
       SAME_VERSION,
     ),
   ]);
@@ -204,6 +213,7 @@ function ofService(
 function assignmentsOf(
   { waypoint, claim, destinationRules }: AttachedService,
   endpoints: readonly ServiceEndpoint[],
+  places: PlacesOf,
 ): readonly ProxyResource[] {
   return vipServiceOf(claim, []).ports.flatMap((port) =>
     stacksOf(port).flatMap((stack) =>
@@ -211,6 +221,7 @@ function assignmentsOf(
         rules: destinationRules,
         nameOf: (subset) => vipName(claim.hostname, port.number, stack, subset),
         endpoints,
+        byPlace: { loadBalancing: claim.loadBalancing, places },
       }),
     ),
   );

@@ -2,6 +2,7 @@ import {
   CONFIG_MAPS,
   ENDPOINT_SLICES,
   NAMESPACES,
+  NODES,
   PODS,
   SECRETS,
   SERVICES,
@@ -14,6 +15,7 @@ import { MESH_KINDS } from '@weft/mesh-api';
 const TYPES: ReadonlyMap<string, ResourceType<KubeObject>> = new Map(
   [
     NAMESPACES as ResourceType<KubeObject>,
+    NODES as ResourceType<KubeObject>,
     PODS as ResourceType<KubeObject>,
     SECRETS as ResourceType<KubeObject>,
     SERVICES as ResourceType<KubeObject>,

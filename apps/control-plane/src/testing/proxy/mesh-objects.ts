@@ -45,13 +45,20 @@ export const gatewayPod = (name: string, ip: string): KubeObject =>
   });
 
 /** Outside of the mesh, so that a waypoint reaches it without a tunnel. */
-export const pod = (name: string, ip: string): KubeObject =>
+export const pod = (name: string, ip: string, node = 'node-1'): KubeObject =>
   object({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, namespace: SHOP, labels: { app: 'echo', version: name } },
-    spec: { nodeName: 'node-1', serviceAccountName: 'echo' },
+    spec: { nodeName: node, serviceAccountName: 'echo' },
     status: running(ip),
+  });
+
+export const node = (name: string, region: string, zone: string): KubeObject =>
+  object({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { 'topology.kubernetes.io/region': region, 'topology.kubernetes.io/zone': zone } },
   });
 
 export interface ServicePort {

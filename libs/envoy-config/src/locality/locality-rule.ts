@@ -1,0 +1,52 @@
+import { LABEL_CLUSTER, LABEL_NETWORK, LABEL_REGION, LABEL_SUBZONE, LABEL_ZONE } from '@weft/mesh-api';
+import type { ServiceClaim } from '@weft/mesh-model';
+import { LoadBalancing_Mode as Mode, LoadBalancing_Scope as Scope } from '@weft/xds/gen/mesh/workload/workload.js';
+import type { EffectivePolicy } from '../clusters/effective-policy.js';
+
+/** Kubernetes' label of a node that is its name. */
+export const LABEL_HOSTNAME = 'kubernetes.io/hostname';
+
+/** How the place of a proxy counts for the choice of endpoints. */
+export type LocalityRule =
+  /** Shares of the localities, in percent, by the locality of the proxy. */
+  | { readonly kind: 'distribute'; readonly shares: readonly LocalityShares[] }
+  /** The nearest first; from a region that has a rule, to that region before others. */
+  | { readonly kind: 'failover'; readonly regions: readonly { readonly from?: string; readonly to?: string }[] }
+  /** Those first that agree with the proxy in more of these labels, from the first on; `key=value`: whatever the proxy has. */
+  | { readonly kind: 'labels'; readonly labels: readonly string[] };
+
+export interface LocalityShares {
+  readonly from?: string;
+  readonly to: Readonly<Record<string, number>>;
+}
+
+const LABELS: Readonly<Partial<Record<Scope, string>>> = {
+  [Scope.NETWORK]: LABEL_NETWORK,
+  [Scope.CLUSTER]: LABEL_CLUSTER,
+  [Scope.REGION]: LABEL_REGION,
+  [Scope.ZONE]: LABEL_ZONE,
+  [Scope.SUBZONE]: LABEL_SUBZONE,
+  [Scope.NODE]: LABEL_HOSTNAME,
+};
+
+/**
+ * Null: all endpoints are alike. A DestinationRule counts before the traffic distribution of the Service. Without
+ * outlier detection nobody would know when to go further, so that only a traffic distribution asks for the nearest then.
+ *
+ * @see reference/l7-envoy-config.md 5.2
+ */
+export function localityRule(
+  { loadBalancer, outlierDetection }: EffectivePolicy,
+  { loadBalancing }: Partial<Pick<ServiceClaim, 'loadBalancing'>>,
+): LocalityRule | null {
+  const { localityLbSetting, zoneAwareLbSetting } = loadBalancer ?? {};
+  const setting = zoneAwareLbSetting ?? localityLbSetting;
+  if (setting?.enabled === false) return null;
+  const shares = localityLbSetting?.distribute ?? [];
+  if (shares.length > 0) return { kind: 'distribute', shares };
+  if (setting === undefined && loadBalancing?.mode === Mode.FAILOVER)
+    return { kind: 'labels', labels: loadBalancing.routingPreference.flatMap((scope) => LABELS[scope] ?? []) };
+  if (outlierDetection === undefined) return null;
+  const labels = setting?.failoverPriority ?? [];
+  return labels.length > 0 ? { kind: 'labels', labels } : { kind: 'failover', regions: setting?.failover ?? [] };
+}
