@@ -46,7 +46,8 @@ export const USAGE = `weft bench [l4] [cluster] [ca] [l7] [control] [scale] [soa
             envoy
               --load NAME   only this load (may be repeated): ${L4_LOADS.map(({ name }) => name).join(', ')}
               --only PEER   only this peer (may be repeated)
-              --peer name=source-command,destination-command   one more pair; see bench/README.md
+              --peer name=source-command,destination-command   one more pair, of shell commands that listen on
+                            $BENCH_LISTEN and connect to $BENCH_CONNECT; see bench/README.md, bench/examples
               --path PATH   redirected: weft's pods are redirected as in a cluster; loopback: nobody is (default: both,
                             with --quick the first)
               --before DIR  the ztunnel of another built checkout as weft-before, to compare in the same rounds

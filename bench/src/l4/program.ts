@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { PeerError } from './bench-error.js';
+import { processTree } from './cpu-meter.js';
 
 const STOP_MS = 3000;
 const OUTPUT_BYTES = 400;
@@ -57,9 +58,21 @@ export class Program {
   async stop(): Promise<void> {
     if (this.#ended !== null) return;
     const gone = new Promise<void>((resolve) => this.child.once('exit', () => resolve()));
-    this.child.kill('SIGTERM');
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
+    const tree = this.#signal('SIGTERM', processTree(this.pid));
+    const timer = setTimeout(() => this.#signal('SIGKILL', tree), STOP_MS);
     await gone;
     clearTimeout(timer);
+  }
+
+  /** All of them: a shell that is ended leaves behind what it runs. */
+  #signal(signal: NodeJS.Signals, pids: readonly number[]): readonly number[] {
+    for (const pid of pids) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // It is gone already.
+      }
+    }
+    return pids;
   }
 }
