@@ -14,9 +14,9 @@ it('a pair is a name and two commands', () => {
   });
 });
 it('both paths are measured, the first alone when there is little time', () => {
-  expect(parseOptions(['l4'])).toMatchObject({ value: { paths: ['redirected', 'loopback'] } });
-  expect(parseOptions(['l4', '--quick'])).toMatchObject({ value: { paths: ['redirected'] } });
-  expect(parseOptions(['l4', '--quick', '--path', 'loopback'])).toMatchObject({ value: { paths: ['loopback'] } });
+  expect(parseOptions(['l4'])).toMatchObject({ value: { paths: ['loopback', 'redirected'] } });
+  expect(parseOptions(['l4', '--quick'])).toMatchObject({ value: { paths: ['loopback'] } });
+  expect(parseOptions(['l4', '--quick', '--path', 'redirected'])).toMatchObject({ value: { paths: ['redirected'] } });
 });
 it('an earlier ztunnel is a peer once it is given', () => {
   const argv = ['l4', '--only', 'weft-before'];
@@ -29,7 +29,7 @@ it.each([
   [['l4', '--peer', 'mine'], '--peer mine: want name=source-command,destination-command'],
   [['l4', '--peer', 'Mine=a,b'], '--peer Mine=a,b: want'],
   [['l4', '--only', 'weft,haproxy'], '--only weft,haproxy: there are direct, weft, weft-portable'],
-  [['l4', '--path', 'direct'], '--path direct: there are redirected, loopback'],
+  [['l4', '--path', 'direct'], '--path direct: there are loopback, redirected'],
   [['--fast'], '--fast'],
   [['soak', '--minutes', 'ten'], '--minutes ten: want a whole number'],
 ])('%j is refused with the reason', (argv, reason) => {

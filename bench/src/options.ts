@@ -9,8 +9,8 @@ export type Suite = (typeof SUITES)[number];
 const DEFAULT_SUITES: readonly Suite[] = ['l4', 'cluster', 'ca'];
 const SOAK_MINUTES = 10;
 
-/** How suite `l4` gets connections to the source proxy, and from the destination proxy to the server. */
-export const L4_PATHS = ['redirected', 'loopback'] as const;
+/** How suite `l4` gets connections to the source proxy, and from the destination proxy to the server; the first is judged by. */
+export const L4_PATHS = ['loopback', 'redirected'] as const;
 export type L4Path = (typeof L4_PATHS)[number];
 
 /** A pair of proxies given on the command line. */
@@ -48,8 +48,8 @@ export const USAGE = `weft bench [l4] [cluster] [ca] [l7] [control] [scale] [soa
               --only PEER   only this peer (may be repeated)
               --peer name=source-command,destination-command   one more pair, of shell commands that listen on
                             $BENCH_LISTEN and connect to $BENCH_CONNECT; see bench/README.md, bench/examples
-              --path PATH   redirected: weft's pods are redirected as in a cluster; loopback: nobody is (default: both,
-                            with --quick the first)
+              --path PATH   loopback: the same for all, nobody is redirected; redirected: weft's pods are, as in a
+                            cluster (default: both, with --quick the first)
               --before DIR  the ztunnel of another built checkout as weft-before, to compare in the same rounds
               --profile DIR CPU profiles of weft's processes, for Chrome's developer tools
   cluster   pods of a two-node cluster with and without the mesh

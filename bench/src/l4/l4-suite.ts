@@ -20,8 +20,8 @@ export interface L4SuiteOptions extends BenchOptions {
 /** Descriptors that a process needs beside its connections. */
 const SPARE_DESCRIPTORS = 500;
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-/** Does not depend on the path, so it is measured on one. */
-const ELSEWHERE: ReadonlySet<L4LoadKind> = new Set(['handshakes', 'idle']);
+/** Does not depend on the path, so it is measured on the first. */
+const ONCE: ReadonlySet<L4LoadKind> = new Set(['handshakes', 'idle']);
 
 /** Runs every load through every peer in turn, and again; prints the medians. Resolves with the exit status. */
 export async function l4Suite(options: L4SuiteOptions): Promise<number> {
@@ -36,7 +36,7 @@ export async function l4Suite(options: L4SuiteOptions): Promise<number> {
     else {
       const head = index === 0 ? machine(peers, rows) : '';
       const table = formatL4Table(rows, loads, path);
-      process.stdout.write(`${head}${table}\n${formatOutcomes(outcomes(rows), path)}`);
+      process.stdout.write(`${head}${table}\n${formatOutcomes(outcomes(rows, path), path)}`);
     }
     failed ||= rows.some(({ errors, error }) => errors > 0 || error !== undefined);
   }
@@ -54,7 +54,7 @@ async function measurePath(options: L4SuiteOptions, path: L4Path, began: number)
   const { root, quick, note, before } = options;
   const sizes = quick ? QUICK : FULL;
   const wanted = L4_LOADS.filter(({ name }) => options.loads.length === 0 || options.loads.includes(name));
-  const loads = wanted.filter(({ kind }) => path === 'redirected' || !ELSEWHERE.has(kind));
+  const loads = wanted.filter(({ kind }) => path === options.paths[0] || !ONCE.has(kind));
   const maxConnections = Math.floor((raiseOpenFileLimit() - SPARE_DESCRIPTORS) / 2);
   const site = await BenchSite.open({
     root,

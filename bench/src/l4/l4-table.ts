@@ -46,7 +46,7 @@ const COLUMNS: Readonly<Record<L4LoadKind, readonly Column[]>> = {
 };
 
 /** The first path needs no mention. */
-const ON_PATH: Readonly<Record<L4Path, string>> = { redirected: '', loopback: ', on loopback' };
+const ON_PATH: Readonly<Record<L4Path, string>> = { loopback: '', redirected: ', redirected' };
 
 /** One table for each load, peers below each other. */
 export function formatL4Table(rows: readonly L4Row[], loads: readonly L4Load[], path: L4Path): string {
