@@ -21,6 +21,7 @@ import type { WaypointManagerConfig } from './config.js';
 import { GatewayClasses } from './gateway-classes.js';
 import { GatewayController, ownerGatewayOf } from './gateway-controller.js';
 import { GatewayReconciler } from './gateway-reconciler.js';
+import { ListenerSets } from './listener-sets.js';
 import { WaypointManagerMetrics } from './metrics.js';
 import { AttachedRoutes } from './status/attached-routes.js';
 import { CertificateSecrets } from './status/certificate-secrets.js';
@@ -76,7 +77,11 @@ export function createWaypointManager(
   const enqueue = (key: string | null): void => {
     if (key !== null) controller?.enqueue(key);
   };
-  const routes = new AttachedRoutes(kube, namespaces, enqueue);
+  const listenerSets = new ListenerSets(kube, namespaces, enqueue);
+  const routes = new AttachedRoutes(kube, namespaces, (owner) => {
+    const [kind, namespace = '', name = ''] = owner.split('/');
+    enqueue(kind === 'Gateway' ? `${namespace}/${name}` : listenerSets.gatewayOf(namespace, name));
+  });
   const certificates = new CertificateSecrets(kube);
   const refresh = (): void => {
     for (const gateway of informers.gateways.list())
@@ -125,7 +130,7 @@ export function createWaypointManager(
     },
   });
   const applier = new ObjectApplier(kube, owned, (kind) => metrics.writes.inc({ kind }));
-  const reconciler = new GatewayReconciler(followed, informers, applier);
+  const reconciler = new GatewayReconciler(followed, informers, applier, listenerSets);
   const elector = new LeaderElector({
     kube,
     namespace: config.namespace,
@@ -141,6 +146,7 @@ export function createWaypointManager(
         reconciler,
         routes,
         certificates,
+        listenerSets,
         pool,
         scaler: new WaypointScaler({
           kube,
@@ -181,6 +187,7 @@ export function createWaypointManager(
     informers.gateways,
     informers.configMaps,
     ...Object.values(owned),
+    listenerSets.informer,
     ...routes.informers,
     certificates.secrets,
     certificates.grants,

@@ -1,4 +1,4 @@
-import { listenerStates, shortName } from '@weft/gateway-api';
+import { groupStates, ownerKey, shortName, type ListenerGroupState } from '@weft/gateway-api';
 import {
   keyOf,
   objectKey,
@@ -10,16 +10,18 @@ import {
   type KubeLog,
   type KubeObject,
 } from '@weft/kube';
-import { GATEWAYS } from '@weft/mesh-api';
+import { GATEWAYS, LISTENER_SETS } from '@weft/mesh-api';
 import type { Clock } from '@weft/result';
 import type { GatewayInformers, GatewayReconciler, GatewayResult } from './gateway-reconciler.js';
+import type { ListenerSets } from './listener-sets.js';
 import type { ProxyPool } from './pool/proxy-pool.js';
 import type { WaypointScaler } from './scaling/waypoint-scaler.js';
 import type { AttachedRoutes } from './status/attached-routes.js';
 import type { CertificateSecrets } from './status/certificate-secrets.js';
 import { clientCertificateVerdict } from './status/client-certificate.js';
 import { gatewayStatus, type GatewayStatus } from './status/gateway-status.js';
-import { listenerStatus, type ListenerStatus } from './status/listener-status.js';
+import { isAttached, listenerSetStatus, type ListenerSetStatus } from './status/listener-set-status.js';
+import { listenerStatus } from './status/listener-status.js';
 import { FIELD_MANAGER } from './workloads/object-applier.js';
 
 export interface GatewayControllerOptions {
@@ -28,6 +30,7 @@ export interface GatewayControllerOptions {
   readonly reconciler: GatewayReconciler;
   readonly routes: AttachedRoutes;
   readonly certificates: CertificateSecrets;
+  readonly listenerSets: ListenerSets;
   readonly clusterDomain: string;
   readonly clock: Clock;
   readonly log: KubeLog;
@@ -37,21 +40,25 @@ export interface GatewayControllerOptions {
 }
 
 type GatewayObject = KubeObject & { status?: GatewayStatus };
+type ListenerSetObject = KubeObject & { status?: ListenerSetStatus };
 
 /** One term of leadership: reconciles Gateways whenever something that they depend on changes, until it is stopped. */
 export class GatewayController {
   readonly #queue: WorkQueue;
   readonly #writer: StatusWriter<GatewayObject>;
+  readonly #setWriter: StatusWriter<ListenerSetObject>;
   readonly #unsubscribe: (() => void)[] = [];
 
   constructor(private readonly options: GatewayControllerOptions) {
     const { kube, log } = options;
     this.#queue = new WorkQueue({ name: 'gateways', concurrency: 4, log, handle: (key) => this.#handle(key) });
     this.#writer = new StatusWriter<GatewayObject>({ kube, type: GATEWAYS, fieldManager: FIELD_MANAGER, log });
+    this.#setWriter = new StatusWriter({ kube, type: LISTENER_SETS, fieldManager: FIELD_MANAGER, log });
   }
 
   async start(): Promise<void> {
     await this.#writer.start();
+    await this.#setWriter.start();
     await this.#queue.start();
     await this.options.scaler.start();
     const { gateways, classes, configMaps, namespaces } = this.options.informers;
@@ -77,6 +84,7 @@ export class GatewayController {
     await this.options.scaler.stop();
     await this.#queue.stop(hard);
     await this.#writer.stop(hard);
+    await this.#setWriter.stop(hard);
   }
 
   enqueue(key: string): void {
@@ -116,12 +124,17 @@ export class GatewayController {
     const { namespace = '' } = splitKey(key);
     const now = new Date(clock.now()).toISOString();
     const name = result.workload ?? addressedService(result);
+    const { listeners, attachedListenerSets } = this.#listeners(result, now);
     return gatewayStatus({
       result,
       service: name === undefined ? undefined : informers.services.get(namespace, name),
       proxies: this.#proxies(key, result, name),
-      listeners: this.#listeners(key, result, now),
-      resolvedRefs: clientCertificateVerdict(result.gateway, this.options.certificates.of(namespace)),
+      listeners,
+      attachedListenerSets,
+      resolvedRefs: clientCertificateVerdict(
+        result.gateway,
+        this.options.certificates.of({ kind: 'Gateway', namespace }),
+      ),
       clusterDomain,
       now,
     });
@@ -136,22 +149,35 @@ export class GatewayController {
     return { wanted: deployment.spec?.replicas ?? 1, ready: deployment.status?.readyReplicas ?? 0 };
   }
 
-  #listeners(key: string, { object, gateway, kind }: GatewayResult, now: string): readonly ListenerStatus[] {
-    const { routes, certificates } = this.options;
-    const { namespace } = gateway.meta;
+  /** Of the Gateway itself; that of its ListenerSets is written. */
+  #listeners(
+    { object, gateway, kind }: GatewayResult,
+    now: string,
+  ): Pick<GatewayStatus, 'listeners' | 'attachedListenerSets'> {
+    const { certificates, listenerSets } = this.options;
+    const { meta, spec } = gateway;
+    if (spec === null) return { listeners: [], attachedListenerSets: 0 };
     const role = kind.proxy?.role ?? 'router';
-    const states = listenerStates(gateway.spec?.listeners ?? [], role, certificates.of(namespace));
-    const counts = routes.count(key, { namespace, listeners: states });
-    const existing = (object as GatewayObject).status?.listeners ?? [];
-    return states.map((state) => {
+    const [own, ...added] = groupStates(listenerSets.groupsOf({ meta, spec }), role, (owner) => certificates.of(owner));
+    let attachedListenerSets = 0;
+    for (const set of listenerSets.naming({ meta, spec })) {
+      const key = ownerKey({ kind: 'ListenerSet', ...set.meta });
+      const group = added.find(({ owner }) => ownerKey(owner) === key);
+      const listeners = group === undefined ? null : this.#statesOf(group, set.object, now);
+      if (listeners !== null && isAttached(listeners)) attachedListenerSets++;
+      this.#setWriter.set(set.object, listenerSetStatus({ object: set.object, listeners, now }));
+    }
+    return { listeners: this.#statesOf(own!, object, now), attachedListenerSets };
+  }
+
+  #statesOf(group: ListenerGroupState, object: GatewayObject | ListenerSetObject, now: string) {
+    const counts = this.options.routes.count(group);
+    const existing = object.status?.listeners ?? [];
+    return group.listeners.map((state) => {
       const { name } = state.listener;
       const before: readonly Condition[] = existing.find((one) => one.name === name)?.conditions ?? [];
-      return listenerStatus(state, {
-        attachedRoutes: counts.get(name) ?? 0,
-        existing: before,
-        generation: object.metadata?.generation ?? 0,
-        now,
-      });
+      const generation = object.metadata?.generation ?? 0;
+      return listenerStatus(state, { attachedRoutes: counts.get(name) ?? 0, existing: before, generation, now });
     });
   }
 }

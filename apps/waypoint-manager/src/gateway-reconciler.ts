@@ -21,6 +21,7 @@ import {
 import type { WaypointManagerConfig } from './config.js';
 import { ANNOTATION_SCALING, readScaling, type ScalingSettings } from './scaling/scaling-settings.js';
 import { gatewayKindOf, type GatewayKind } from './gateway-kind.js';
+import type { ListenerSets } from './listener-sets.js';
 import { desiredObjects } from './workloads/desired-objects.js';
 import type { PoolCustomer } from './pool/proxy-pool.js';
 import { ANNOTATION_SERVICE_ACCOUNT, objectName } from './workloads/names.js';
@@ -63,6 +64,7 @@ export class GatewayReconciler {
     private readonly config: WaypointManagerConfig,
     private readonly informers: GatewayInformers,
     private readonly applier: ObjectApplier,
+    private readonly listenerSets: Pick<ListenerSets, 'groupsOf'>,
   ) {}
 
   /** Null: the Gateway is gone, or not ours. */
@@ -93,6 +95,7 @@ export class GatewayReconciler {
       className,
       meta,
       spec,
+      listeners: this.listenerSets.groupsOf({ meta, spec }).flatMap(({ listeners }) => listeners),
       network,
       placement: placement ?? 'in-cluster',
       parameters,

@@ -5,7 +5,17 @@ export { CREDENTIAL_KEYS, readCredential, type Credential } from './credential.j
 export { CREDENTIAL_ROOT_KEYS, readCredentialRoots, type CredentialRoots } from './credential-roots.js';
 export { commonHostname, covers, servedHostnames } from './hostnames.js';
 export {
+  groupStates,
+  listenerGroups,
+  ownerKey,
+  takesListenerSet,
+  type ListenerGroup,
+  type ListenerGroupState,
+  type ListenerOwner,
+} from './listener-groups.js';
+export {
   HBONE_PORT,
+  isValid,
   listenerStates,
   type CertificateFault,
   type ListenerReferences,

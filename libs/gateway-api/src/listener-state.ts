@@ -48,31 +48,54 @@ const PROTOCOLS: Readonly<Record<ProxyRole, readonly string[]>> = {
 };
 
 /** Judges the listeners of one gateway, which also may not contradict each other. The earlier of two has the port. */
-export function listenerStates(
+export const listenerStates = (
   listeners: readonly Listener[],
   role: ProxyRole,
   references: ListenerReferences,
+): readonly ListenerState[] => statesBeside([], listeners, { role, references });
+
+/** The same for listeners that come after others, which have their ports already. */
+export function statesBeside(
+  taken: readonly Listener[],
+  listeners: readonly Listener[],
+  { role, references }: { readonly role: ProxyRole; readonly references: ListenerReferences },
 ): readonly ListenerState[] {
-  return listeners.map((listener, i) => {
-    const conflict = conflictOf(listener, listeners.slice(0, i));
-    const protocol = protocolFault(listener, role);
-    const { supportedKinds, fault: kindFault } = kindsOf(listener);
-    const resolvedRefs =
-      kindFault ?? certificatesFault(listener, references) ?? holds('ResolvedRefs', 'All references resolved');
-    const accepted = protocol ?? conflict ?? holds('Accepted', 'Listener accepted');
-    const good = accepted.status === 'True' && resolvedRefs.status === 'True';
-    return {
-      listener,
-      supportedKinds: protocol === null ? supportedKinds : [],
-      accepted,
-      resolvedRefs,
-      conflicted: conflict
-        ? { ...conflict, status: 'True' }
-        : { status: 'False', reason: 'NoConflicts', message: 'No conflicts' },
-      programmed: good ? holds('Programmed', 'Listener programmed') : fails('Invalid', 'see the other conditions'),
-    };
+  const earlier = [...taken];
+  return listeners.map((listener) => {
+    const conflict = conflictOf(listener, earlier);
+    if (conflict === null) earlier.push(listener);
+    return stateOf(listener, conflict, { role, references });
   });
 }
+
+function stateOf(
+  listener: Listener,
+  conflict: Verdict | null,
+  { role, references }: { readonly role: ProxyRole; readonly references: ListenerReferences },
+): ListenerState {
+  const protocol = protocolFault(listener, role);
+  const { supportedKinds, fault: kindFault } = kindsOf(listener);
+  const resolvedRefs =
+    kindFault ?? certificatesFault(listener, references) ?? holds('ResolvedRefs', 'All references resolved');
+  const accepted = protocol ?? conflict ?? holds('Accepted', 'Listener accepted');
+  const good = accepted.status === 'True' && resolvedRefs.status === 'True';
+  return {
+    listener,
+    supportedKinds: protocol === null ? supportedKinds : [],
+    accepted,
+    resolvedRefs,
+    conflicted: conflict
+      ? { ...conflict, status: 'True' }
+      : { status: 'False', reason: 'NoConflicts', message: 'No conflicts' },
+    programmed: good
+      ? holds('Programmed', 'Listener programmed')
+      : fails(conflict?.reason ?? 'Invalid', 'see the other conditions'),
+  };
+}
+
+/** Whether what is in the way of a listener keeps it from being served at all. */
+export const isValid = ({ accepted, resolvedRefs }: ListenerState): boolean =>
+  accepted.status === 'True' && resolvedRefs.status === 'True';
 
 function protocolFault({ protocol, port, tls }: Listener, role: ProxyRole): Verdict | null {
   const known = PROTOCOLS[role];

@@ -48,7 +48,7 @@ export function attachRoute(route: RouteSubject, parent: ParentReference, gatewa
   if (allowing.length === 0)
     return not(
       'NotAllowedByListeners',
-      `no listener of Gateway ${parent.name} takes a ${route.kind} of namespace ${route.namespace}; change its allowedRoutes`,
+      `no listener of ${parent.kind} ${parent.name} takes a ${route.kind} of namespace ${route.namespace}; change its allowedRoutes`,
     );
   const listeners = allowing
     .map((state) => ({ state, hostnames: servedHostnames(state.listener.hostname, route.hostnames) }))
@@ -56,15 +56,15 @@ export function attachRoute(route: RouteSubject, parent: ParentReference, gatewa
   if (listeners.length === 0)
     return not(
       'NoMatchingListenerHostname',
-      `no listener of Gateway ${parent.name} serves ${route.hostnames.join(', ')}; change spec.hostnames or the listener`,
+      `no listener of ${parent.kind} ${parent.name} serves ${route.hostnames.join(', ')}; change spec.hostnames or the listener`,
     );
   return { accepted: holds('Accepted', 'Route accepted'), listeners };
 }
 
-function noListener({ name, sectionName, port }: ParentReference): string {
+function noListener({ kind, name, sectionName, port }: ParentReference): string {
   const what = [
     ...(sectionName === undefined ? [] : [`named ${sectionName}`]),
     ...(port === undefined ? [] : [`on port ${port}`]),
   ];
-  return `Gateway ${name} has no listener ${what.join(' ')}; correct sectionName or port of the parentRef`;
+  return `${kind} ${name} has no listener ${what.join(' ')}; correct sectionName or port of the parentRef`;
 }

@@ -8,6 +8,7 @@ import { backendTlsPolicies, type BackendTlsPolicies } from './gateways/backend-
 import { backendTlsStatuses, type BackendTlsStatus } from './gateways/backend-tls-status.js';
 import type { IngressGateway } from './gateways/ingress-gateway.js';
 import { ingressGateways } from './gateways/ingress-gateways.js';
+import { listenerSets } from './gateways/listener-sets.js';
 import { ingressWaypoints, type IngressWaypoints } from './gateways/ingress-waypoints.js';
 import { meshSources, type MeshSources } from './mesh-sources.js';
 import { policyCollections, type PolicyState } from './policy-collections.js';
@@ -103,7 +104,9 @@ export class MeshModel {
       routes,
       policies: targets,
     });
+    const sets = listenerSets(graph, sources, (fetch, namespace) => surroundings.labelsOf(fetch, namespace));
     this.ingressGateways = ingressGateways({
+      listenerSets: sets,
       graph,
       sources,
       config,
@@ -132,7 +135,7 @@ export class MeshModel {
     this.proxyPlacesOf = proxyPlaces(graph, sources, workloads.workloads, config);
     this.attachedWorkloads = attachedWorkloads(graph, bindings.waypoints, workloads.workloads, targets);
     this.statuses = statusCollection(graph, services, policies, workloads, sources);
-    this.routeStatuses = routeStatuses(graph, sources);
+    this.routeStatuses = routeStatuses(graph, sources, sets);
     this.waypointStatuses = waypointStatuses(graph, sources, bindings);
     const backendTls = backendTlsPolicies(graph, sources);
     this.backendTlsOf = backendTls.of;

@@ -19,6 +19,7 @@ export interface MeshSources {
   readonly workloadEntries: SourceCollection<unknown>;
   readonly gatewayClasses: SourceCollection<unknown>;
   readonly gateways: SourceCollection<unknown>;
+  readonly listenerSets: SourceCollection<unknown>;
   readonly httpRoutes: SourceCollection<unknown>;
   readonly grpcRoutes: SourceCollection<unknown>;
   readonly tlsRoutes: SourceCollection<unknown>;
@@ -68,6 +69,7 @@ export function meshSources(graph: Graph): MeshSources {
     workloadEntries: graph.source<unknown>('workload entries', CHANGED_BY_IDENTITY),
     gatewayClasses: graph.source<unknown>('gateway classes', CHANGED_BY_IDENTITY),
     gateways: graph.source<unknown>('gateways', CHANGED_BY_IDENTITY),
+    listenerSets: graph.source<unknown>('listener sets', CHANGED_BY_IDENTITY),
     httpRoutes: graph.source<unknown>('HTTP routes', CHANGED_BY_IDENTITY),
     grpcRoutes: graph.source<unknown>('gRPC routes', CHANGED_BY_IDENTITY),
     tlsRoutes: graph.source<unknown>('TLS routes', CHANGED_BY_IDENTITY),

@@ -1,5 +1,5 @@
-import { attachRoute, type GatewaySubject } from '@weft/gateway-api';
-import { keyOf, type Informer, type KubeClient, type KubeObject, type Namespace, type ObjectIndex } from '@weft/kube';
+import { attachRoute, ownerKey, type GatewaySubject, type ListenerGroupState } from '@weft/gateway-api';
+import type { Informer, KubeClient, KubeObject, Namespace, ObjectIndex } from '@weft/kube';
 import {
   GATEWAY_API_GROUP,
   GRPC_ROUTES,
@@ -18,12 +18,12 @@ interface RouteSpec {
 interface RouteFeed {
   readonly kind: MeshKind<RouteSpec>;
   readonly informer: Informer<KubeObject>;
-  readonly byGateway: ObjectIndex<KubeObject>;
+  readonly byOwner: ObjectIndex<KubeObject>;
 }
 
 const KINDS: readonly MeshKind<RouteSpec>[] = [HTTP_ROUTES, GRPC_ROUTES, TLS_ROUTES, TCP_ROUTES];
 
-/** Which routes are attached to the listeners of a Gateway. */
+/** Which routes are attached to the listeners of a Gateway or ListenerSet, `<kind>/<namespace>/<name>`. */
 export class AttachedRoutes {
   readonly #feeds: readonly RouteFeed[];
   readonly #parsed = new WeakMap<KubeObject, ParsedResource<RouteSpec>>();
@@ -31,15 +31,15 @@ export class AttachedRoutes {
   constructor(
     kube: KubeClient,
     private readonly namespaces: Informer<Namespace>,
-    onChange: (gatewayKey: string) => void,
+    onChange: (owner: string) => void,
   ) {
     this.#feeds = KINDS.map((kind) => {
       const informer = kube.informer<KubeObject>(kind);
       const tell = (...objects: KubeObject[]) => {
-        for (const key of new Set(objects.flatMap((object) => this.#gatewaysOf(kind, object)))) onChange(key);
+        for (const key of new Set(objects.flatMap((object) => this.#ownersOf(kind, object)))) onChange(key);
       };
       informer.on({ added: tell, updated: tell, deleted: tell });
-      return { kind, informer, byGateway: informer.index((object) => this.#gatewaysOf(kind, object)) };
+      return { kind, informer, byOwner: informer.index((object) => this.#ownersOf(kind, object)) };
     });
   }
 
@@ -48,11 +48,12 @@ export class AttachedRoutes {
   }
 
   /** Routes by listener name. One that names a listener twice counts once. */
-  count(gatewayKey: string, gateway: GatewaySubject): ReadonlyMap<string, number> {
+  count({ owner, listeners }: ListenerGroupState): ReadonlyMap<string, number> {
+    const gateway = { namespace: owner.namespace, listeners };
     const counts = new Map<string, number>();
-    for (const { kind, byGateway } of this.#feeds) {
-      for (const object of byGateway.get(gatewayKey)) {
-        for (const listener of this.#listenersOf(kind, object, gatewayKey, gateway))
+    for (const { kind, byOwner } of this.#feeds) {
+      for (const object of byOwner.get(ownerKey(owner))) {
+        for (const listener of this.#listenersOf(kind, object, ownerKey(owner), gateway))
           counts.set(listener, (counts.get(listener) ?? 0) + 1);
       }
     }
@@ -62,11 +63,11 @@ export class AttachedRoutes {
   #listenersOf(
     kind: MeshKind<RouteSpec>,
     object: KubeObject,
-    gatewayKey: string,
+    owner: string,
     gateway: GatewaySubject,
   ): ReadonlySet<string> {
     const { meta, spec } = this.#parse(kind, object);
-    const parents = spec?.parentRefs.filter((parent) => gatewayKeyOf(parent, meta.namespace) === gatewayKey) ?? [];
+    const parents = spec?.parentRefs.filter((parent) => ownerOf(parent, meta.namespace) === owner) ?? [];
     const route = {
       group: GATEWAY_API_GROUP,
       kind: kind.kind,
@@ -81,9 +82,9 @@ export class AttachedRoutes {
     );
   }
 
-  #gatewaysOf(kind: MeshKind<RouteSpec>, object: KubeObject): readonly string[] {
+  #ownersOf(kind: MeshKind<RouteSpec>, object: KubeObject): readonly string[] {
     const { meta, spec } = this.#parse(kind, object);
-    return [...new Set(spec?.parentRefs.flatMap((parent) => gatewayKeyOf(parent, meta.namespace) ?? []) ?? [])];
+    return [...new Set(spec?.parentRefs.flatMap((parent) => ownerOf(parent, meta.namespace) ?? []) ?? [])];
   }
 
   #parse(kind: MeshKind<RouteSpec>, object: KubeObject): ParsedResource<RouteSpec> {
@@ -95,5 +96,7 @@ export class AttachedRoutes {
   }
 }
 
-const gatewayKeyOf = ({ group, kind, name, namespace }: ParentReference, home: string): string | null =>
-  group === GATEWAY_API_GROUP && kind === 'Gateway' ? keyOf(namespace ?? home, name) : null;
+const ownerOf = ({ group, kind, name, namespace }: ParentReference, home: string): string | null =>
+  group === GATEWAY_API_GROUP && (kind === 'Gateway' || kind === 'ListenerSet')
+    ? ownerKey({ kind, namespace: namespace ?? home, name })
+    : null;

@@ -1,4 +1,10 @@
-import { certificateFault, CREDENTIAL_KEYS, readCredential, type ListenerReferences } from '@weft/gateway-api';
+import {
+  certificateFault,
+  CREDENTIAL_KEYS,
+  readCredential,
+  type ListenerOwner,
+  type ListenerReferences,
+} from '@weft/gateway-api';
 import { SECRETS, type Informer, type KubeClient, type KubeObject, type Secret } from '@weft/kube';
 import { REFERENCE_GRANTS } from '@weft/mesh-api';
 
@@ -17,14 +23,14 @@ export class CertificateSecrets {
     this.grants = kube.informer<KubeObject>(REFERENCE_GRANTS);
   }
 
-  of(gatewayNamespace: string): ListenerReferences {
+  of(owner: Pick<ListenerOwner, 'kind' | 'namespace'>): ListenerReferences {
     const grants = this.grants.list().map((grant) => REFERENCE_GRANTS.parse(grant));
     const credentialOf = (namespace: string, name: string) => {
       const secret = this.secrets.get(namespace, name);
       return secret === undefined ? undefined : { fault: secret.metadata?.annotations?.[ANNOTATION_FAULT] ?? null };
     };
     const view = { credentialOf, grantsIn: () => grants };
-    return { certificateFault: (reference) => certificateFault(gatewayNamespace, reference, view) };
+    return { certificateFault: (reference) => certificateFault(owner, reference, view) };
   }
 }
 

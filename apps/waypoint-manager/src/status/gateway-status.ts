@@ -2,6 +2,7 @@ import type { Verdict } from '@weft/gateway-api';
 import { setCondition, type Condition, type KubeObject, type KubeService } from '@weft/kube';
 import { formatProblem } from '@weft/mesh-api';
 import type { GatewayResult } from '../gateway-reconciler.js';
+import { isBad } from './listener-set-status.js';
 import type { ListenerStatus } from './listener-status.js';
 
 export interface GatewayAddress {
@@ -13,6 +14,7 @@ export interface GatewayStatus {
   readonly addresses: readonly GatewayAddress[];
   readonly conditions: readonly Condition[];
   readonly listeners: readonly ListenerStatus[];
+  readonly attachedListenerSets: number;
 }
 
 export interface GatewayStatusInput {
@@ -21,6 +23,7 @@ export interface GatewayStatusInput {
   /** Proxies that there should be, and those that are ready; null if nothing is run. */
   readonly proxies: { readonly wanted: number; readonly ready: number } | null;
   readonly listeners: readonly ListenerStatus[];
+  readonly attachedListenerSets: number;
   /** Of what the Gateway itself refers to. */
   readonly resolvedRefs: Verdict;
   readonly clusterDomain: string;
@@ -44,7 +47,7 @@ export function gatewayStatus(input: GatewayStatusInput): GatewayStatus {
     (all, [type, verdict]) => setCondition(all, { type, ...verdict, observedGeneration: generation }, now),
     ours,
   );
-  return { addresses, conditions, listeners };
+  return { addresses, conditions, listeners, attachedListenerSets: input.attachedListenerSets };
 }
 
 function accepted({ result: { gateway, problem }, listeners }: GatewayStatusInput): Verdict {
@@ -52,9 +55,7 @@ function accepted({ result: { gateway, problem }, listeners }: GatewayStatusInpu
   if (gateway.spec === null || errors.length > 0)
     return { status: 'False', reason: 'Invalid', message: errors.slice(0, 5).map(formatProblem).join('; ') };
   if (problem !== null) return { status: 'False', ...problem };
-  const bad = listeners.filter(({ conditions }) =>
-    conditions.some(({ type, status }) => type !== 'Conflicted' && status === 'False'),
-  );
+  const bad = listeners.filter(isBad);
   if (bad.length === 0) return { status: 'True', reason: 'Accepted', message: 'Resource accepted' };
   const message = `listeners ${bad.map(({ name }) => name).join(', ')} are not valid; see their conditions`;
   const none = bad.length === listeners.length;

@@ -19,6 +19,7 @@ import {
   LABEL_NETWORK,
   LABEL_SIDECAR_INJECT,
   type GatewaySpec,
+  type Listener,
   type ObjectMeta,
 } from '@weft/mesh-api';
 import type { WaypointManagerConfig } from '../config.js';
@@ -58,6 +59,8 @@ export interface GatewayRequest {
   readonly className: string;
   readonly meta: ObjectMeta;
   readonly spec: GatewaySpec;
+  /** With those of its ListenerSets. */
+  readonly listeners: readonly Listener[];
   readonly network: string | undefined;
   readonly placement: Placement;
   readonly parameters: Parameters;
@@ -141,7 +144,7 @@ function baseObjects(request: GatewayRequest): Readonly<Record<ParameterKey, Kub
         { ...common, ...(network !== undefined && { [LABEL_NETWORK]: network }) },
         { ...near, ...startable },
       ),
-      spec: serviceSpec({ gateway: meta, proxy, listeners: spec.listeners, selector, addresses }),
+      spec: serviceSpec({ gateway: meta, proxy, listeners: request.listeners, selector, addresses }),
     },
     deployment: { metadata: metadata(common), spec: { selector: { matchLabels: selector }, template } },
     horizontalPodAutoscaler: { metadata: metadata(common), spec: { scaleTargetRef: target, maxReplicas: 1 } },

@@ -3,9 +3,11 @@ import {
   attachRoute,
   certificateFault,
   CONTROLLERS,
-  listenerStates,
+  groupStates,
+  ownerKey,
   shortName,
-  type GatewaySubject,
+  type ListenerGroupState,
+  type ListenerOwner,
   type ListenerState,
 } from '@weft/gateway-api';
 import {
@@ -25,6 +27,7 @@ import type { SurroundingsCollections } from '../surroundings-collections.js';
 import type { PolicyTargets } from '../waypoints/policy-targets.js';
 import { destinationsOf } from '../waypoints/route-destinations.js';
 import { gatewayParent, type Readable, type RouteSources } from '../waypoints/route-sources.js';
+import type { ListenerSets } from './listener-sets.js';
 import type { AttachedRoute, IngressGateway, IngressListener, NamedCredential } from './ingress-gateway.js';
 
 export interface IngressGatewaysInputs {
@@ -35,14 +38,15 @@ export interface IngressGatewaysInputs {
   readonly services: Collection<ServiceState>;
   readonly routes: RouteSources;
   readonly policies: PolicyTargets;
+  readonly listenerSets: ListenerSets;
 }
 
 type Credentials = Pick<IngressGatewaysInputs, 'sources' | 'routes'> & { readonly fetch: FetchContext };
-type Readables = Credentials & Pick<IngressGatewaysInputs, 'surroundings'>;
+type Readables = Credentials & Pick<IngressGatewaysInputs, 'surroundings' | 'listenerSets'>;
 
 /** Gateways of classes of our controller for the edge, by `<namespace>/<name>`. */
 export function ingressGateways(inputs: IngressGatewaysInputs): Collection<IngressGateway> {
-  const { graph, sources, config, surroundings, services, routes, policies } = inputs;
+  const { graph, sources, config, surroundings, services, routes, policies, listenerSets } = inputs;
   const ours = graph.derive('classes of ingress gateways', sources.gatewayClasses, (object) =>
     GATEWAY_CLASSES.parse(object).spec?.controllerName === CONTROLLERS.gateway ? true : undefined,
   );
@@ -52,7 +56,7 @@ export function ingressGateways(inputs: IngressGatewaysInputs): Collection<Ingre
     if (spec === null || fetch.get(ours, spec.gatewayClassName) === undefined) return undefined;
     const { namespace, name } = meta;
     const key = `${namespace}/${name}`;
-    const listeners = listenersOf(meta, spec, { sources, routes, surroundings, fetch });
+    const listeners = listenersOf({ meta, spec }, { sources, routes, surroundings, listenerSets, fetch });
     const waypoint = { key, namespace, className: spec.gatewayClassName };
     const place = { waypoint, service: null };
     const lookup = { services, byHostname, routes, config, waypoint, claim: null };
@@ -77,42 +81,53 @@ function clientCertificateOf(
   around: Credentials,
 ): NamedCredential | null {
   const reference = tls?.backend?.clientCertificateRef;
-  if (reference === undefined || faultOf(namespace, reference, around) !== null) return null;
+  if (reference === undefined || faultOf({ kind: 'Gateway', namespace }, reference, around) !== null) return null;
   return credentialOf(namespace, reference, around)[0] ?? null;
 }
 
-const faultOf = (home: string, reference: SecretReference, { fetch, sources, routes }: Credentials) =>
-  certificateFault(home, reference, {
+const faultOf = (
+  owner: Pick<ListenerOwner, 'kind' | 'namespace'>,
+  reference: SecretReference,
+  { fetch, sources, routes }: Credentials,
+) =>
+  certificateFault(owner, reference, {
     credentialOf: (ns, secret) => fetch.get(sources.credentials, `${ns}/${secret}`),
     grantsIn: (ns) => routes.grantsIn(fetch, ns),
   });
 
-function listenersOf(meta: ObjectMeta, spec: GatewaySpec, around: Readables): readonly IngressListener[] {
-  const { namespace, name } = meta;
-  const { fetch, routes } = around;
-  const states = listenerStates(spec.listeners, 'router', {
-    certificateFault: (reference) => faultOf(namespace, reference, around),
-  });
-  const gateway = { namespace, listeners: states };
-  const all = routes.routesOf(fetch, `Gateway/${namespace}/${name}`);
+function listenersOf(gateway: Readable<GatewaySpec>, around: Readables): readonly IngressListener[] {
+  const groups = around.listenerSets.groupsOf(around.fetch, gateway);
+  const states = groupStates(groups, 'router', (owner) => ({
+    certificateFault: (reference) => faultOf(owner, reference, around),
+  }));
+  return states.flatMap((group) => listenersOfGroup(group, around));
+}
+
+function listenersOfGroup(group: ListenerGroupState, around: Readables): readonly IngressListener[] {
+  const { owner, listeners } = group;
+  const all = around.routes.routesOf(around.fetch, ownerKey(owner));
   const attached = {
-    httpRoutes: attachedTo('HTTPRoute', all.httpRoutes, meta, gateway, around),
-    grpcRoutes: attachedTo('GRPCRoute', all.grpcRoutes, meta, gateway, around),
-    tlsRoutes: attachedTo('TLSRoute', all.tlsRoutes, meta, gateway, around),
-    tcpRoutes: attachedTo('TCPRoute', all.tcpRoutes, meta, gateway, around),
+    httpRoutes: attachedTo('HTTPRoute', all.httpRoutes, group, around),
+    grpcRoutes: attachedTo('GRPCRoute', all.grpcRoutes, group, around),
+    tlsRoutes: attachedTo('TLSRoute', all.tlsRoutes, group, around),
+    tcpRoutes: attachedTo('TCPRoute', all.tcpRoutes, group, around),
   };
-  return states.filter(isServed).map((state) => ({
-    name: state.listener.name,
+  return listeners.filter(isServed).map((state) => ({
+    name: nameOf(owner, state),
     port: state.listener.port,
     protocol: state.listener.protocol as IngressListener['protocol'],
     hostname: state.listener.hostname,
-    certificates: certificatesOf(state, namespace, around),
+    certificates: certificatesOf(state, owner.namespace, around),
     httpRoutes: attached.httpRoutes.get(state) ?? [],
     grpcRoutes: attached.grpcRoutes.get(state) ?? [],
     tlsRoutes: attached.tlsRoutes.get(state) ?? [],
     tcpRoutes: attached.tcpRoutes.get(state) ?? [],
   }));
 }
+
+/** Unlike any other of the Gateway: ListenerSets may use the names that the Gateway uses. */
+const nameOf = ({ kind, namespace, name }: ListenerOwner, { listener }: ListenerState): string =>
+  kind === 'Gateway' ? listener.name : `${listener.name}.${name}.${namespace}`;
 
 const PROTOCOLS = ['HTTP', 'HTTPS', 'TLS', 'TCP'];
 
@@ -156,11 +171,11 @@ interface HasParents {
 function attachedTo<S extends HasParents>(
   kind: string,
   routes: readonly Readable<S>[],
-  { namespace, name }: ObjectMeta,
-  gateway: GatewaySubject,
+  { owner, listeners }: ListenerGroupState,
   { fetch, surroundings }: Readables,
 ): ReadonlyMap<ListenerState, readonly AttachedRoute<S>[]> {
   const found = new Map<ListenerState, AttachedRoute<S>[]>();
+  const gateway = { namespace: owner.namespace, listeners };
   for (const { meta, spec } of routes) {
     const subject = {
       group: GATEWAY_API_GROUP,
@@ -169,7 +184,7 @@ function attachedTo<S extends HasParents>(
       namespaceLabels: surroundings.labelsOf(fetch, meta.namespace),
       hostnames: spec.hostnames ?? [],
     };
-    const mine = spec.parentRefs.filter((ref) => gatewayParent(ref, meta.namespace) === `Gateway/${namespace}/${name}`);
+    const mine = spec.parentRefs.filter((ref) => gatewayParent(ref, meta.namespace) === ownerKey(owner));
     const hosts = new Map<ListenerState, readonly (string | undefined)[]>();
     for (const ref of mine)
       for (const { state, hostnames } of attachRoute(subject, ref, gateway).listeners) hosts.set(state, hostnames);

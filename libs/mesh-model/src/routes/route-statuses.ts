@@ -4,7 +4,8 @@ import {
   CONTROLLERS,
   fails,
   holds,
-  listenerStates,
+  groupStates,
+  ownerKey,
   roleOfController,
   supersedingKind,
   type GatewaySubject,
@@ -28,7 +29,8 @@ import {
 } from '@weft/mesh-api';
 import type { MeshSources } from '../mesh-sources.js';
 import type { ServiceObject } from '../kube-objects.js';
-import { serviceParent } from '../waypoints/route-sources.js';
+import type { ListenerSets } from '../gateways/listener-sets.js';
+import { gatewayParent, serviceParent } from '../waypoints/route-sources.js';
 import { routeClaims, type RouteClaims } from './route-claims.js';
 import { resolveReferences, type BackendReference } from './backend-references.js';
 import { referencesOfRules, referencesOfStream } from './route-references.js';
@@ -38,7 +40,9 @@ interface RouteSpec {
   readonly parentRefs: readonly ParentReference[];
   readonly hostnames?: readonly string[];
 }
+/** A Gateway, or a ListenerSet of one. */
 interface GatewayView extends GatewaySubject {
+  readonly key: string;
   readonly controllerName: string;
 }
 interface Surroundings {
@@ -55,8 +59,8 @@ const NO_CERTIFICATES = { certificateFault: () => null };
 const MAX_LISTED = 5;
 
 /** The status of every route of the Gateway API; one with no parent of ours has none. */
-export function routeStatuses(graph: Graph, sources: MeshSources): Collection<RouteStatus> {
-  const around = surroundings(graph, sources);
+export function routeStatuses(graph: Graph, sources: MeshSources, sets: ListenerSets): Collection<RouteStatus> {
+  const around = surroundings(graph, sources, sets);
   const of = <S extends RouteSpec>(
     kind: MeshKind<S>,
     source: Collection<unknown>,
@@ -121,8 +125,7 @@ function attach(
       controllerName: CONTROLLERS.gateway,
       accepted: attachToService(service, { kind: route.kind, port: parent.port, name: parent.name }, around, fetch),
     };
-  if (parent.group !== GATEWAY_API_GROUP || parent.kind !== 'Gateway') return null;
-  const gateway = fetch.get(around.gateways, `${parent.namespace ?? route.namespace}/${parent.name}`);
+  const gateway = fetch.get(around.gateways, gatewayParent(parent, route.namespace) ?? '');
   if (gateway === undefined) return null;
   const namespaceLabels = fetch.get(around.namespaceLabels, route.namespace) ?? {};
   const subject = { ...route, group: GATEWAY_API_GROUP, namespaceLabels };
@@ -161,23 +164,26 @@ function attachToService(
 }
 
 /** The few facts of other objects that routes depend on, so that other changes of them recompute nothing. */
-function surroundings(graph: Graph, sources: MeshSources): Surroundings {
+function surroundings(graph: Graph, sources: MeshSources, sets: ListenerSets): Surroundings {
   const controllers = graph.derive(
     'controllers of gateway classes',
     sources.gatewayClasses,
     (object) => GATEWAY_CLASSES.parse(object).spec?.controllerName,
   );
-  const gateways = graph.derive<unknown, GatewayView>('gateways with listeners', sources.gateways, (object, fetch) => {
-    const { meta, spec } = GATEWAYS.parse(object);
-    const controllerName = fetch.get(controllers, spec?.gatewayClassName ?? '') ?? '';
-    const role = roleOfController(controllerName);
-    if (spec === null || role === undefined) return undefined;
-    return {
-      controllerName,
-      namespace: meta.namespace,
-      listeners: listenerStates(spec.listeners, role, NO_CERTIFICATES),
-    };
-  });
+  const gateways = graph.deriveMany<unknown, GatewayView>(
+    'parents with listeners',
+    sources.gateways,
+    (object, fetch) => {
+      const { meta, spec } = GATEWAYS.parse(object);
+      const controllerName = fetch.get(controllers, spec?.gatewayClassName ?? '') ?? '';
+      const role = roleOfController(controllerName);
+      if (spec === null || role === undefined) return [];
+      return groupStates(sets.groupsOf(fetch, { meta, spec }), role, () => NO_CERTIFICATES).map(
+        ({ owner, listeners }) => ({ key: ownerKey(owner), controllerName, namespace: owner.namespace, listeners }),
+      );
+    },
+    { key: ({ key }) => key },
+  );
   const grants = graph.derive('grants', sources.referenceGrants, (object) => REFERENCE_GRANTS.parse(object));
   const grantsByNamespace = graph.index('grants by namespace', grants, ({ meta }) => [meta.namespace]);
   return {

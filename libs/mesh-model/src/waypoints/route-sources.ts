@@ -147,12 +147,13 @@ const byAge = <T extends Readable<unknown>>(items: readonly T[]): readonly T[] =
   [...items].sort((a, b) => compareByAge(a.meta, b.meta));
 const unique = <T>(items: readonly T[]): readonly T[] => [...new Set(items)];
 
-/** Key of the Gateway that a route of this namespace names as a parent; null if it names something else. */
+/** Key of the Gateway or ListenerSet that a route of this namespace names as a parent; null if it names something else. */
 export function gatewayParent(
   { group, kind, namespace, name }: ParentReference,
   routeNamespace: string,
 ): string | null {
-  return kind === 'Gateway' && group === GATEWAY_API_GROUP ? `Gateway/${namespace ?? routeNamespace}/${name}` : null;
+  const known = (kind === 'Gateway' || kind === 'ListenerSet') && group === GATEWAY_API_GROUP;
+  return known ? `${kind}/${namespace ?? routeNamespace}/${name}` : null;
 }
 
 /** Key of the service that a route of this namespace is attached to; null for a Gateway. */

@@ -1,0 +1,39 @@
+import type { FetchContext, Graph } from '@weft/collections';
+import { listenerGroups, takesListenerSet, type ListenerGroup } from '@weft/gateway-api';
+import { GATEWAY_API_GROUP, LISTENER_SETS, type GatewaySpec, type ListenerSetSpec } from '@weft/mesh-api';
+import type { MeshSources } from '../mesh-sources.js';
+import type { Readable } from '../waypoints/route-sources.js';
+
+export interface ListenerSets {
+  /** The Gateway's own listeners, and those that ListenerSets add to it. */
+  readonly groupsOf: (fetch: FetchContext, gateway: Readable<GatewaySpec>) => readonly ListenerGroup[];
+}
+
+type LabelsOf = (fetch: FetchContext, namespace: string) => Readonly<Record<string, string>>;
+
+export function listenerSets(graph: Graph, sources: MeshSources, labelsOf: LabelsOf): ListenerSets {
+  const parsed = graph.derive<unknown, Readable<ListenerSetSpec>>(
+    'parsed listener sets',
+    sources.listenerSets,
+    (object) => {
+      const { meta, spec } = LISTENER_SETS.parse(object);
+      return spec === null ? undefined : { meta, spec };
+    },
+  );
+  const byGateway = graph.index('listener sets by gateway', parsed, ({ meta, spec: { parentRef } }) =>
+    parentRef.kind === 'Gateway' && parentRef.group === GATEWAY_API_GROUP
+      ? [`${parentRef.namespace ?? meta.namespace}/${parentRef.name}`]
+      : [],
+  );
+  return {
+    groupsOf: (fetch, gateway) => {
+      const { namespace, name } = gateway.meta;
+      const sets = fetch
+        .lookup(byGateway, `${namespace}/${name}`)
+        .filter(({ meta }) =>
+          takesListenerSet(gateway, { namespace: meta.namespace, labels: labelsOf(fetch, meta.namespace) }),
+        );
+      return listenerGroups(gateway, sets);
+    },
+  };
+}
