@@ -52,6 +52,8 @@ export interface ControlPlaneApp {
 }
 
 const KEPT_NACKS = 100;
+/** Events that belong together arrive in one piece of a watch. */
+const DEBOUNCE_FIRST_MS = 2;
 
 /** The one composition root of the control plane. */
 export function createControlPlane(
@@ -141,7 +143,13 @@ export function createControlPlane(
     metrics.pushTime.observe(tookMs / 1000);
     metrics.convergenceTime.observe((waitedMs + tookMs) / 1000);
   };
-  const debouncer = new Debouncer({ clock, quietMs: config.debounceQuietMs, maxMs: config.debounceMaxMs, run: flush });
+  const debouncer = new Debouncer({
+    clock,
+    firstMs: Math.min(DEBOUNCE_FIRST_MS, config.debounceQuietMs),
+    quietMs: config.debounceQuietMs,
+    maxMs: config.debounceMaxMs,
+    run: flush,
+  });
   const feed = new KubeFeed({
     kube,
     model,

@@ -82,7 +82,8 @@ Serving:
   TOKEN_AUDIENCE      audience that the token of a client must have      (istio-ca)
   XDS_TRUSTED_ACCOUNTS  namespace/serviceAccount, comma separated: who may
                       follow the whole mesh                              (<POD_NAMESPACE>/ztunnel)
-  PILOT_DEBOUNCE_AFTER  a change waits so long for the next one          (10ms)
+  PILOT_DEBOUNCE_AFTER  a change waits so long for the next one, 2ms if  (10ms)
+                        nothing was done for so long before it
   PILOT_DEBOUNCE_MAX    but never longer than this                       (500ms)
 
 Validating admission of Istio's resources, over TLS:

@@ -2,16 +2,22 @@ import type { Clock } from '@weft/result';
 
 export interface DebouncerOptions {
   readonly clock: Clock;
-  /** Runs when nothing was added for so long, ... */
+  /** Runs when so much time has passed since the first addition, if nothing had run for the quiet time before it. */
+  readonly firstMs: number;
+  /** Else when nothing was added for so long, ... */
   readonly quietMs: number;
   /** ... or when the first addition is so old. */
   readonly maxMs: number;
   readonly run: (waitedMs: number) => void;
 }
 
-/** Joins bursts of changes into one run. Never runs at once from `trigger`, and not while it is held. */
+/**
+ * Joins bursts of changes into one run: what comes alone is done almost at once, and what follows it waits for more. Never runs at
+ * once from `trigger`, and not while it is held.
+ */
 export class Debouncer {
   #firstAt: number | null = null;
+  #ranAt = -Infinity;
   #cancel: () => void = () => undefined;
   #held = true;
 
@@ -35,12 +41,14 @@ export class Debouncer {
   }
 
   #arm(now: number, firstAt: number): void {
-    const { clock, quietMs, maxMs } = this.options;
+    const { clock, firstMs, quietMs, maxMs } = this.options;
     this.#cancel();
-    const delayMs = Math.max(0, Math.min(quietMs, firstAt + maxMs - now));
-    this.#cancel = clock.after(delayMs, () => {
+    const comesAlone = firstAt - this.#ranAt >= quietMs;
+    const dueAt = comesAlone ? firstAt + firstMs : Math.min(now + quietMs, firstAt + maxMs);
+    this.#cancel = clock.after(Math.max(0, dueAt - now), () => {
       this.#firstAt = null;
       this.options.run(clock.now() - firstAt);
+      this.#ranAt = clock.now();
     });
   }
 }

@@ -174,5 +174,6 @@ export function encodeChanges({ upserts, removals }: ResourceChanges): EncodedCh
   const writer = new BinaryWriter();
   for (const { encoded } of upserts) writer.uint32(RESOURCES_TAG).bytes(encoded);
   for (const name of removals) writer.uint32(REMOVED_TAG).string(name);
-  return { upserts, removals, payload: Buffer.from(writer.finish()) };
+  const { buffer, byteOffset, byteLength } = writer.finish();
+  return { upserts, removals, payload: Buffer.from(buffer, byteOffset, byteLength) };
 }

@@ -28,7 +28,10 @@ const VERSION_CHARS = 16;
 /** The aliases must follow from the body: the version covers the body alone. */
 export function makeXdsResource({ name, aliases = [], relatedTo = [], typeUrl, body }: ResourceContent): XdsResource {
   const version = hash('sha256', body, 'hex').slice(0, VERSION_CHARS);
-  const resource = { typeUrl, value: Buffer.from(body) };
+  const resource = { typeUrl, value: view(body) };
   const encoded = Resource.encode(Resource.fromPartial({ name, aliases: [...aliases], version, resource })).finish();
-  return { name, aliases, relatedTo, version, encoded: Buffer.from(encoded) };
+  return { name, aliases, relatedTo, version, encoded: view(encoded) };
 }
+
+/** The same bytes, not a copy. */
+const view = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer => Buffer.from(buffer, byteOffset, byteLength);

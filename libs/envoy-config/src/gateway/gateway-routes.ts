@@ -63,6 +63,7 @@ function ownerOf(host: Host, listeners: readonly IngressListener[]): IngressList
   const serving = listeners.filter(
     ({ hostname }) => hostname === undefined || hostname === host || coversHost(hostname, host),
   );
+  if (serving.length < 2) return serving[0];
   return serving.toSorted((a, b) => lengthOf(b.hostname) - lengthOf(a.hostname))[0];
 }
 
@@ -72,11 +73,11 @@ const lengthOf = (host: Host): number =>
   host === undefined ? 0 : host.startsWith('*') ? host.length : 1000 + host.length;
 
 /** Routes for the host itself go before those for hosts that take it in, the longest of those first. */
-const routesOfHost = (host: Host, routes: RoutesByHost, destinations: RouteDestinations): readonly RouteDraft[] =>
-  routes
-    .patternsFor(host)
-    .toSorted((a, b) => lengthOf(b) - lengthOf(a))
-    .flatMap((pattern) => [
-      ...grpcRoutes(routes.grpcRoutes.get(pattern) ?? [], destinations),
-      ...gatewayApiRoutes(routes.httpRoutes.get(pattern) ?? [], destinations),
-    ]);
+function routesOfHost(host: Host, routes: RoutesByHost, destinations: RouteDestinations): readonly RouteDraft[] {
+  const patterns = routes.patternsFor(host).toSorted((a, b) => lengthOf(b) - lengthOf(a));
+  return patterns.flatMap((pattern) => {
+    const calls = routes.grpcRoutes.get(pattern);
+    const requests = gatewayApiRoutes(routes.httpRoutes.get(pattern) ?? [], destinations);
+    return calls === undefined ? requests : [...grpcRoutes(calls, destinations), ...requests];
+  });
+}

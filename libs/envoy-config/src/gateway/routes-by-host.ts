@@ -9,21 +9,26 @@ export class RoutesByHost {
   readonly httpRoutes: ReadonlyMap<Host, readonly AttachedRoute<HttpRouteSpec>[]>;
   readonly grpcRoutes: ReadonlyMap<Host, readonly AttachedRoute<GrpcRouteSpec>[]>;
   readonly hosts: ReadonlySet<Host>;
+  readonly #hasWildcards: boolean;
 
   constructor({ httpRoutes, grpcRoutes }: Pick<IngressListener, 'httpRoutes' | 'grpcRoutes'>) {
     this.httpRoutes = byHost(httpRoutes);
     this.grpcRoutes = byHost(grpcRoutes);
     this.hosts = new Set([...this.httpRoutes.keys(), ...this.grpcRoutes.keys()]);
+    this.#hasWildcards = [...this.hosts].some((host) => host?.startsWith('*.') === true);
   }
 
   /** Hosts of routes that take this one in: itself, wildcards, and any. */
   patternsFor(host: Host): readonly Host[] {
-    const found = [host, undefined].filter((one) => this.hosts.has(one));
-    for (let dot = host?.indexOf('.') ?? -1; dot !== -1; dot = host!.indexOf('.', dot + 1)) {
-      const wildcard = `*${host!.slice(dot)}`;
-      if (wildcard !== host && dot > 0 && this.hosts.has(wildcard)) found.push(wildcard);
+    const found = this.hosts.has(host) ? [host] : [];
+    if (host === undefined) return found;
+    if (this.hosts.has(undefined)) found.push(undefined);
+    if (!this.#hasWildcards) return found;
+    for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+      const wildcard: string = `*${host.slice(dot)}`;
+      if (wildcard !== host && this.hosts.has(wildcard)) found.push(wildcard);
     }
-    return [...new Set(found)];
+    return found;
   }
 }
 

@@ -46,16 +46,20 @@ function pathMatch({ type, value }: HttpRouteMatch['path']): Pick<RouteMatchDraf
 
 const KINDS = ['Exact', 'PathPrefix', 'RegularExpression'];
 
-/** The more specific match first: kind and length of the path, method, number of headers, of query parameters. */
-export function compareMatches(a: HttpRouteMatch, b: HttpRouteMatch): number {
-  return (
-    KINDS.indexOf(a.path.type) - KINDS.indexOf(b.path.type) ||
-    b.path.value.length - a.path.value.length ||
-    Number(b.method !== undefined) - Number(a.method !== undefined) ||
-    b.headers.length - a.headers.length ||
-    b.queryParams.length - a.queryParams.length
-  );
+const LENGTHS = 2 ** 16;
+const COUNTS = 2 ** 8;
+
+/** The more specific match has the smaller rank: kind and length of the path, method, number of headers, of query parameters. */
+export function rankOf({ path, method, headers, queryParams }: HttpRouteMatch): number {
+  let rank = KINDS.indexOf(path.type);
+  rank = rank * LENGTHS + most(LENGTHS, path.value.length);
+  rank = rank * 2 + (method === undefined ? 1 : 0);
+  rank = rank * COUNTS + most(COUNTS, headers.length);
+  return rank * COUNTS + most(COUNTS, queryParams.length);
 }
+
+/** The more there is, the smaller. */
+const most = (limit: number, count: number): number => limit - 1 - Math.min(count, limit - 1);
 
 export function hasUsableRegexes({ path, headers, queryParams }: HttpRouteMatch): boolean {
   return [path, ...headers, ...queryParams].every(

@@ -14,7 +14,7 @@ import { duration } from '../messages/duration.js';
 import { CORS_FILTER, gatewayCors } from './cors-filter.js';
 import { clustersAction, respond, type RouteActionDraft, type RouteDraft, type WeightedTarget } from './forward.js';
 import { fractionalPercent } from './fraction.js';
-import { compareMatches, gatewayApiMatch, hasUsableRegexes } from './gateway-api-match.js';
+import { gatewayApiMatch, hasUsableRegexes, rankOf } from './gateway-api-match.js';
 import { headerFields, NO_CHANGES, type HeaderChanges } from './header-changes.js';
 import { redirectCode } from './redirect-code.js';
 import { CONNECTION_CONDITIONS, retryPolicy } from './retry-policy.js';
@@ -26,45 +26,66 @@ export function gatewayApiRoutes(
   routes: readonly Readable<HttpRouteSpec>[],
   destinations: RouteDestinations,
 ): readonly RouteDraft[] {
-  const candidates = routes.flatMap(({ meta, spec }) =>
-    spec.rules.flatMap((rule, i) =>
-      // A match with an expression that Envoy does not take matches nothing.
-      rule.matches.filter(hasUsableRegexes).map((match) => ({
-        match,
-        build: () =>
-          rememberedRoute(`${meta.namespace}.${meta.name}.${i}`, rule, match, {
-            from: { kind: 'HTTPRoute', namespace: meta.namespace },
-            destinations,
-          }),
-      })),
-    ),
-  );
+  const candidates = routes.flatMap(candidatesOf);
   // The sort is stable: what is equally specific stays in the order of age, name, rule.
-  return candidates.toSorted((a, b) => compareMatches(a.match, b.match)).map(({ build }) => build());
+  return candidates.sort((a, b) => a.rank - b.rank).map((one) => routeOf(one, destinations));
+}
+
+/** A match of a rule, and what was made of it. */
+interface Candidate {
+  readonly name: string;
+  readonly from: Referring;
+  readonly rule: HttpRouteRule;
+  readonly match: HttpRouteMatch;
+  readonly rank: number;
+  /** Where its backends stand among the destinations. */
+  readonly backends: readonly string[];
+  last: { places: readonly (RouteDestination | undefined)[]; readonly route: RouteDraft } | null;
+}
+
+const remembered = new WeakMap<HttpRouteSpec, { readonly prefix: string; readonly candidates: Candidate[] }>();
+
+function candidatesOf({ meta: { namespace, name }, spec }: Readable<HttpRouteSpec>): readonly Candidate[] {
+  const prefix = `${namespace}.${name}`;
+  const last = remembered.get(spec);
+  if (last?.prefix === prefix) return last.candidates;
+  const from: Referring = { kind: 'HTTPRoute', namespace };
+  const candidates = spec.rules.flatMap((rule, i) => {
+    const backends = backendsOf(rule).map((ref) => backendKey(ref, from));
+    // A match with an expression that Envoy does not take matches nothing.
+    return rule.matches
+      .filter(hasUsableRegexes)
+      .map((match) => ({ name: `${prefix}.${i}`, from, rule, match, rank: rankOf(match), backends, last: null }));
+  });
+  remembered.set(spec, { prefix, candidates });
+  return candidates;
+}
+
+/** The same object as long as nothing changed that it is made of: of thousands of routes one change makes one. */
+function routeOf(candidate: Candidate, destinations: RouteDestinations): RouteDraft {
+  const { name, from, rule, match, backends, last } = candidate;
+  if (last !== null && backends.every((key, i) => isSamePlace(destinations[key], last.places[i]))) return last.route;
+  const places = backends.map((key) => destinations[key]);
+  const route = ruleRoute(name, rule, match, { from, destinations });
+  candidate.last = { places, route };
+  return route;
+}
+
+/** What a destination was last found to be equal to: thousands of routes ask of the same one. */
+const equals = new WeakMap<RouteDestination, RouteDestination>();
+
+function isSamePlace(now: RouteDestination | undefined, last: RouteDestination | undefined): boolean {
+  if (now === last) return true;
+  if (now === undefined || last === undefined) return false;
+  if (equals.get(now) === last) return true;
+  const same = structurallyEqual(now, last);
+  if (same) equals.set(now, last);
+  return same;
 }
 
 export interface RuleContext {
   readonly from: Referring;
   readonly destinations: RouteDestinations;
-}
-
-interface Remembered {
-  readonly name: string;
-  readonly rule: HttpRouteRule;
-  readonly places: readonly (RouteDestination | undefined)[];
-  readonly route: RouteDraft;
-}
-
-const remembered = new WeakMap<HttpRouteMatch, Remembered>();
-
-/** The same object as long as nothing changed that it is made of: of thousands of routes one change makes one. */
-function rememberedRoute(name: string, rule: HttpRouteRule, match: HttpRouteMatch, context: RuleContext): RouteDraft {
-  const places = backendsOf(rule).map((ref) => context.destinations[backendKey(ref, context.from)]);
-  const last = remembered.get(match);
-  if (last?.name === name && last.rule === rule && structurallyEqual(last.places, places)) return last.route;
-  const route = ruleRoute(name, rule, match, context);
-  remembered.set(match, { name, rule, places, route });
-  return route;
 }
 
 const backendsOf = ({ backendRefs, filters }: HttpRouteRule) => [

@@ -61,7 +61,7 @@ export function destinationsOf(
 ): RouteDestinations {
   const found: Record<string, RouteDestination> = {};
   for (const { from, refs } of routes.flatMap(referencesOf))
-    for (const ref of refs) found[backendKey(ref, from)] ??= backend(fetch, lookup, ref, from);
+    for (const { key, ref } of refs) found[key] ??= backend(fetch, lookup, ref, from);
   for (const { meta, spec } of virtualServices) {
     for (const host of hostsOf(spec)) {
       const qualified = qualifiedHost(host, meta.namespace, lookup.config.clusterDomain);
@@ -73,16 +73,23 @@ export function destinationsOf(
 
 interface References {
   readonly from: Referring;
-  readonly refs: readonly BackendLike[];
+  readonly refs: readonly { readonly key: string; readonly ref: BackendLike }[];
 }
+
+/** By spec: of thousands of routes most are the same as the last time. */
+const remembered = new WeakMap<object, References>();
 
 function referencesOf({ httpRoutes, grpcRoutes, tlsRoutes, tcpRoutes }: RoutesByKind): readonly References[] {
   const of =
-    <S>(kind: ServiceRouteKind, refsOf: (spec: S) => readonly BackendLike[]) =>
-    ({ meta: { namespace }, spec }: Readable<S>): References => ({
-      from: { kind, namespace },
-      refs: refsOf(spec),
-    });
+    <S extends object>(kind: ServiceRouteKind, refsOf: (spec: S) => readonly BackendLike[]) =>
+    ({ meta: { namespace }, spec }: Readable<S>): References => {
+      const last = remembered.get(spec);
+      if (last?.from.namespace === namespace) return last;
+      const from = { kind, namespace };
+      const references = { from, refs: refsOf(spec).map((ref) => ({ key: backendKey(ref, from), ref })) };
+      remembered.set(spec, references);
+      return references;
+    };
   return [
     ...httpRoutes.map(of('HTTPRoute', requestBackends)),
     ...grpcRoutes.map(of('GRPCRoute', requestBackends)),
