@@ -1,10 +1,10 @@
 import type { KubeObject } from '@weft/kube';
-import { until } from '@weft/testing-fixtures';
+import { proxyWasmModule, until } from '@weft/testing-fixtures';
 import { AccessLog } from './cluster/access-log.js';
 import { useCluster } from './cluster/use-cluster.js';
 import { namespace, pod } from './workloads/objects.js';
 import { GRPC_PORT, grpcAskCommand, grpcEcho, httpEcho } from './workloads/own-programs.js';
-import { HTTP_PORT, redis, REDIS_PORT, shell } from './workloads/programs.js';
+import { HTTP_PORT, nginx, redis, REDIS_PORT, shell } from './workloads/programs.js';
 
 const CLIENT = { namespace: 'shop', pod: 'client' };
 const VERSIONS = ['v1', 'v2'] as const;
@@ -171,5 +171,37 @@ describe('routes at a waypoint', () => {
       servers,
       VERSIONS.filter((version) => version !== failed),
     );
+  });
+
+  it('a WasmPlugin’s module is fetched by the waypoint’s agent and runs on requests', async () => {
+    const module = (await proxyWasmModule({ tag: 'wasm' })).toString('base64');
+    const conf = `daemon off; pid /tmp/m.pid; error_log stderr; events {} http { access_log off; server { listen ${HTTP_PORT}; root /tmp/www; } }`;
+    const script = `mkdir -p /tmp/www && echo ${module} | base64 -d > /tmp/www/m.wasm && echo '${conf}' > /tmp/m.conf && exec nginx -c /tmp/m.conf`;
+    const readinessProbe = { httpGet: { path: '/m.wasm', port: HTTP_PORT }, periodSeconds: 1 };
+    const url = `http://modules.shop.svc.cluster.local:${HTTP_PORT}/m.wasm`;
+    await cluster().apply([
+      ...pod({
+        namespace: 'shop',
+        name: 'modules',
+        node: 'node-1',
+        labels: { part: 'modules' },
+        containers: [nginx({ command: ['sh', '-ec', script], readinessProbe })],
+      }),
+      object({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'modules', namespace: 'shop' },
+        spec: { selector: { part: 'modules' }, ports: [{ name: 'http', port: HTTP_PORT }] },
+      }),
+      // Before the module can be had: it is asked for until it is there.
+      object({
+        apiVersion: 'extensions.istio.io/v1alpha1',
+        kind: 'WasmPlugin',
+        metadata: { name: 'wasm', namespace: 'shop' },
+        spec: { targetRefs: [{ group: '', kind: 'Service', name: 'all' }], url, pluginConfig: { rule: 1 } },
+      }),
+    ]);
+    const answered = () => run(`curl -s -o /dev/null -w '%{http_code} %header{x-wasm}' --max-time 10 http://all.shop/`);
+    await settles(answered, '200 yes');
   });
 });

@@ -19,7 +19,9 @@ export async function download(
 ): Promise<Downloaded> {
   const { host } = new URL(url);
   try {
-    const response = await fetch(url, { headers, redirect: 'follow', signal: AbortSignal.timeout(timeoutMs) });
+    // Modules come seldom: a connection that was kept may be gone when the next one is wanted.
+    const asked = { ...headers, connection: 'close' };
+    const response = await fetch(url, { headers: asked, redirect: 'follow', signal: AbortSignal.timeout(timeoutMs) });
     return { status: response.status, headers: response.headers, body: await bodyOf(response, maxBytes) };
   } catch (thrown) {
     throw new Error(`${host}: ${reasonOf(thrown)}`, { cause: thrown });
