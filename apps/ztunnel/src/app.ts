@@ -126,8 +126,9 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     settings: config,
   });
   const processMetrics = new ProcessMetrics(registry, config.version, {
-    active: () => [...pods.all()].filter((pod) => pod.state === 'up' && !pod.own).length,
-    pending: () => pods.pending().length,
+    activePods: () => [...pods.all()].filter((pod) => pod.state === 'up' && !pod.own).length,
+    pendingPods: () => pods.pending().length,
+    lostLogLines: () => logs.lostLines,
   });
 
   const certificateLog = logs.scope('identity');

@@ -1,3 +1,4 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { TurnDestination } from './turn-destination.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -69,4 +70,59 @@ it('a line that cannot be written is dropped, and the next one is tried', () => 
   destination.write('b\n');
   destination.flush();
   expect(calls).toBe(2);
+  expect(destination.lostLines).toBe(1);
+});
+
+it('a line that was torn is ended before the next one, and counts as lost', () => {
+  let room = 4;
+  let text = '';
+  const destination = new TurnDestination((bytes) => {
+    if (room === 0) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    const taken = bytes.subarray(0, room);
+    room -= taken.length;
+    text += taken.toString();
+    return taken.length;
+  });
+  destination.write('a\nbcd\ne\n');
+  destination.flush();
+  expect([text, destination.lostLines]).toEqual(['a\nbc', 2]);
+  destination.write('f\n');
+  destination.flush();
+  expect([text, destination.lostLines]).toEqual(['a\nbc', 3]);
+  room = 100;
+  destination.write('g\n');
+  destination.flush();
+  destination.write('h\n');
+  destination.flush();
+  expect([text, destination.lostLines]).toEqual(['a\nbc\ng\nh\n', 3]);
+});
+
+it('a reader that does not come is waited for once, until it comes again', () => {
+  let behind = true;
+  let calls = 0;
+  const destination = new TurnDestination((bytes) => {
+    calls++;
+    if (behind) throw Object.assign(new Error('full'), { code: 'EAGAIN' });
+    return bytes.length;
+  });
+  destination.write('a\n');
+  destination.flush();
+  expect(calls).toBeGreaterThan(1);
+  calls = 0;
+  destination.write('b\n');
+  destination.flush();
+  expect([calls, destination.lostLines]).toEqual([1, 2]);
+  behind = false;
+  destination.write('c\n');
+  destination.flush();
+  expect(destination.lostLines).toBe(2);
+});
+
+it('a full disk loses lines and nothing else', () => {
+  const full = openSync('/dev/full', 'w');
+  const destination = new TurnDestination((bytes) => writeSync(full, bytes));
+  for (let i = 0; i < 1000; i++) destination.write(`line ${i}\n`);
+  destination.flush();
+  closeSync(full);
+  expect(destination.lostLines).toBe(1000);
 });

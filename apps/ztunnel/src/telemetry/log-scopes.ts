@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { ok, type Result } from '@weft/result';
 import { TurnDestination, type ConfigProblem, type Logger, type LogLevel } from '@weft/runtime';
 import pino from 'pino';
@@ -9,8 +10,10 @@ import { textLogLine } from './log-line.js';
 export interface LogScopesOptions {
   readonly format: 'text' | 'json';
   readonly filter: LogFilter;
-  /** Takes whole lines, one by one. Default: the standard output, where lines of a `LineLog` are gathered. */
+  /** Takes whole lines, one by one. Default: `fd`, where lines of a `LineLog` are gathered. */
   readonly write?: (line: string) => void;
+  /** Default: the standard output. */
+  readonly fd?: number;
 }
 
 /** The loggers of the process by scope, with levels that can be changed while it runs. */
@@ -20,10 +23,13 @@ export class LogScopes {
   readonly #lineLogs = new Map<string, LineLog>();
   readonly #stream: { write(line: string): void };
   readonly #writeSoon: (line: string) => void;
+  readonly #destination: TurnDestination | null;
 
   constructor(private readonly options: LogScopesOptions) {
     this.#filter = options.filter;
-    const gathered = options.write === undefined ? stdout() : null;
+    const { fd = 1 } = options;
+    this.#destination = options.write === undefined ? new TurnDestination((bytes) => writeSync(fd, bytes)) : null;
+    const gathered = this.#destination === null ? null : gatheredTo(this.#destination);
     const write = options.write ?? ((line: string) => gathered?.now(line));
     this.#writeSoon = options.write ?? ((line) => gathered?.soon(line));
     this.#stream = { write: options.format === 'json' ? write : (line) => write(textLogLine(line)) };
@@ -54,6 +60,11 @@ export class LogScopes {
       this.#lineLogs.set(name, log);
     }
     return log;
+  }
+
+  /** Lines that the disk, or who reads them, did not take. */
+  get lostLines(): number {
+    return this.#destination?.lostLines ?? 0;
   }
 
   get filter(): string {
@@ -88,8 +99,7 @@ function rank(level: LogLevel): number {
 }
 
 /** Synchronous, so that the last line before a crash is not lost; a full disk drops lines and stops nothing. */
-function stdout(): GatheredOutput {
-  const destination = new TurnDestination();
+function gatheredTo(destination: TurnDestination): GatheredOutput {
   const output = new GatheredOutput((text) => {
     destination.write(text);
     destination.flush();

@@ -36,7 +36,7 @@ const DNS = ['request_query_type', 'request_protocol', 'source_canonical_service
 
 const registry = new Registry();
 new TrafficMetrics(registry, () => undefined);
-new ProcessMetrics(registry, '1', { active: () => 0, pending: () => 0 });
+new ProcessMetrics(registry, '1', { activePods: () => 0, pendingPods: () => 0, lostLogLines: () => 0 });
 new DnsMetrics(registry);
 new OnDemandDnsMetrics(registry);
 

@@ -11,7 +11,12 @@ export class ProcessMetrics {
   readonly #stopped: Counter;
   readonly #workersLost: Counter<'cause'>;
 
-  constructor(registry: Registry, version: string, pods: { active: () => number; pending: () => number }) {
+  /** `count` is asked at each scrape. */
+  constructor(
+    registry: Registry,
+    version: string,
+    count: { activePods: () => number; pendingPods: () => number; lostLogLines: () => number },
+  ) {
     const registers = [registry];
     new Gauge({ name: 'istio_build', help: 'Build', labelNames: ['component', 'tag'], registers }).set(
       { component: 'ztunnel', tag: version },
@@ -46,7 +51,7 @@ export class ProcessMetrics {
       help: 'Pods served',
       registers,
       collect() {
-        this.set(pods.active());
+        this.set(count.activePods());
       },
     });
     new Gauge({
@@ -54,7 +59,16 @@ export class ProcessMetrics {
       help: 'Pods that could not be started and are retried',
       registers,
       collect() {
-        this.set(pods.pending());
+        this.set(count.pendingPods());
+      },
+    });
+    new Counter({
+      name: 'weft_log_lines_lost_total',
+      help: 'Log lines, access log included, that the disk or the reader did not take',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(count.lostLogLines());
       },
     });
     this.#workersLost = new Counter({

@@ -19,6 +19,10 @@ import { PodNamespace } from './pod-namespace.js';
 export interface WholeZtunnelOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly resolve?: ZtunnelPorts['resolve'];
+  /** Where the log goes instead of to `lines`. */
+  readonly logFd?: number;
+  /** Captures a pod. Default: rules for iptables. */
+  readonly enrol?: (pod: PodNamespace) => Promise<void>;
   /** What the control plane says before the pods are added. */
   readonly mesh: (pods: readonly [PodNamespace, PodNamespace]) => readonly (Workload | Service)[];
 }
@@ -85,7 +89,8 @@ export class WholeZtunnel {
     for (const dispose of this.#disposers.splice(0).reverse()) await Promise.resolve(dispose());
   }
 
-  async #start({ env = {}, mesh, resolve }: WholeZtunnelOptions): Promise<void> {
+  async #start(options: WholeZtunnelOptions): Promise<void> {
+    const { mesh, enrol } = options;
     const directory = mkdtempSync(join(tmpdir(), 'weft-ztunnel-'));
     this.atEnd(() => rmSync(directory, { recursive: true }));
     writeFileSync(join(directory, 'token'), 'token');
@@ -95,14 +100,15 @@ export class WholeZtunnel {
     const agents = this.#listenAsAgent(join(directory, 'ztunnel.sock'));
     const worker = await bundleWorker();
     this.atEnd(() => worker.remove());
-    await this.#startZtunnel(directory, worker.entry, env, resolve);
+    await this.#startZtunnel(directory, worker.entry, options);
     await this.ads.until(() => this.ads.streams[0]?.requests.length === 2);
     this.push(...mesh(this.pods));
     this.ads.streams[0]!.send(POLICY, []);
     await until(() => (agents[0]?.received.length ?? 0) > 0, 'ztunnel connects to the agent');
     for (const [index, name] of ['client', 'server'].entries()) {
       const pod = this.pods[index]!;
-      pod.enrol();
+      if (enrol === undefined) pod.enrol();
+      else await enrol(pod);
       const fd = duplicateDescriptor(pod.fd);
       const refusal = await agents[0]!.addPod(`uid-${name}`, name, fd);
       closeDescriptor(fd);
@@ -125,8 +131,7 @@ export class WholeZtunnel {
   async #startZtunnel(
     directory: string,
     entry: string,
-    env: Readonly<Record<string, string>>,
-    resolve: WholeZtunnelOptions['resolve'],
+    { env = {}, resolve, logFd }: WholeZtunnelOptions,
   ): Promise<void> {
     const config = parseConfig(
       {
@@ -145,7 +150,11 @@ export class WholeZtunnel {
     );
     if (!config.ok) throw new Error(JSON.stringify(config.error));
     const write = (line: string) => this.lines.push(JSON.parse(line) as Record<string, unknown>);
-    const logs = new LogScopes({ format: 'json', filter: config.value.logFilter, write });
+    const logs = new LogScopes({
+      format: 'json',
+      filter: config.value.logFilter,
+      ...(logFd === undefined ? { write } : { fd: logFd }),
+    });
     this.#ztunnel = createZtunnel(config.value, {
       clock: systemClock,
       logs,
