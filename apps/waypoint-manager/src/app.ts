@@ -14,6 +14,7 @@ import {
   type Pod,
 } from '@weft/kube';
 import { ANNOTATION_CLAIMED_BY, GATEWAY_CLASSES, GATEWAYS } from '@weft/mesh-api';
+import { TRUST_BUNDLE_KEY } from '@weft/gateway-api';
 import type { Clock } from '@weft/result';
 import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -82,7 +83,7 @@ export function createWaypointManager(
     const [kind, namespace = '', name = ''] = owner.split('/');
     enqueue(kind === 'Gateway' ? `${namespace}/${name}` : listenerSets.gatewayOf(namespace, name));
   });
-  const certificates = new CertificateSecrets(kube);
+  const certificates = new CertificateSecrets(kube, informers.configMaps);
   const refresh = (): void => {
     for (const gateway of informers.gateways.list())
       if (gateway.metadata !== undefined) enqueue(`${gateway.metadata.namespace ?? ''}/${gateway.metadata.name ?? ''}`);
@@ -209,9 +210,11 @@ function withoutSpec({ metadata, status }: Pod): Pod {
   return { ...(metadata && { metadata }), ...(status && { status }) };
 }
 
+const KEPT_KEYS: readonly string[] = [SCALING_KEY, TRUST_BUNDLE_KEY, ...PARAMETER_KEYS];
+
 /** ConfigMaps may be large, and few of them are ours. */
 function onlyParameters(map: ConfigMap): ConfigMap {
   const data = Object.entries(map.data ?? {}).filter(([, text]) => text.length < 65_536);
-  const relevant = data.some(([key]) => key === SCALING_KEY || (PARAMETER_KEYS as readonly string[]).includes(key));
+  const relevant = data.some(([key]) => KEPT_KEYS.includes(key));
   return { ...(map.metadata && { metadata: map.metadata }), ...(relevant && { data: Object.fromEntries(data) }) };
 }

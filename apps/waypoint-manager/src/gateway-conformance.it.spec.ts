@@ -1,4 +1,4 @@
-import { SECRETS, type Condition, type KubeClient, type KubeObject } from '@weft/kube';
+import { CONFIG_MAPS, SECRETS, type Condition, type KubeClient, type KubeObject } from '@weft/kube';
 import { GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS } from '@weft/mesh-api';
 import { TestAuthority } from '@weft/testing-certificates';
 import { until } from '@weft/testing-fixtures';
@@ -207,5 +207,79 @@ describe('certificates that Gateways show to services', () => {
       await becomes(() => verdict(kube, name, 'ResolvedRefs'), `False ${reason}`);
       await becomes(() => verdict(kube, name, 'Accepted'), 'True Accepted');
     }
+  });
+});
+
+describe('certificates of clients, status', () => {
+  const tls = { certificateRefs: [{ name: 'server' }] };
+  const https = (name: string, port: number) => ({ name, port, protocol: 'HTTPS', tls });
+  const validation = (reference: object, more: object = {}) => ({
+    validation: { caCertificateRefs: [{ group: '', kind: 'ConfigMap', ...reference }], ...more },
+  });
+  /** `<listener> <Accepted> <ResolvedRefs>`, by reason. */
+  const reasons = async (kube: KubeClient, name: string): Promise<string> =>
+    ((await statusOf(kube, name))?.listeners ?? [])
+      .map((one) => {
+        const reason = (type: string) => one.conditions.find((each) => each.type === type)?.reason ?? '';
+        return `${one.name} ${reason('Accepted')} ${reason('ResolvedRefs')}`;
+      })
+      .join(', ');
+  const BAD = 'NoValidCACertificate';
+
+  const makeReady = async (): Promise<KubeClient> => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const identity = await (await TestAuthority.create()).issue('spiffe://cluster.local/ns/shop/sa/edge');
+    const data = {
+      'tls.crt': Buffer.from(identity.certificateChainPem).toString('base64'),
+      'tls.key': Buffer.from(identity.privateKeyPem).toString('base64'),
+    };
+    await kube.create(SECRETS, { metadata: { name: 'server', namespace: 'shop' }, type: 'kubernetes.io/tls', data });
+    for (const namespace of ['shop', 'istio-system'])
+      await kube.create(CONFIG_MAPS, { metadata: { name: 'roots', namespace }, data: { 'ca.crt': identity.rootsPem } });
+    return kube;
+  };
+
+  it('GatewayFrontendInvalidDefaultClientCertificateValidation: the status of listeners for HTTPS', async () => {
+    const kube = await makeReady();
+    const frontend = { default: validation({ name: 'later' }) };
+    await created(kube, edge('default', [http('http'), https('https', 443)], { tls: { frontend } }));
+    await becomes(() => reasons(kube, 'default'), `http Accepted ResolvedRefs, https ${BAD} InvalidCACertificateRef`);
+    const roots = (await kube.get(CONFIG_MAPS, 'shop', 'roots'))!.data!;
+    await kube.create(CONFIG_MAPS, { metadata: { name: 'later', namespace: 'shop' }, data: roots });
+    await becomes(() => reasons(kube, 'default'), 'http Accepted ResolvedRefs, https Accepted ResolvedRefs');
+  });
+
+  it('GatewayInvalidFrontendClientCertificateValidation', async () => {
+    const kube = await makeReady();
+    const perPort = [
+      [8443, { name: 'nowhere' }],
+      [8444, { group: 'wrong.io', kind: 'Wrong', name: 'x' }],
+      [8445, { name: 'roots', namespace: 'istio-system' }],
+    ] as const;
+    const ports = [443, ...perPort.map(([port]) => port)];
+    const frontend = {
+      default: validation({ name: 'roots' }),
+      perPort: perPort.map(([port, reference]) => ({ port, tls: validation(reference) })),
+    };
+    const all = ports.map((port) => https(`https-${port}`, port));
+    await created(kube, edge('clients', all, { tls: { frontend } }));
+    const expected = [
+      'https-443 Accepted ResolvedRefs',
+      `https-8443 ${BAD} InvalidCACertificateRef`,
+      `https-8444 ${BAD} InvalidCACertificateKind`,
+      `https-8445 ${BAD} RefNotPermitted`,
+    ];
+    await becomes(() => reasons(kube, 'clients'), expected.join(', '));
+  });
+
+  it('GatewayFrontendClientCertificateValidationInsecureFallback: the Gateway says so', async () => {
+    const kube = await makeReady();
+    const frontend = (mode: string) => ({ default: validation({ name: 'roots' }, { mode }) });
+    await created(kube, edge('open', [https('https', 443)], { tls: { frontend: frontend('AllowInsecureFallback') } }));
+    await becomes(() => verdict(kube, 'open', 'InsecureFrontendValidationMode'), 'True ConfigurationChanged');
+    const spec = { tls: { frontend: frontend('AllowValidOnly') } };
+    await kube.patch<WithSpec>(GATEWAYS, 'shop', 'open', { spec }, { kind: 'merge' });
+    await becomes(() => verdict(kube, 'open', 'InsecureFrontendValidationMode'), ' ');
   });
 });

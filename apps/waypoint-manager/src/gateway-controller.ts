@@ -133,7 +133,7 @@ export class GatewayController {
       attachedListenerSets,
       resolvedRefs: clientCertificateVerdict(
         result.gateway,
-        this.options.certificates.of({ kind: 'Gateway', namespace }),
+        this.options.certificates.of({ kind: 'Gateway', namespace }, result.gateway),
       ),
       clusterDomain,
       now,
@@ -158,7 +158,9 @@ export class GatewayController {
     const { meta, spec } = gateway;
     if (spec === null) return { listeners: [], attachedListenerSets: 0 };
     const role = kind.proxy?.role ?? 'router';
-    const [own, ...added] = groupStates(listenerSets.groupsOf({ meta, spec }), role, (owner) => certificates.of(owner));
+    const [own, ...added] = groupStates(listenerSets.groupsOf({ meta, spec }), role, (owner) =>
+      certificates.of(owner, gateway),
+    );
     let attachedListenerSets = 0;
     for (const set of listenerSets.naming({ meta, spec })) {
       const key = ownerKey({ kind: 'ListenerSet', ...set.meta });

@@ -134,15 +134,17 @@ export class GatewayReconciler {
     return controller === undefined ? undefined : gatewayKindOf(controller);
   }
 
-  /** Keys of the Gateways that a ConfigMap customises. */
+  /** Keys of the Gateways that a ConfigMap customises, or has roots for. */
   gatewaysOfConfigMap({ metadata }: ConfigMap): readonly string[] {
     const defaultsFor = metadata?.labels?.[LABEL_CLASS_DEFAULTS];
     return this.informers.gateways
       .list()
       .filter((gateway) => {
         const isDefault = metadata?.namespace === this.config.namespace && classNameOf(gateway) === defaultsFor;
-        const reference = GATEWAYS.parse(gateway).spec?.infrastructure?.parametersRef;
-        return isDefault || (gateway.metadata?.namespace === metadata?.namespace && reference?.name === metadata?.name);
+        const { meta, spec } = GATEWAYS.parse(gateway);
+        const reference = spec?.infrastructure?.parametersRef;
+        const customises = meta.namespace === metadata?.namespace && reference?.name === metadata.name;
+        return isDefault || customises || rootsOf(spec).includes(metadata?.name ?? '');
       })
       .map(objectKey);
   }
@@ -205,6 +207,13 @@ export class GatewayReconciler {
       problem: messages.length === 0 ? null : { reason: 'InvalidParameters', message: messages.join('; ') },
     };
   }
+}
+
+/** Names of the ConfigMaps that clients are verified with, in whatever namespace. */
+function rootsOf(spec: GatewaySpec | null): readonly string[] {
+  const { frontend } = spec?.tls ?? {};
+  const all = [frontend?.default, ...(frontend?.perPort ?? []).map(({ tls }) => tls)];
+  return all.flatMap((one) => (one?.validation?.caCertificateRefs ?? []).map(({ name }) => name));
 }
 
 const NOBODY_WAKES = {

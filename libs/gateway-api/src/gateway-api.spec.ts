@@ -7,7 +7,7 @@ import { attachRoute } from './route-attachment.js';
 import { supersedingKind, type ServicePortClaim } from './route-precedence.js';
 
 const GROUP = 'gateway.networking.k8s.io';
-const NO_FAULTS = { certificateFault: () => null };
+const NO_FAULTS = { certificateFault: () => null, clientValidation: () => null };
 
 function listenersOf(...listeners: readonly object[]): readonly Listener[] {
   const { spec } = GATEWAYS.parse({

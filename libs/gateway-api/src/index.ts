@@ -1,5 +1,11 @@
 export { judgeBackendTls, type JudgedBackendTls } from './backend-tls.js';
 export { certificateFault, type CredentialView } from './certificate-reference.js';
+export {
+  clientValidations,
+  letsUnverifiedIn,
+  type ClientValidation,
+  type ClientValidations,
+} from './client-validation.js';
 export { CONTROLLERS, roleOfController } from './controllers.js';
 export { CREDENTIAL_KEYS, readCredential, type Credential } from './credential.js';
 export { CREDENTIAL_ROOT_KEYS, readCredentialRoots, type CredentialRoots } from './credential-roots.js';

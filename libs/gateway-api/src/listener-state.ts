@@ -1,4 +1,5 @@
 import { GATEWAY_API_GROUP, type Listener, type SecretReference } from '@weft/mesh-api';
+import { clientValidationFault, type ClientValidations } from './client-validation.js';
 import { fails, holds, type Verdict } from './verdict.js';
 
 export interface RouteKind {
@@ -12,6 +13,8 @@ export type ProxyRole = 'waypoint' | 'router';
 export interface ListenerReferences {
   /** Why a certificate cannot be used; null if it can. */
   certificateFault(reference: SecretReference): CertificateFault | null;
+  /** Of the Gateway. */
+  readonly clientValidation: ClientValidations;
 }
 export interface CertificateFault {
   readonly reason: 'InvalidCertificateRef' | 'RefNotPermitted';
@@ -75,9 +78,14 @@ function stateOf(
 ): ListenerState {
   const protocol = protocolFault(listener, role);
   const { supportedKinds, fault: kindFault } = kindsOf(listener);
+  const ofClients =
+    listener.protocol === 'HTTPS' ? clientValidationFault(references.clientValidation(listener.port)) : null;
   const resolvedRefs =
-    kindFault ?? certificatesFault(listener, references) ?? holds('ResolvedRefs', 'All references resolved');
-  const accepted = protocol ?? conflict ?? holds('Accepted', 'Listener accepted');
+    kindFault ??
+    certificatesFault(listener, references) ??
+    ofClients?.resolvedRefs ??
+    holds('ResolvedRefs', 'All references resolved');
+  const accepted = protocol ?? conflict ?? ofClients?.accepted ?? holds('Accepted', 'Listener accepted');
   const good = accepted.status === 'True' && resolvedRefs.status === 'True';
   return {
     listener,

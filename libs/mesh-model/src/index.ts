@@ -2,6 +2,7 @@ export {
   type AttachedRoute,
   type IngressGateway,
   type IngressListener,
+  type ListenerClients,
   type NamedCredential,
 } from './gateways/ingress-gateway.js';
 export { type BackendTls, type BackendTlsByPort } from './gateways/backend-tls.js';

@@ -1,12 +1,14 @@
 import {
   certificateFault,
+  clientValidations,
   CREDENTIAL_KEYS,
   readCredential,
+  readTrustBundle,
   type ListenerOwner,
   type ListenerReferences,
 } from '@weft/gateway-api';
-import { SECRETS, type Informer, type KubeClient, type KubeObject, type Secret } from '@weft/kube';
-import { REFERENCE_GRANTS } from '@weft/mesh-api';
+import { SECRETS, type ConfigMap, type Informer, type KubeClient, type KubeObject, type Secret } from '@weft/kube';
+import { REFERENCE_GRANTS, type GatewaySpec, type ParsedResource } from '@weft/mesh-api';
 
 /** Of a Secret only whether it can be used; its key is not kept. */
 const ANNOTATION_FAULT = 'weft.io/certificate-fault';
@@ -16,21 +18,35 @@ export class CertificateSecrets {
   readonly secrets: Informer<Secret>;
   readonly grants: Informer<KubeObject>;
 
-  constructor(kube: KubeClient) {
+  constructor(
+    kube: KubeClient,
+    private readonly configMaps: Pick<Informer<ConfigMap>, 'get'>,
+  ) {
     // Tokens of service accounts are many, and none has a certificate for a gateway.
     const fieldSelector = 'type!=kubernetes.io/service-account-token';
     this.secrets = kube.informer(SECRETS, { fieldSelector, transform: withoutKey });
     this.grants = kube.informer<KubeObject>(REFERENCE_GRANTS);
   }
 
-  of(owner: Pick<ListenerOwner, 'kind' | 'namespace'>): ListenerReferences {
+  /** `gateway`: what the listeners are of. */
+  of(
+    owner: Pick<ListenerOwner, 'kind' | 'namespace'>,
+    { meta, spec }: ParsedResource<GatewaySpec>,
+  ): ListenerReferences {
     const grants = this.grants.list().map((grant) => REFERENCE_GRANTS.parse(grant));
     const credentialOf = (namespace: string, name: string) => {
       const secret = this.secrets.get(namespace, name);
       return secret === undefined ? undefined : { fault: secret.metadata?.annotations?.[ANNOTATION_FAULT] ?? null };
     };
     const view = { credentialOf, grantsIn: () => grants };
-    return { certificateFault: (reference) => certificateFault(owner, reference, view) };
+    const bundleOf = (namespace: string, name: string) => {
+      const map = this.configMaps.get(namespace, name);
+      return map === undefined ? undefined : readTrustBundle(map.data ?? {});
+    };
+    return {
+      certificateFault: (reference) => certificateFault(owner, reference, view),
+      clientValidation: clientValidations(meta.namespace, spec?.tls, { bundleOf, grantsIn: () => grants }),
+    };
   }
 }
 

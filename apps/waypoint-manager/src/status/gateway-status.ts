@@ -1,4 +1,4 @@
-import type { Verdict } from '@weft/gateway-api';
+import { letsUnverifiedIn, type Verdict } from '@weft/gateway-api';
 import { setCondition, type Condition, type KubeObject, type KubeService } from '@weft/kube';
 import { formatProblem } from '@weft/mesh-api';
 import type { GatewayResult } from '../gateway-reconciler.js';
@@ -41,6 +41,7 @@ export function gatewayStatus(input: GatewayStatusInput): GatewayStatus {
     ['Accepted', accepted(input)],
     ['Programmed', programmed(input, addresses)],
     ['ResolvedRefs', resolved(input)],
+    ...(letsUnverifiedIn(result.gateway.spec?.tls) ? [['InsecureFrontendValidationMode', INSECURE] as const] : []),
   ];
   const ours = existing.filter(({ type }) => verdicts.some(([name]) => name === type));
   const conditions = verdicts.reduce<readonly Condition[]>(
@@ -49,6 +50,12 @@ export function gatewayStatus(input: GatewayStatusInput): GatewayStatus {
   );
   return { addresses, conditions, listeners, attachedListenerSets: input.attachedListenerSets };
 }
+
+const INSECURE: Verdict = {
+  status: 'True',
+  reason: 'ConfigurationChanged',
+  message: 'spec.tls.frontend: clients are let in that could not be verified; use mode AllowValidOnly',
+};
 
 function accepted({ result: { gateway, problem }, listeners }: GatewayStatusInput): Verdict {
   const errors = gateway.problems.filter(({ severity }) => severity === 'error');

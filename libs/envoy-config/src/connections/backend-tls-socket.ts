@@ -21,10 +21,6 @@ export function backendTlsSocket({
   tls: { hostname, subjectAltNames, roots },
   clientCertificate,
 }: VerifiedTls): ReturnType<typeof filter> {
-  const trustedCa =
-    roots.kind === 'system'
-      ? ({ $case: 'filename', value: SYSTEM_ROOTS } as const)
-      : ({ $case: 'inlineString', value: roots.text } as const);
   return filter('envoy.transport_sockets.tls', UpstreamTlsContext, {
     sni: hostname,
     commonTlsContext: {
@@ -33,7 +29,7 @@ export function backendTlsSocket({
       validationContextType: {
         $case: 'validationContext',
         value: {
-          trustedCa: { specifier: trustedCa },
+          trustedCa: { specifier: trustedCaOf(roots) },
           matchTypedSubjectAltNames:
             subjectAltNames.length === 0 ? [matcher(SanType.DNS, hostname)] : subjectAltNames.map(matcherOf),
         },
@@ -41,6 +37,11 @@ export function backendTlsSocket({
     },
   });
 }
+
+export const trustedCaOf = (roots: Verified['roots']) =>
+  roots.kind === 'system'
+    ? ({ $case: 'filename', value: SYSTEM_ROOTS } as const)
+    : ({ $case: 'inlineString', value: roots.text } as const);
 
 function matcherOf({ type, hostname = '', uri = '' }: Verified['subjectAltNames'][number]) {
   return type === 'URI' ? matcher(SanType.URI, uri) : matcher(SanType.DNS, hostname);

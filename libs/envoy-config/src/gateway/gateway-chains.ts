@@ -7,8 +7,10 @@ import {
   HttpConnectionManager_ForwardClientCertDetails as ClientCertificate,
 } from '@weft/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { DownstreamTlsContext } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
-import type { AttachedRoute, IngressListener, NamedCredential, Referring } from '@weft/mesh-model';
+import type { AttachedRoute, IngressListener, ListenerClients, NamedCredential, Referring } from '@weft/mesh-model';
 import { STATE_ORIGINAL_SRC, STATE_PEER_PRINCIPAL } from '../connections/well-known-keys.js';
+import { CertificateValidationContext_TrustChainVerification as Verification } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.js';
+import { trustedCaOf } from '../connections/backend-tls-socket.js';
 import { ADS, ADS_SECRETS } from '../messages/config-source.js';
 import { filter } from '../messages/extension.js';
 import { backendTargets, type StreamBackendContext, type StreamTarget } from '../routes/stream-rules.js';
@@ -24,7 +26,12 @@ export interface GatewayFilters {
 }
 
 /** For requests; the route configuration comes by its name. */
-export function requestChain(name: string, port: number, filters: GatewayFilters): FilterChainDraft {
+export function requestChain(
+  name: string,
+  port: number,
+  filters: GatewayFilters,
+  clients: ListenerClients | null = null,
+): FilterChainDraft {
   return {
     name,
     filters: [
@@ -39,7 +46,7 @@ export function requestChain(name: string, port: number, filters: GatewayFilters
         normalizePath: true,
         upgradeConfigs: [{ upgradeType: 'websocket' }],
         httpFilters: [
-          filter('client', HttpFilterState, { onRequestHeaders: client() }),
+          filter('client', HttpFilterState, { onRequestHeaders: client(clients?.isStrict ?? true) }),
           ...filters.http,
           onDemandFilter(),
           filter('envoy.filters.http.router', Router, {}),
@@ -58,7 +65,7 @@ export function connectionChain(
   return tcpChain({
     name,
     statPrefix: name,
-    filters: [filter('client', NetworkFilterState, { onNewConnection: client() }), ...filters.tcp],
+    filters: [filter('client', NetworkFilterState, { onNewConnection: client(true) }), ...filters.tcp],
     accessLogs: [],
     ...(targets.some(({ name: to }) => filters.onDemand.has(to)) ? heldConnections : {}),
     clusters: targets.length > 0 ? targets : [{ name: BLACK_HOLE, weight: 1 }],
@@ -79,8 +86,9 @@ export function oldestTargets(
 type StreamSpec = IngressListener['tcpRoutes'][number]['spec'];
 
 /** Who the client is, where policies look for it in waypoints, too. The last hop counts, not what headers say. */
-const client = () => [
-  state(STATE_PEER_PRINCIPAL, '%DOWNSTREAM_PEER_URI_SAN%', 'envoy.string'),
+const client = (isVerified: boolean) => [
+  // Whoever is let in unverified may write into a certificate what it wants.
+  ...(isVerified ? [state(STATE_PEER_PRINCIPAL, '%DOWNSTREAM_PEER_URI_SAN%', 'envoy.string')] : []),
   state(STATE_ORIGINAL_SRC, '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%', ''),
 ];
 
@@ -104,10 +112,23 @@ function state(key: string, format: string, factoryKey: string) {
 }
 
 /** Ends TLS with certificates that come by their names, so that a new one changes no listener. */
-export const serverTls = (certificates: readonly NamedCredential[], alpnProtocols: readonly string[]) =>
+export const serverTls = (
+  certificates: readonly NamedCredential[],
+  alpnProtocols: readonly string[],
+  clients: ListenerClients | null = null,
+) =>
   filter('envoy.transport_sockets.tls', DownstreamTlsContext, {
+    requireClientCertificate: clients?.isStrict === true,
     commonTlsContext: {
       alpnProtocols: [...alpnProtocols],
       tlsCertificateSdsSecretConfigs: certificates.map(({ name }) => ({ name, sdsConfig: ADS_SECRETS })),
+      ...(clients === null
+        ? {}
+        : { validationContextType: { $case: 'validationContext', value: validationOf(clients) } }),
     },
   });
+
+const validationOf = ({ roots, isStrict }: ListenerClients) => ({
+  trustedCa: { specifier: trustedCaOf(roots) },
+  trustChainVerification: isStrict ? Verification.VERIFY_TRUST_CHAIN : Verification.ACCEPT_UNTRUSTED,
+});

@@ -97,11 +97,13 @@ function httpsPart(
   filters: GatewayFilters,
 ): PortPart {
   const name = `https.${port}.${one.name}.${key.replace('/', '.')}`;
-  const chain = requestChain(name, port, filters);
+  const chain = requestChain(name, port, filters, one.clients);
   const { onDemand } = filters;
   const elsewhere = https.filter((other) => other !== one && isNarrower(other, one));
   return {
-    chains: [{ ...chain, ...names(one.hostname), transportSocket: serverTls(one.certificates ?? [], HTTP_ALPN) }],
+    chains: [
+      { ...chain, ...names(one.hostname), transportSocket: serverTls(one.certificates ?? [], HTTP_ALPN, one.clients) },
+    ],
     routes: [gatewayRoutes({ name, port, listeners: [one], elsewhere, destinations, onDemand })],
   };
 }

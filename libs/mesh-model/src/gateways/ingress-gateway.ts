@@ -1,4 +1,4 @@
-import type { Credential } from '@weft/gateway-api';
+import type { Credential, TrustedRoots } from '@weft/gateway-api';
 import type {
   AuthorizationPolicy,
   GrpcRouteSpec,
@@ -37,10 +37,18 @@ export interface IngressListener {
   readonly hostname: string | undefined;
   /** Of the server, where this listener ends TLS; null where it does not. */
   readonly certificates: readonly NamedCredential[] | null;
+  /** How clients are verified; null: they are not asked for certificates. */
+  readonly clients: ListenerClients | null;
   readonly httpRoutes: readonly AttachedRoute<HttpRouteSpec>[];
   readonly grpcRoutes: readonly AttachedRoute<GrpcRouteSpec>[];
   readonly tlsRoutes: readonly AttachedRoute<TlsRouteSpec>[];
   readonly tcpRoutes: readonly AttachedRoute<TcpRouteSpec>[];
+}
+
+export interface ListenerClients {
+  readonly roots: TrustedRoots;
+  /** False: one without a certificate, or with one that is not valid, is let in, too, and is nobody. */
+  readonly isStrict: boolean;
 }
 
 /** A route with the hosts that it and the listener have in common; undefined is any. */

@@ -2,10 +2,12 @@ import type { Collection, FetchContext, Graph } from '@weft/collections';
 import {
   attachRoute,
   certificateFault,
+  clientValidations,
   CONTROLLERS,
   groupStates,
   ownerKey,
   shortName,
+  type ClientValidations,
   type ListenerGroupState,
   type ListenerOwner,
   type ListenerState,
@@ -28,7 +30,13 @@ import type { PolicyTargets } from '../waypoints/policy-targets.js';
 import { destinationsOf } from '../waypoints/route-destinations.js';
 import { gatewayParent, type Readable, type RouteSources } from '../waypoints/route-sources.js';
 import type { ListenerSets } from './listener-sets.js';
-import type { AttachedRoute, IngressGateway, IngressListener, NamedCredential } from './ingress-gateway.js';
+import type {
+  AttachedRoute,
+  IngressGateway,
+  IngressListener,
+  ListenerClients,
+  NamedCredential,
+} from './ingress-gateway.js';
 
 export interface IngressGatewaysInputs {
   readonly graph: Graph;
@@ -97,13 +105,36 @@ const faultOf = (
 
 function listenersOf(gateway: Readable<GatewaySpec>, around: Readables): readonly IngressListener[] {
   const groups = around.listenerSets.groupsOf(around.fetch, gateway);
+  const clientValidation = validationsOf(gateway, around);
   const states = groupStates(groups, 'router', (owner) => ({
     certificateFault: (reference) => faultOf(owner, reference, around),
+    clientValidation,
   }));
-  return states.flatMap((group) => listenersOfGroup(group, around));
+  return states.flatMap((group) => listenersOfGroup(group, clientValidation, around));
 }
 
-function listenersOfGroup(group: ListenerGroupState, around: Readables): readonly IngressListener[] {
+const validationsOf = (
+  { meta, spec }: Readable<GatewaySpec>,
+  { fetch, sources, routes }: Readables,
+): ClientValidations =>
+  clientValidations(meta.namespace, spec.tls, {
+    bundleOf: (namespace, name) => fetch.get(sources.trustBundles, `${namespace}/${name}`),
+    grantsIn: (namespace) => routes.grantsIn(fetch, namespace),
+  });
+
+function clientsOf(
+  { protocol, port }: ListenerState['listener'],
+  clientValidation: ClientValidations,
+): ListenerClients | null {
+  const validation = protocol === 'HTTPS' ? clientValidation(port) : null;
+  return validation?.roots ? { roots: validation.roots, isStrict: validation.isStrict } : null;
+}
+
+function listenersOfGroup(
+  group: ListenerGroupState,
+  clientValidation: ClientValidations,
+  around: Readables,
+): readonly IngressListener[] {
   const { owner, listeners } = group;
   const all = around.routes.routesOf(around.fetch, ownerKey(owner));
   const attached = {
@@ -118,6 +149,7 @@ function listenersOfGroup(group: ListenerGroupState, around: Readables): readonl
     protocol: state.listener.protocol as IngressListener['protocol'],
     hostname: state.listener.hostname,
     certificates: certificatesOf(state, owner.namespace, around),
+    clients: clientsOf(state.listener, clientValidation),
     httpRoutes: attached.httpRoutes.get(state) ?? [],
     grpcRoutes: attached.grpcRoutes.get(state) ?? [],
     tlsRoutes: attached.tlsRoutes.get(state) ?? [],
@@ -131,9 +163,12 @@ const nameOf = ({ kind, namespace, name }: ListenerOwner, { listener }: Listener
 
 const PROTOCOLS = ['HTTP', 'HTTPS', 'TLS', 'TCP'];
 
-/** One whose certificate cannot be used takes no connection; a kind of route that cannot attach keeps no other out. */
+/** What is wrong but keeps nothing else from working: a kind of route that cannot attach, one of several roots. */
+const HARMLESS: readonly string[] = ['InvalidRouteKinds', 'InvalidCACertificateRef', 'InvalidCACertificateKind'];
+
+/** One whose certificate, or whose roots for clients, cannot be used takes no connection. */
 function isServed({ listener, accepted, resolvedRefs }: ListenerState): boolean {
-  const resolved = resolvedRefs.status === 'True' || resolvedRefs.reason === 'InvalidRouteKinds';
+  const resolved = resolvedRefs.status === 'True' || HARMLESS.includes(resolvedRefs.reason);
   return PROTOCOLS.includes(listener.protocol) && accepted.status === 'True' && resolved;
 }
 

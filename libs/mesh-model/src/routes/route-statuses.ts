@@ -55,7 +55,7 @@ interface Surroundings {
   grantsIn(fetch: FetchContext, namespace: string): ReturnType<typeof REFERENCE_GRANTS.parse>[];
 }
 
-const NO_CERTIFICATES = { certificateFault: () => null };
+const NO_CERTIFICATES = { certificateFault: () => null, clientValidation: () => null };
 const MAX_LISTED = 5;
 
 /** The status of every route of the Gateway API; one with no parent of ours has none. */

@@ -3,6 +3,8 @@ import { callGrpc, type GrpcAnswer } from '../proxy/grpc-echo.js';
 import { askHttp, type HttpAnswer, type HttpQuestion } from '../proxy/http-client.js';
 import { object, SHOP } from '../proxy/mesh-objects.js';
 import { readStream } from '../proxy/read-stream.js';
+import type { Identity } from '../proxy/secret-server.js';
+import { askHttps } from './ask-https.js';
 import { ProxyRig, startRig, type ProxyRole } from '../proxy/proxy-rig.js';
 
 export const EDGE = 'edge';
@@ -54,6 +56,11 @@ export class GatewayRig extends ProxyRig {
   /** What the server says on a new connection; over TLS if a server name is given. Null: it is broken off. */
   read(port: number, serverName?: string): Promise<string | null> {
     return readStream({ host: this.parts.network.proxy(0), port }, serverName);
+  }
+
+  /** The status of an answer over TLS; `refused` if the connection is broken off. */
+  askSecurely(port: number, host: string, client?: Identity): Promise<number | 'refused'> {
+    return askHttps({ host: this.parts.network.proxy(0), port }, host, client);
   }
 
   /** A gRPC call for a host. */
