@@ -124,7 +124,10 @@ describe('traffic of enrolled pods', () => {
         (await opened('node-1', 'source')) === (await total('node-1', 'source', 'istio_tcp_connections_closed_total')),
       'all connections are closed',
     );
-    expect(await opened('node-2', 'destination')).toBe(await opened('node-1', 'source'));
+    await until(
+      async () => (await opened('node-2', 'destination')) === (await opened('node-1', 'source')),
+      'both ends have counted the same connections',
+    );
     expect(await opened('node-1', 'source')).toBeGreaterThanOrEqual(6);
     for (const [node, reporter] of [
       ['node-1', 'source'],

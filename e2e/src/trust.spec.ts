@@ -3,6 +3,7 @@ import { CONFIG_MAPS, LEASES, PODS, SECRETS, type KubeObject } from '@weft/kube'
 import { until } from '@weft/testing-fixtures';
 import { SYSTEM_NAMESPACE } from '@weft/testing-mesh-deployment';
 import { AccessLog } from './cluster/access-log.js';
+import { AT_ONCE_MS } from './cluster/at-once.js';
 import { Asker } from './cluster/asker.js';
 import { isReady } from './cluster/local-cluster.js';
 import { OpensslPki } from './cluster/openssl-pki.js';
@@ -172,9 +173,8 @@ describe('trust', () => {
       process.stdout.write(
         `revoked connections ended ${after} ms after the publication, ${whole} ms after the command\n`,
       );
-      // The issue states one second; a machine that is busy with other things takes longer for everything.
       expect(publishedMs).toBeGreaterThan(startMs);
-      expect(after).toBeLessThan(3000);
+      expect(after).toBeLessThan(AT_ONCE_MS);
       await asSource.stop();
       await asDestination.stop();
       const ask = ['redis-cli', '-h', 'mallory', 'ping'];

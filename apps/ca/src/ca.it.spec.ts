@@ -127,7 +127,7 @@ describe('CreateCertificate over TLS', () => {
         () => false,
         (failure: unknown) => (failure as ServiceError).code === status.UNAUTHENTICATED,
       );
-    await until(refused, 'the CA has seen the pod go', 1000);
+    await until(refused, 'the CA has seen the pod go');
   });
 
   it('answers UNAVAILABLE while the API server is away, and UNAUTHENTICATED to garbage in any case', async () => {

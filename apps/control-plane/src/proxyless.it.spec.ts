@@ -8,6 +8,7 @@ import { until as untilHolds } from '@weft/testing-fixtures';
 import { createControlPlane } from './app.js';
 import { parseControlPlaneConfig } from './config.js';
 import { EchoClient, EchoServer } from './testing/grpc-echo.js';
+import { SwitchedPort } from './testing/switched-port.js';
 
 register();
 jest.setTimeout(60_000);
@@ -25,8 +26,7 @@ describe('a gRPC client without a proxy', () => {
   const kube = api.client();
   const servers = new Map<string, EchoServer>();
   const clients: EchoClient[] = [];
-  let stop: () => Promise<void>;
-  let xdsPort = 0;
+  let front: SwitchedPort;
   let adminPort = 0;
   let port = 0;
   const create = (type: object, object: object) => kube.create(type as ResourceType<KubeObject>, object);
@@ -40,7 +40,9 @@ describe('a gRPC client without a proxy', () => {
   /** As the agent beside it would write it; here the token is added on the way. */
   const bootstrap = (namespace: string) =>
     JSON.stringify({
-      xds_servers: [{ server_uri: `127.0.0.1:${xdsPort}`, channel_creds: [{ type: 'insecure' }], server_features: [] }],
+      xds_servers: [
+        { server_uri: `127.0.0.1:${front.port}`, channel_creds: [{ type: 'insecure' }], server_features: [] },
+      ],
       node: {
         id: `sidecar~127.0.0.1~client.${namespace}~${namespace}.svc.cluster.local`,
         locality: { region: 'r', zone: 'z', sub_zone: '' },
@@ -76,26 +78,44 @@ describe('a gRPC client without a proxy', () => {
     await create(PODS, pod('echo-v3', '127.0.1.3', { app: 'echo-v3' }));
     await create(PODS, pod('client', '127.0.1.9', {}));
     await create(PODS, { ...pod('client', '127.0.1.10', {}), metadata: { name: 'client', namespace: 'bank' } });
-    const config = parseControlPlaneConfig(
-      { XDS_HOST: '127.0.0.1', XDS_PORT: '0', ADMIN_HOST: '127.0.0.1', ADMIN_PORT: '0' },
-      'replica-1',
-    );
-    if (!config.ok) throw new Error(JSON.stringify(config.error));
-    const log = createLogger('test', 'silent');
-    const app = createControlPlane(config.value, { kube, clock: systemClock, log, credentials: withToken() });
-    const running = await startAll(app.services, 2000);
-    let stopped: Promise<void> | null = null;
-    stop = () => (stopped ??= running());
-    xdsPort = app.xds.port;
-    adminPort = app.admin.port;
+    front = await SwitchedPort.open();
+    await controlPlane.start();
   });
 
   afterAll(async () => {
     for (const client of clients) client.close();
     for (const server of servers.values()) server.stop();
-    await stop();
+    await controlPlane.stop();
+    await front.close();
     api.close();
   });
+
+  const controlPlane = {
+    stop: (): Promise<void> => Promise.resolve(),
+    async start(): Promise<void> {
+      const config = parseControlPlaneConfig(
+        { XDS_HOST: '127.0.0.1', XDS_PORT: '0', ADMIN_HOST: '127.0.0.1', ADMIN_PORT: '0' },
+        'replica-1',
+      );
+      if (!config.ok) throw new Error(JSON.stringify(config.error));
+      const log = createLogger('test', 'silent');
+      const app = createControlPlane(config.value, { kube, clock: systemClock, log, credentials: withToken() });
+      const running = await startAll(app.services, 2000);
+      front.target = app.xds.port;
+      adminPort = app.admin.port;
+      controlPlane.stop = () => {
+        controlPlane.stop = () => Promise.resolve();
+        front.target = null;
+        return running();
+      };
+    },
+  };
+
+  /** In turn, as soon as there is a connection to each. */
+  const asksBoth = async (client: EchoClient): Promise<boolean> => {
+    const { v1 = 0, v2 = 0 } = await client.count(4);
+    return v1 === 2 && v2 === 2;
+  };
 
   let tokenUser = 'system:serviceaccount:shop:echo';
   /** What the agent does: the client itself has no way to send a token. */
@@ -119,6 +139,7 @@ describe('a gRPC client without a proxy', () => {
 
   it('finds a service by the name that it dials, and balances among its pods', async () => {
     const client = dial(ECHO);
+    await until('both are connected to', () => asksBoth(client));
     const { v1 = 0, v2 = 0 } = await client.count(20);
     expect([v1 + v2, Math.abs(v1 - v2) <= 2]).toEqual([20, true]);
     const syncz = await (await fetch(`http://127.0.0.1:${adminPort}/debug/syncz`)).text();
@@ -221,16 +242,21 @@ describe('a gRPC client without a proxy', () => {
     const route = { destination: { host: 'echo-v3.shop.svc.cluster.local' } };
     await put(VIRTUAL_SERVICES, 'echo', { hosts: [ECHO], http: [{ route: [route] }] }, 'bank');
     await until('the bank goes to v3', async () => (await bank.count(4))['v3'] === 4);
-    expect(Object.keys(await shop.count(4)).sort()).toEqual(['v1', 'v2']);
+    await until('the others are as before', () => asksBoth(shop));
     await remove(VIRTUAL_SERVICES, 'echo', 'bank');
     await until('the bank is as the others', async () => !('v3' in (await bank.count(4))));
   });
 
-  it('keeps its connections and its routes while the control plane is away', async () => {
+  it('keeps its connections and its routes while the control plane is away, and follows it when it is back', async () => {
     const client = dial(ECHO);
+    await until('both are connected to', () => asksBoth(client));
+    await controlPlane.stop();
     expect(Object.keys(await client.count(4)).sort()).toEqual(['v1', 'v2']);
-    await stop();
-    expect(Object.keys(await client.count(4)).sort()).toEqual(['v1', 'v2']);
-    for (const one of clients.splice(0)) one.close();
+    await controlPlane.start();
+    await put(HTTP_ROUTES, 'echo', {
+      parentRefs: [{ group: '', kind: 'Service', name: 'echo' }],
+      rules: [{ backendRefs: [{ name: 'echo-v3', port }] }],
+    });
+    await until('the new route is followed', async () => (await client.call()) === 'v3');
   });
 });

@@ -42,14 +42,16 @@ describe('LeaderElector', () => {
   });
 
   it('a leader that cannot renew steps down before another may take over', async () => {
+    // It steps down after three fifths of it: the rest is for a busy machine.
+    const LEASE_MS = 5000;
     const api = new InMemoryKube();
-    const first = candidate(api, 'one', 2000);
+    const first = candidate(api, 'one', LEASE_MS);
     await first.elector.start();
     await until('first leads', () => first.elector.isLeader);
     api.offline = new KubeConnectionError('connection refused');
     const lostAt = performance.now();
     await until('first steps down', () => !first.elector.isLeader);
-    expect(performance.now() - lostAt).toBeLessThan(2000);
+    expect(performance.now() - lostAt).toBeLessThan(LEASE_MS);
     expect(first.terms[0]!.aborted).toBe(true);
   });
 

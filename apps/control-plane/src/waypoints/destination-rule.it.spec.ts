@@ -20,6 +20,8 @@ const servers = async (echo: string, headers: readonly Record<string, string>[],
 };
 const times = <T>(count: number, value: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => value(i));
 const ALL = ['v1', 'v2', 'v3'];
+/** So long that requests of the same moment are under way together, on a busy machine too. */
+const LONG = '/delay/2000';
 
 describe('a DestinationRule at a waypoint: who gets a request', () => {
   it('ROUND_ROBIN: each in turn', async () => {
@@ -130,7 +132,7 @@ describe('a DestinationRule at a waypoint: limits (S-32)', () => {
       connectionPool: { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 1 } },
     });
     await expectAnswers(echo, [['/', 200]]);
-    const answers = await Promise.all(times(6, () => rig().ask(echo, { path: '/delay/300' })));
+    const answers = await Promise.all(times(6, () => rig().ask(echo, { path: LONG })));
     const refused = answers.filter(({ status }) => status === 503);
     expect(refused.length).toBeGreaterThanOrEqual(1);
     for (const { server, headers } of refused) expect([server, headers['x-envoy-overloaded']]).toEqual(['', 'true']);
@@ -141,7 +143,7 @@ describe('a DestinationRule at a waypoint: limits (S-32)', () => {
   it('http2MaxRequests: the same for requests under way', async () => {
     const { echo } = await ruled({ connectionPool: { http: { http2MaxRequests: 2 } } });
     await expectAnswers(echo, [['/', 200]]);
-    const answers = await Promise.all(times(6, () => rig().ask(echo, { path: '/delay/300' })));
+    const answers = await Promise.all(times(6, () => rig().ask(echo, { path: LONG })));
     expect(answers.filter(({ status }) => status === 200).length).toBeLessThan(6);
   });
 

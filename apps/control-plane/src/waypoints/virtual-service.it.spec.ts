@@ -164,7 +164,7 @@ describe('a VirtualService at a waypoint: actions', () => {
   });
 
   it('perTryTimeout: each try has its own time', async () => {
-    const retries = { attempts: 2, perTryTimeout: '0.1s', retryOn: '5xx,reset', backoff: '1ms' };
+    const retries = { attempts: 2, perTryTimeout: '1s', retryOn: '5xx,reset', backoff: '1ms' };
     const echo = await routed([{ retries, route: v1 }]);
     await expectAnswers(echo, [['/delay/5000', 504]]);
     expect(

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -64,15 +64,15 @@ describe('a CRL for Envoy', () => {
 /** The real Envoy, with a TLS port whose certificate and roots come by SDS. */
 async function startEnvoy(socketPath: string): Promise<number> {
   const [envoy = 'envoy'] = globSync(join(__dirname, '../../../../tmp/venv/lib/python3*/site-packages/envoy/_bin/envoy'));
-  const port = await freePort();
   const sds = { api_config_source: { api_type: 'DELTA_GRPC', transport_api_version: 'V3', grpc_services: [{ envoy_grpc: { cluster_name: 'sds' } }] }, resource_api_version: 'V3' };
   const type = (name: string): string => `type.googleapis.com/envoy.${name}`;
   const config = {
     node: { id: 'test', cluster: 'test' },
+    admin: { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } },
     static_resources: {
       listeners: [
         {
-          address: { socket_address: { address: '127.0.0.1', port_value: port } },
+          address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
           filter_chains: [
             {
               filters: [{ name: 'echo', typed_config: { '@type': type('extensions.filters.network.echo.v3.Echo') } }],
@@ -116,23 +116,27 @@ async function startEnvoy(socketPath: string): Promise<number> {
     },
   };
   writeFileSync(join(folder, 'envoy.json'), JSON.stringify(config));
-  const args = ['-c', join(folder, 'envoy.json'), '--use-dynamic-base-id', '--concurrency', '1', '-l', 'error'];
+  const args = ['-c', join(folder, 'envoy.json'), '--use-dynamic-base-id', '--concurrency', '1', '-l', 'error', '--admin-address-path', join(folder, 'admin')];
   const child: ChildProcess = spawn(envoy, args, { stdio: 'ignore' });
   stack.push(async () => {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
   });
-  return port;
+  let port: number | undefined;
+  await until(async () => (port = await listenerPort()) !== undefined, 'Envoy listens', LIMIT_MS);
+  return port!;
 } // prettier-ignore
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
+/** Undefined until there is one. */
+async function listenerPort(): Promise<number | undefined> {
+  const admin = await readFile(join(folder, 'admin'), 'utf8').catch(() => '');
+  if (admin === '') return undefined;
+  const { listener_statuses: all } = (await (await fetch(`http://${admin}/listeners?format=json`)).json()) as {
+    readonly listener_statuses: readonly { readonly local_address: { readonly socket_address: { readonly port_value: number } } }[];
+  };
+  return all[0]?.local_address.socket_address.port_value;
+} // prettier-ignore
 
 /** A connection that echoes; null if it is refused. */
 function tryEcho(port: number, client: TestIdentity): Promise<ReturnType<typeof connect> | null> {

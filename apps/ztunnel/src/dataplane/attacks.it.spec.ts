@@ -205,7 +205,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
   });
 
   it('slow writers hold a connection each, and nothing more: TLS in drops is given up, half a frame waits alone', async () => {
-    await suite.start({ limits: { handshakeTimeoutMs: 1000 } });
+    await suite.start({ limits: { handshakeTimeoutMs: 4000 } });
     await suite.serveEcho();
     const drops = await Promise.all(Array.from({ length: 20 }, () => suite.connectUncaptured()));
     const ends = drops.map(endOf);

@@ -34,8 +34,9 @@ describe('Outbox', () => {
     outbox.add(failed);
     expect(batches).toEqual([]);
     const begun = performance.now();
-    while (batches.length === 0 && performance.now() - begun < 5000) loop.turn(500);
-    expect(performance.now() - begun).toBeLessThan(400);
+    while (batches.length === 0 && performance.now() - begun < 20_000) loop.turn(20_000);
+    // Far less than the turn would have lasted.
+    expect(performance.now() - begun).toBeLessThan(10_000);
     expect(batches).toEqual([['connectionFailed', 'connectionFailed']]);
   });
 

@@ -140,7 +140,7 @@ export class WholeZtunnel {
         AUTH_TOKEN: join(directory, 'token'),
         NODE_NAME: 'n1',
         INPOD_UDS: join(directory, 'ztunnel.sock'),
-        CONNECTION_TERMINATION_DEADLINE: '1s',
+        CONNECTION_TERMINATION_DEADLINE: '4s',
         WEFT_ADMIN_PORT: '0',
         WEFT_METRICS_PORT: '0',
         WEFT_READINESS_PORT: '0',
@@ -162,7 +162,8 @@ export class WholeZtunnel {
       ...(resolve === undefined ? {} : { resolve }),
       shutdown: () => undefined,
     });
-    this.#stopZtunnel = await startAll(this.#ztunnel.services, 2000);
+    // Longer than connections may last, or they would be cut off before.
+    this.#stopZtunnel = await startAll(this.#ztunnel.services, 10_000);
     this.atEnd(() => this.#stopZtunnel());
   }
 }

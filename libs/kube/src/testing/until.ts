@@ -1,8 +1,8 @@
-/** Waits for a condition that other code will bring about; rejects after the deadline with what was waited for. */
+/** Waits for a condition that other code will bring about; rejects after the deadline, which only finds a hang, with what was waited for. */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  deadlineMs = 5000,
+  deadlineMs = 20_000,
 ): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   for (let pauseMs = 0; !(await condition()); pauseMs = Math.min(pauseMs + 1, 20)) {
