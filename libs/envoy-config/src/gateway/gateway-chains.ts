@@ -16,13 +16,21 @@ import { filter } from '../messages/extension.js';
 import { backendTargets, type StreamBackendContext, type StreamTarget } from '../routes/stream-rules.js';
 import { BLACK_HOLE } from '../connections/inner-clusters.js';
 import type { FilterChainDraft } from '../chains/filter-chain.js';
-import { tcpChain, type HttpFilterDraft, type NetworkFilterDraft } from '../chains/filter-chain.js';
+import {
+  tcpChain,
+  type AccessLogDraft,
+  type HttpFilterDraft,
+  type NetworkFilterDraft,
+} from '../chains/filter-chain.js';
+import type { TracingDraft } from '../telemetry/tracing.js';
 import { heldConnections, onDemandFilter, type OnDemandClusters } from './on-demand.js';
 
 export interface GatewayFilters {
   readonly http: readonly HttpFilterDraft[];
   readonly tcp: readonly NetworkFilterDraft[];
   readonly onDemand: OnDemandClusters;
+  readonly logs: { readonly http: readonly AccessLogDraft[]; readonly tcp: readonly AccessLogDraft[] };
+  readonly tracing: TracingDraft | null;
 }
 
 /** For requests; the route configuration comes by its name. */
@@ -44,6 +52,8 @@ export function requestChain(
         setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
         serverName: 'istio-envoy',
         normalizePath: true,
+        accessLog: [...filters.logs.http],
+        ...(filters.tracing === null ? {} : { tracing: filters.tracing }),
         upgradeConfigs: [{ upgradeType: 'websocket' }],
         httpFilters: [
           filter('client', HttpFilterState, { onRequestHeaders: client(clients?.isStrict ?? true) }),
@@ -66,7 +76,7 @@ export function connectionChain(
     name,
     statPrefix: name,
     filters: [filter('client', NetworkFilterState, { onNewConnection: client(true) }), ...filters.tcp],
-    accessLogs: [],
+    accessLogs: filters.logs.tcp,
     ...(targets.some(({ name: to }) => filters.onDemand.has(to)) ? heldConnections : {}),
     clusters: targets.length > 0 ? targets : [{ name: BLACK_HOLE, weight: 1 }],
   });

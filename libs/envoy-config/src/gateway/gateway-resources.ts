@@ -7,6 +7,7 @@ import {
   type IngressListener,
   type IngressWaypoint,
   type MeshModel,
+  type ProxyPlace,
   type RouteDestination,
   type RouteDestinations,
 } from '@weft/mesh-model';
@@ -32,6 +33,8 @@ import {
 import { ruleCredentials } from '../resources/rule-credentials.js';
 import { foreignAssignments, foreignClusters, type ForeignService } from '../services/foreign-service.js';
 import { endpointsOfService, namedEndpointsOfService } from '../services/service-assignments.js';
+import { reports, spans } from '../telemetry/reports.js';
+import type { MeasuredProxy } from '../telemetry/standard-metrics.js';
 import { gatewayListeners } from './gateway-listeners.js';
 import { clusterNames, onDemandClusters, type OnDemandClusters, type SleepingCluster } from './on-demand.js';
 import { waypointEndpoints } from './waypoint-endpoints.js';
@@ -51,7 +54,12 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
     'resources of gateways',
     ingressGateways,
     (gateway, fetch) =>
-      ofGateway(gateway, { settings: settingsOf(fetch), mesh, onDemand: onDemandClusters(model, gateway, fetch) }),
+      ofGateway(gateway, {
+        settings: settingsOf(fetch),
+        mesh,
+        onDemand: onDemandClusters(model, gateway, fetch),
+        proxy: model.proxyPlacesOf(fetch, gateway.key)[0]?.workload ?? null,
+      }),
     SAME_VERSION,
   );
   const services = graph.deriveMany(
@@ -126,15 +134,23 @@ interface GatewaySurroundings {
   readonly settings: ChainSettings;
   readonly mesh: MeshSettings;
   readonly onDemand: OnDemandClusters;
+  /** One of its proxies. */
+  readonly proxy: ProxyPlace['workload'] | null;
 }
 
 function ofGateway(
   gateway: IngressGateway,
-  { settings, mesh, onDemand }: GatewaySurroundings,
+  { settings, mesh, onDemand, proxy }: GatewaySurroundings,
 ): readonly ProxyResource[] {
-  const { key } = gateway;
+  const { key, telemetries } = gateway;
+  const reported = { telemetries, measured: { kind: 'gateway' as const, proxy: measuredProxy(proxy) } };
   const { listeners, routes } = gatewayListeners(gateway, {
     onDemand,
+    logs: {
+      http: reports({ ...reported, protocol: 'http' }, settings),
+      tcp: reports({ ...reported, protocol: 'tcp' }, settings),
+    },
+    tracing: spans(reported, gateway, settings),
     http: requestFilters(gateway, settings),
     tcp: connectionFilters(gateway.authorizationPolicies, settings),
   });
@@ -144,6 +160,13 @@ function ofGateway(
     ...[...listeners, connectOriginateListener()].map((one) => listenerResource(key, one)),
     ...routes.map((one) => encodedRouteResource(key, one)),
   ];
+}
+
+function measuredProxy(proxy: ProxyPlace['workload'] | null): MeasuredProxy | null {
+  if (proxy === null) return null;
+  const { workloadName, namespace, serviceAccount, trustDomain, canonicalName, canonicalRevision, clusterId } = proxy;
+  const principal = `spiffe://${trustDomain || 'cluster.local'}/ns/${namespace}/sa/${serviceAccount || 'default'}`;
+  return { workloadName, namespace, principal, canonicalName, canonicalRevision, clusterId };
 }
 
 /** Only what its listeners use: nobody else's proxies are sent these. */

@@ -1,4 +1,5 @@
 import type { ProxyPlace } from '@weft/mesh-model';
+import { Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import fc from 'fast-check';
 import type { VipEndpoint } from '../services/vip-endpoints.js';
 import { endpointGroups } from './endpoint-groups.js';
@@ -30,6 +31,7 @@ const endpoint = (host: string, place: string, more: Partial<VipEndpoint> = {}):
   ...more,
 });
 const at = (text: string, more: Partial<ProxyPlace> = {}): ProxyPlace => ({
+  workload: Workload.fromPartial({}),
   node: 'node-1',
   locality: localityOf(text),
   network: '',

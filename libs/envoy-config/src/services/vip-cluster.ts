@@ -52,7 +52,7 @@ export function vipCluster(service: VipService, port: VipPort, options: VipClust
     ...(outliers === undefined ? {} : { outlierDetection: outlierDetection(outliers) }),
     ...(tcpKeepalive === undefined ? {} : { upstreamConnectionOptions: { tcpKeepalive: keepaliveOf(tcpKeepalive) } }),
     transportSocket: hboneSocket(innerSocket(service, port, options)),
-    metadata: { filterMetadata: { [METADATA_ISTIO]: describe(service, subset) } },
+    metadata: { filterMetadata: { [METADATA_ISTIO]: describe(service, protocolOf(port, stack), subset) } },
     ...(backendTls !== undefined || stack === 'http'
       ? {
           typedExtensionProtocolOptions: upstreamProtocol(port.protocol, connectionPool, {
@@ -82,8 +82,19 @@ function innerSocket(
 const alpnOf = (stack: 'http' | 'tcp', { protocol }: VipPort): readonly string[] =>
   stack === 'tcp' ? [] : protocol === 'http2' ? ['h2'] : ['http/1.1'];
 
-function describe({ hostname, name, namespace }: VipService, subset: string | undefined) {
-  return { services: [{ host: hostname, name, namespace }], ...(subset === undefined ? {} : { subset }) };
+const protocolOf = ({ isGrpc }: VipPort, stack: 'http' | 'tcp'): string =>
+  stack === 'tcp' ? stack : isGrpc ? 'grpc' : 'http';
+
+/** `services` is Istio's form; metrics cannot take it apart, so the parts stand beside it. */
+function describe({ hostname, name, namespace }: VipService, protocol: string, subset: string | undefined) {
+  return {
+    services: [{ host: hostname, name, namespace }],
+    service: hostname,
+    service_name: name,
+    service_namespace: namespace,
+    protocol,
+    ...(subset === undefined ? {} : { subset }),
+  };
 }
 
 function keepaliveOf({

@@ -17,8 +17,12 @@ export interface EffectiveTracing extends Pick<Tracing, 'customTags' | 'enableIs
   readonly samplingPercent: number;
 }
 
-/** A waypoint is the server's side. */
-const isForServers = ({ match }: { readonly match?: { readonly mode?: string } }): boolean => match?.mode !== 'CLIENT';
+export type TelemetrySide = 'CLIENT' | 'SERVER';
+
+const isFor =
+  (side: TelemetrySide) =>
+  ({ match }: { readonly match?: { readonly mode?: string } }): boolean =>
+    match?.mode !== (side === 'SERVER' ? 'CLIENT' : 'SERVER');
 
 /** Name of the log of `accessLogFile`. */
 export const MESH_LOG = '/mesh';
@@ -28,11 +32,15 @@ export const MESH_LOG = '/mesh';
  *
  * @see reference/l7-envoy-config.md 11.2
  */
-export function effectiveLogs(telemetries: Telemetries, mesh: MeshExtensions): readonly EffectiveLog[] {
+export function effectiveLogs(
+  telemetries: Telemetries,
+  mesh: MeshExtensions,
+  side: TelemetrySide,
+): readonly EffectiveLog[] {
   const ofMesh = mesh.accessLogFile === undefined ? [] : [MESH_LOG];
   let logs: readonly EffectiveLog[] = [...ofMesh, ...mesh.defaults.accessLogging].map((provider) => ({ provider }));
   for (const { spec } of telemetries) {
-    const entries = spec.accessLogging.filter(isForServers);
+    const entries = spec.accessLogging.filter(isFor(side));
     if (entries.length === 0) continue;
     const inherited = logs.length > 0 ? logs.map(({ provider }) => provider) : ['envoy'];
     const byName = new Map<string, EffectiveLog | null>();
@@ -49,14 +57,18 @@ export function effectiveLogs(telemetries: Telemetries, mesh: MeshExtensions): r
 }
 
 /** Null: no spans. */
-export function effectiveTracing(telemetries: Telemetries, mesh: MeshExtensions): EffectiveTracing | null {
+export function effectiveTracing(
+  telemetries: Telemetries,
+  mesh: MeshExtensions,
+  side: TelemetrySide,
+): EffectiveTracing | null {
   let provider = mesh.defaults.tracing[0];
   let samplingPercent = mesh.sampling;
   let disabled = !mesh.enableTracing;
   let customTags: Tracing['customTags'] = {};
   let enableIstioTags = true;
   for (const { spec } of telemetries) {
-    const one = spec.tracing.find(isForServers);
+    const one = spec.tracing.find(isFor(side));
     if (one === undefined) continue;
     provider = one.providers[0]?.name ?? provider;
     samplingPercent = one.randomSamplingPercentage ?? samplingPercent;
@@ -68,7 +80,11 @@ export function effectiveTracing(telemetries: Telemetries, mesh: MeshExtensions)
 }
 
 /** What happens to the metrics; null: there are none. Narrower scopes come later and win. */
-export function metricOverrides(telemetries: Telemetries, mesh: MeshExtensions): readonly MetricOverride[] | null {
+export function metricOverrides(
+  telemetries: Telemetries,
+  mesh: MeshExtensions,
+  side: TelemetrySide,
+): readonly MetricOverride[] | null {
   const isPrometheus = (name: string): boolean => mesh.providers[name]?.prometheus !== undefined;
   let made = mesh.defaults.metrics.some(isPrometheus);
   const overrides: MetricOverride[] = [];
@@ -78,7 +94,7 @@ export function metricOverrides(telemetries: Telemetries, mesh: MeshExtensions):
         if (!one.providers.some(({ name }) => isPrometheus(name))) continue;
         made = true;
       }
-      overrides.push(...one.overrides.filter(isForServers));
+      overrides.push(...one.overrides.filter(isFor(side)));
     }
   return made ? overrides : null;
 }

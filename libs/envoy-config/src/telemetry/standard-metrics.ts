@@ -21,8 +21,26 @@ const DESTINATION = {
   destination_cluster: 'cluster',
 } as const;
 
-export interface MeasuredService {
-  readonly claim: ServiceClaim;
+/** The proxy itself, where it is the client. */
+export interface MeasuredProxy {
+  readonly workloadName: string;
+  readonly namespace: string;
+  readonly principal: string;
+  readonly canonicalName: string;
+  readonly canonicalRevision: string;
+  readonly clusterId: string;
+}
+
+export type MeasuredTraffic =
+  /** Of a service, at its waypoint. */
+  | { readonly kind: 'service'; readonly claim: ServiceClaim }
+  /** To addresses of workloads, at their waypoint; of the servers no more is known. */
+  | { readonly kind: 'workload' }
+  /** From a gateway, to whatever its routes say. Null: nothing is known of its proxies yet. */
+  | { readonly kind: 'gateway'; readonly proxy: MeasuredProxy | null };
+
+export interface MeasuredChain {
+  readonly measured: MeasuredTraffic;
   readonly protocol: 'http' | 'grpc' | 'tcp';
   /** In order; later ones win. */
   readonly overrides: readonly MetricOverride[];
@@ -71,16 +89,17 @@ function overridden<T extends Metric>(metrics: readonly T[], overrides: readonly
 }
 
 /**
- * Istio's metrics of a service, counted by Envoy's own stats logger when a request or connection has ended. Who the client is
- * comes from its certificate and its tunnel, who served it from the endpoint. What is not known is "-" or empty here; the proxy
+ * Istio's metrics, counted by Envoy's own stats logger when a request or connection has ended. Who the client is
+ * comes from its certificate and its tunnel, or is the gateway itself; who served it from the endpoint, and at gateways the service
+ * from the cluster. What is not known is "-" or empty here; the proxy
  * agent writes "unknown". Messages of gRPC calls are not counted: Envoy tells how many there were only as one text for both ways.
  */
-export function standardMetrics(service: MeasuredService): Draft<typeof AccessLog> {
-  const { counters, histograms } = service.protocol === 'tcp' ? tcpStats(tagsOf(service)) : httpStats(tagsOf(service));
+export function standardMetrics(chain: MeasuredChain): Draft<typeof AccessLog> {
+  const { counters, histograms } = chain.protocol === 'tcp' ? tcpStats(tagsOf(chain)) : httpStats(tagsOf(chain));
   return filter('envoy.access_loggers.stats', Config, {
     statPrefix: 'istio',
-    counters: overridden(counters, service.overrides),
-    histograms: overridden(histograms, service.overrides),
+    counters: overridden(counters, chain.overrides),
+    histograms: overridden(histograms, chain.overrides),
   });
 }
 
@@ -115,26 +134,56 @@ function tcpStats(tags: readonly Tag[]): Metrics {
   };
 }
 
-function tagsOf({ claim, protocol }: MeasuredService): readonly Tag[] {
-  const fixed: readonly (readonly [string, string])[] = [
-    ['reporter', 'waypoint'],
-    ['request_protocol', protocol],
-    ['connection_security_policy', 'mutual_tls'],
-    ['destination_service', claim.hostname],
-    ['destination_service_name', claim.meta.name],
-    ['destination_service_namespace', claim.meta.namespace],
-  ];
-  const source = Object.keys(SOURCE_FIELDS).map(
-    (field) => [`source_${field}`, `%FILTER_STATE(${stateOfSource(field)}:PLAIN)%`] as const,
-  );
+function tagsOf({ measured, protocol }: MeasuredChain): readonly Tag[] {
   const destination = Object.entries(DESTINATION).map(
     ([name, field]) => [name, `%UPSTREAM_METADATA(istio:${field})%`] as const,
   );
   return [
-    ...fixed,
-    ['source_principal', `%FILTER_STATE(${STATE_PEER_PRINCIPAL}:PLAIN)%`] as const,
-    ...source,
+    ['reporter', measured.kind === 'gateway' ? 'source' : 'waypoint'] as const,
+    ...(measured.kind === 'gateway' ? gatewayTags(measured.proxy, protocol) : waypointTags(measured, protocol)),
     ...destination,
     ['response_flags', '%RESPONSE_FLAGS%'] as const,
   ].map(([name, valueFormat]) => ({ name, valueFormat }));
+}
+
+type Pairs = readonly (readonly [string, string])[];
+
+function waypointTags(measured: Exclude<MeasuredTraffic, { kind: 'gateway' }>, protocol: string): Pairs {
+  const source = Object.keys(SOURCE_FIELDS).map(
+    (field) => [`source_${field}`, `%FILTER_STATE(${stateOfSource(field)}:PLAIN)%`] as const,
+  );
+  const claim = measured.kind === 'service' ? measured.claim : null;
+  return [
+    ['request_protocol', protocol],
+    ['connection_security_policy', 'mutual_tls'],
+    ['destination_service', claim?.hostname ?? NOTHING],
+    ['destination_service_name', claim?.meta.name ?? NOTHING],
+    ['destination_service_namespace', claim?.meta.namespace ?? NOTHING],
+    ['source_principal', `%FILTER_STATE(${STATE_PEER_PRINCIPAL}:PLAIN)%`],
+    ...source,
+  ];
+}
+
+/** What the agent writes "unknown" for. */
+const NOTHING = '-';
+
+/** The service is that of the cluster which the request goes to; see `vip-cluster`. */
+function gatewayTags(proxy: MeasuredProxy | null, protocol: string): Pairs {
+  const ofCluster = (field: string): string => `%CLUSTER_METADATA(istio:${field})%`;
+  return [
+    ['request_protocol', protocol === 'tcp' ? protocol : ofCluster('protocol')],
+    // As in Istio: who sends does not know what becomes of the connection.
+    ['connection_security_policy', 'unknown'],
+    ['destination_service', ofCluster('service')],
+    ['destination_service_name', ofCluster('service_name')],
+    ['destination_service_namespace', ofCluster('service_namespace')],
+    ['source_principal', proxy?.principal ?? NOTHING],
+    ['source_workload', proxy?.workloadName ?? NOTHING],
+    ['source_workload_namespace', proxy?.namespace ?? NOTHING],
+    ['source_app', proxy?.canonicalName ?? NOTHING],
+    ['source_version', proxy?.canonicalRevision ?? NOTHING],
+    ['source_canonical_service', proxy?.canonicalName ?? NOTHING],
+    ['source_canonical_revision', proxy?.canonicalRevision ?? NOTHING],
+    ['source_cluster', proxy?.clusterId ?? NOTHING],
+  ];
 }

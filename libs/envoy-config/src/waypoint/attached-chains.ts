@@ -2,10 +2,7 @@ import type { AttachedService } from '@weft/mesh-model';
 import { effectivePolicy } from '../clusters/effective-policy.js';
 import { patchedChain } from '../patches/patched-chain.js';
 import { streamRouting, type StreamTarget } from '../routes/stream-rules.js';
-import { effectiveLogs, effectiveTracing, metricOverrides } from '../telemetry/effective-telemetry.js';
-import { providerLogs } from '../telemetry/provider-logs.js';
-import { tracingOf } from '../telemetry/tracing.js';
-import { standardMetrics } from '../telemetry/standard-metrics.js';
+import { reports, spans } from '../telemetry/reports.js';
 import { hostResolver, isDynamic, namesItsServer, serverNameResolver } from './dynamic-hosts.js';
 import { vipServiceOf } from '../services/attached-view.js';
 import { BLACK_HOLE } from '../connections/inner-clusters.js';
@@ -57,12 +54,8 @@ function requestChain(attached: AttachedService, port: VipPort, settings: ChainS
     routeName: name,
     filters: [...requestFilters(attached, settings), ...(isDynamic(attached) ? [hostResolver(attached)] : [])],
     pathNormalization: settings.providers.extensions.pathNormalization,
-    accessLogs: reports(attached, protocolLabel(port), settings),
-    tracing: tracingOf(effectiveTracing(attached.telemetries, settings.providers.extensions), settings.providers, {
-      name: attached.waypoint.name,
-      namespace: attached.waypoint.namespace,
-      cluster: settings.clusterId,
-    }),
+    accessLogs: reports({ ...reported(attached), protocol: protocolLabel(port) }, settings),
+    tracing: spans(reported(attached), attached.waypoint, settings),
   });
 }
 
@@ -108,7 +101,7 @@ function streamChain(
     name,
     statPrefix: statPrefixOf(port),
     filters: [...connectionFilters(authorizationPolicies, settings), ...(resolver === undefined ? [] : [resolver])],
-    accessLogs: reports(attached, 'tcp', settings),
+    accessLogs: reports({ ...reported(attached), protocol: 'tcp' }, settings),
     clusters: targets.length > 0 ? targets : [{ name: BLACK_HOLE, weight: 1 }],
     // Only to the service itself: what its rule says is about its own endpoints.
     ...(tunnel === undefined || targets.length !== 1 || targets[0]!.name !== name ? {} : { tunnel }),
@@ -118,18 +111,9 @@ function streamChain(
   });
 }
 
-/** Metrics and access logs: both are written when a request or connection has ended. */
-function reports(
-  { claim, telemetries }: AttachedService,
-  protocol: 'http' | 'grpc' | 'tcp',
-  { providers }: ChainSettings,
-) {
-  const overrides = metricOverrides(telemetries, providers.extensions);
-  const logs = effectiveLogs(telemetries, providers.extensions);
-  return [
-    ...(overrides === null ? [] : [standardMetrics({ claim, protocol, overrides })]),
-    ...providerLogs(logs, providers, protocol === 'tcp' ? 'tcp' : 'http'),
-  ];
-}
+const reported = ({ claim, telemetries }: AttachedService) => ({
+  telemetries,
+  measured: { kind: 'service' as const, claim },
+});
 
 const protocolLabel = ({ isGrpc }: VipPort): 'http' | 'grpc' => (isGrpc ? 'grpc' : 'http');

@@ -10,6 +10,7 @@ import type { ChainSettings } from '../chains/chain-settings.js';
 import { connectionFilters, requestFilters, type RequestPolicies } from '../chains/request-filters.js';
 import { patchesOf } from '../patches/patches-of.js';
 import type { WorkloadChains } from './main-internal.js';
+import { reports, spans } from '../telemetry/reports.js';
 import { httpChain, tcpChain, type FilterChainDraft } from '../chains/filter-chain.js';
 
 const HTTP = 'direct-http';
@@ -18,27 +19,30 @@ const TCP = 'direct-tcp';
 /** For traffic that is addressed to workloads: the policies of the waypoint, and on to where it was going. */
 export function directChains(
   addresses: readonly string[],
-  policies: RequestPolicies & Pick<AttachedWorkloads, 'envoyPatches'>,
+  policies: RequestPolicies & Pick<AttachedWorkloads, 'key' | 'envoyPatches' | 'telemetries'>,
   settings: ChainSettings,
 ): WorkloadChains {
+  const reported = { telemetries: policies.telemetries, measured: { kind: 'workload' as const } };
+  const [namespace = '', name = ''] = policies.key.split('/');
   const http = httpChain({
     name: HTTP,
     statPrefix: HTTP,
     routeName: HTTP,
     filters: requestFilters(policies, settings),
     pathNormalization: settings.providers.extensions.pathNormalization,
-    accessLogs: [],
+    accessLogs: reports({ ...reported, protocol: 'http' }, settings),
+    tracing: spans(reported, { namespace, name }, settings),
   });
   const tcp = tcpChain({
     name: TCP,
     statPrefix: TCP,
     filters: connectionFilters(policies.authorizationPolicies, settings),
-    accessLogs: [],
+    accessLogs: reports({ ...reported, protocol: 'tcp' }, settings),
     clusters: [{ name: ENCAP, weight: 1 }],
   });
-  const patched = (chain: FilterChainDraft, name: string) => {
+  const patched = (chain: FilterChainDraft, chainName: string) => {
     const { filters = [], ...rest } = patchedChain(chain, patchesOf(policies), { port: null });
-    return { ...rest, name, filters: [keepDestination(), ...filters] };
+    return { ...rest, name: chainName, filters: [keepDestination(), ...filters] };
   };
   return {
     addresses: addresses.map((address) => ({ address, prefixLength: address.includes(':') ? 128 : 32 })),

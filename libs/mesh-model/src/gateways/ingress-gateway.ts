@@ -5,6 +5,7 @@ import type {
   HttpRouteSpec,
   RequestAuthenticationSpec,
   TcpRouteSpec,
+  TelemetrySpec,
   TlsRouteSpec,
 } from '@weft/mesh-api';
 import type { EnvoyPatches } from '../waypoints/envoy-patches.js';
@@ -27,6 +28,8 @@ export interface IngressGateway {
   /** In the order in which they are applied. */
   readonly extensions: readonly EnvoyPatches[];
   readonly requestAuthentications: readonly Readable<RequestAuthenticationSpec>[];
+  /** The widest scope first. */
+  readonly telemetries: readonly Readable<TelemetrySpec>[];
 }
 
 export interface IngressListener {

@@ -77,6 +77,7 @@ export function ingressGateways(inputs: IngressGatewaysInputs): Collection<Ingre
       destinations: destinationsOf(fetch, lookup, listeners, []),
       authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
       requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
+      telemetries: policies.telemetriesOf(fetch, place),
       extensions: policies.extensionsOf(fetch, { ...place, labels: podLabelsOf(meta, spec) }),
     };
   });

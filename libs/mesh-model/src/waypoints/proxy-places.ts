@@ -13,6 +13,8 @@ export interface ProxyPlace {
   readonly clusterId: string;
   /** Of the proxies there; those of one Gateway have the same, but for a moment during a rollout. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Of one of them. */
+  readonly workload: Workload;
 }
 
 /** Of a Gateway, `<namespace>/<name>`, one for each node. */
@@ -55,6 +57,7 @@ export function proxyPlaces(
         clusterId,
         locality: { region: locality?.region ?? '', zone: locality?.zone ?? '', subzone: locality?.subzone ?? '' },
         labels: pod.labels,
+        workload,
       });
     }
     return [...places.values()];
