@@ -4,7 +4,7 @@ import type { Clock } from '@weft/result';
 import { garbageCollector, type Service } from '@weft/runtime';
 
 /** Starting takes a while: the first pods and their certificates, then whatever V8 compiles because it turned out to be used. */
-const STARTED_MS = [2000, 4000, 8000, 16_000, 32_000] as const;
+const STARTED_MS = [2000, 4000, 60_000] as const;
 /** How often it is looked whether memory grew, and what growth is worth doing something about. */
 const LOOK_MS = 1000;
 const GROWN_BYTES = 1 << 20;

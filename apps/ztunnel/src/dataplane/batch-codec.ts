@@ -111,7 +111,8 @@ export function readBatch(text: string): readonly FromWorker[] {
         transport,
         source,
         destination,
-        actualDestination: packed[4],
+        // One text for all of them, where it is the same.
+        actualDestination: packed[4] === destination ? destination : packed[4],
         inbound,
         ...(packed[5] < 0 ? {} : { verdictRevision: packed[5] }),
         peerIdentity,

@@ -39,7 +39,10 @@ interface Running {
   readonly startedMs: number;
   cause: 'exception' | 'memory' | 'exit';
   /** Opened and not yet closed, with the slot, so that a dead worker's connections can be closed in its place. */
-  readonly open: Map<number, { readonly slot: number; readonly atMs: number }>;
+  /** Counter slots of the connections that are open, by id. */
+  readonly open: Map<number, number>;
+  /** When they opened, by slot. */
+  readonly openedMs: Float64Array;
   ready: boolean;
 }
 
@@ -239,6 +242,7 @@ export class DataPlane implements Service {
       cause: 'exit',
       owned: new Uint8Array(workerData.owned),
       open: new Map(),
+      openedMs: new Float64Array(this.counters[index]!.length >> 1),
       ready: false,
     };
     this.#running[index] = worker;
@@ -290,7 +294,8 @@ export class DataPlane implements Service {
         return;
       }
       case 'connectionOpened':
-        worker.open.set(message.connectionId, { slot: message.counterSlot, atMs: performance.now() });
+        worker.open.set(message.connectionId, message.counterSlot);
+        worker.openedMs[message.counterSlot] = performance.now();
         break;
       case 'connectionClosed':
         worker.open.delete(message.connectionId);
@@ -335,10 +340,14 @@ export class DataPlane implements Service {
     worker.owned.forEach((owned, fd) => {
       if (owned !== 0) closeDescriptor(fd);
     });
-    for (const [connectionId, { slot, atMs }] of worker.open) {
+    for (const [connectionId, slot] of worker.open) {
       const cells = this.counters[worker.index]!;
       const bytes = { receivedBytes: cells[slot * 2]!, sentBytes: cells[slot * 2 + 1]! };
-      const lost = { durationMs: performance.now() - atMs, flag: 'none', why: CLOSED_BY_WORKER_END } as const;
+      const lost = {
+        durationMs: performance.now() - worker.openedMs[slot]!,
+        flag: 'none',
+        why: CLOSED_BY_WORKER_END,
+      } as const;
       this.options.onMessage(
         { type: 'connectionClosed', connectionId, ...bytes, ...lost, error: lost.why },
         worker.index,

@@ -39,7 +39,8 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, HboneAtt
   #target: Drawn | null = null;
   #rejectedId: number | undefined;
   #traceParent: string | null = null;
-  #tries: TargetTries;
+  /** Null once there is a connection. */
+  #tries: TargetTries | null;
   #attempt: HboneAttempt | PlainAttempt | null = null;
   /** Takes back what is waited for before there is a target: the plan, or a waypoint. */
   #withdraw: () => void = NOTHING;
@@ -138,13 +139,14 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, HboneAtt
   /** Goes for a target that was not tried yet. */
   #try(): void {
     const plan = this.#plan!;
-    const target = this.#tries.next(plan, Math.random());
+    const tries = this.#tries!;
+    const target = tries.next(plan, Math.random());
     if (target === null) {
-      this.#fail(this.#tries.failure ?? { reason: `no target for ${this.#destination}`, flag: 'none' });
+      this.#fail(tries.failure ?? { reason: `no target for ${this.#destination}`, flag: 'none' });
       return;
     }
     this.#target = target;
-    const patienceMs = this.#tries.patienceMs(plan);
+    const patienceMs = tries.patienceMs(plan);
     if (target.kind === 'hbone') {
       const { sourceIdentity, baggage } = plan as HbonePlan;
       const parts = { target: target.target, sourceIdentity, baggage, patienceMs, owner: this };
@@ -160,7 +162,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, HboneAtt
     if (this.#over) return;
     this.#attempt = null;
     const { nowMs } = this.services.loop;
-    if (this.#tries.failed(this.#target!, failure, { sameAgain, nowMs })) this.#askPlan();
+    if (this.#tries!.failed(this.#target!, failure, { sameAgain, nowMs })) this.#askPlan();
     else this.#fail(failure);
   }
 
@@ -265,6 +267,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, HboneAtt
   // ---- ends
 
   #open(transport: 'hbone' | 'plaintext', peerIdentity: string | null, peerBaggage: string | null = null) {
+    this.#tries = null;
     const target = this.#target!.target;
     const record = this.services.log.open(
       {
