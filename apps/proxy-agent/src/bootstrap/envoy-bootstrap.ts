@@ -13,7 +13,7 @@ const INTERNAL_BUFFER_KIB = 64;
 /**
  * Envoy's bootstrap, in the JSON form of its proto. Everything that can change comes over the agent's sockets.
  *
- * @see reference/l7-envoy-config.md 4.7
+ * @see https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto
  */
 export function envoyBootstrap(config: AgentConfig, sockets: AgentSockets): object {
   return {

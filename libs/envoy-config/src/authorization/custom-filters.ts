@@ -24,7 +24,7 @@ interface Asking {
  * Requests that rules of CUSTOM policies match are decided by a server: the rules run as a shadow and leave the name of the
  * one that matched, and the asking filter is on for those names only. A provider that is not there denies what its rules match.
  *
- * @see reference/l7-envoy-config.md 6.4
+ * @see https://istio.io/latest/docs/tasks/security/authorization/authz-custom/
  */
 export function customFilters(policies: Policies, providers: Providers) {
   return askingOf(policies).flatMap((asking) => {

@@ -32,7 +32,7 @@ const HTTP_KEY = /^(request\.|experimental\.)/;
  * The policies of one action as Envoy's rules. What cannot be told fails closed: an ALLOW rule allows nothing then, a DENY
  * rule loses the field and denies more.
  *
- * @see reference/l7-envoy-config.md 6
+ * @see https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/rbac/v3/rbac.proto
  */
 export function rbacRules(
   policies: readonly AuthorizationPolicy[],

@@ -33,7 +33,7 @@ const LABELS: Readonly<Partial<Record<Scope, string>>> = {
  * Null: all endpoints are alike. A DestinationRule counts before the traffic distribution of the Service. Without
  * outlier detection nobody would know when to go further, so that only a traffic distribution asks for the nearest then.
  *
- * @see reference/l7-envoy-config.md 5.2
+ * @see https://istio.io/latest/docs/reference/config/networking/destination-rule/#LocalityLoadBalancerSetting
  */
 export function localityRule(
   { loadBalancer, outlierDetection }: EffectivePolicy,

@@ -30,7 +30,7 @@ export const MESH_LOG = '/mesh';
 /**
  * Each scope that names providers replaces those of the wider ones; one that names none switches or filters them.
  *
- * @see reference/l7-envoy-config.md 11.2
+ * @see https://istio.io/latest/docs/reference/config/telemetry/
  */
 export function effectiveLogs(
   telemetries: Telemetries,

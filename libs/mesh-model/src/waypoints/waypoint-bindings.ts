@@ -38,7 +38,7 @@ export interface WaypointBindings {
 /**
  * Differs from Istio: a waypoint that was asked for and is missing, or has no address yet, is not passed by.
  *
- * @see reference/l7-envoy-config.md 9.4
+ * @see https://istio.io/latest/docs/ambient/usage/waypoint/
  */
 export function waypointBindings(
   graph: Graph,
