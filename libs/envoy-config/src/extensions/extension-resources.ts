@@ -32,7 +32,7 @@ export function extensionResources(model: MeshModel): Collection<ProxyResource> 
   const ofGateways = graph.deriveMany(
     'extensions of gateways',
     ingressGateways,
-    (gateway) => usesOf('gateway', gateway.key, gateway.extensions),
+    (gateway) => usesOf('gateway', gateway.key, gateway.envoyPatches),
     { key },
   );
   const uses = graph.union('uses of extensions', [ofServices, ofWaypoints, ofGateways]);

@@ -1,5 +1,5 @@
 import { covers } from '@weft/gateway-api';
-import type { IngressGateway, IngressListener } from '@weft/mesh-model';
+import type { EnvoyPatch, IngressGateway, IngressListener } from '@weft/mesh-model';
 import { TrafficDirection } from '@weft/xds/gen/envoy/config/core/v3/base.js';
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import { TlsInspector } from '@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.js';
@@ -9,6 +9,9 @@ import type { EncodedRoutes } from '../messages/spliced-routes.js';
 import { filter } from '../messages/extension.js';
 import type { FilterChainDraft } from '../chains/filter-chain.js';
 import { patchedChain } from '../patches/patched-chain.js';
+import { patchedListener } from '../patches/patched-clusters.js';
+import { patchedRoutes } from '../patches/patched-routes.js';
+import { gatewayPatchesOf } from '../patches/patches-of.js';
 import { connectionChain, oldestTargets, requestChain, serverTls, type GatewayFilters } from './gateway-chains.js';
 import { gatewayRoutes } from './gateway-routes.js';
 
@@ -19,6 +22,11 @@ const HTTP_ALPN = ['h2', 'http/1.1'];
 export interface GatewayListeners {
   readonly listeners: readonly Listener[];
   readonly routes: readonly EncodedRoutes[];
+}
+
+interface BuiltPort extends PortPart {
+  readonly port: number;
+  readonly isTls: boolean;
 }
 
 interface PortPart {
@@ -33,27 +41,28 @@ export function gatewayListeners(gateway: IngressGateway, filters: GatewayFilter
     const own = gateway.listeners.filter((one) => one.port === port);
     return { port, isTls: own.some(isTls), ...portPart(port, own, gateway, filters) };
   });
-  const patches = gateway.extensions.flatMap((one) => one.patches);
-  const extended = (chain: FilterChainDraft, port: number) => patchedChain(chain, patches, { port, at: 'gateway' });
+  const patches = gatewayPatchesOf(gateway);
   return {
     listeners: built
       .filter(({ chains }) => chains.length > 0)
-      .map(({ port, chains, isTls: tls }) =>
-        listener(
-          port,
-          chains.map((one) => extended(one, port)),
-          tls,
-        ),
-      ),
-    routes: built.flatMap(({ routes }) => routes),
+      .map((one) => patchedListener(listener(one.port, patchedChains(one, patches), one.isTls), patches, one.port)),
+    routes: built.flatMap(({ port, routes }) => routes.map((one) => patchedRoutes(one, patches, port))),
   };
 }
+
+const listenerName = (port: number): string => `0.0.0.0_${port}`;
+
+const patchedChains = ({ port, chains, isTls: tls }: BuiltPort, patches: readonly EnvoyPatch[]) =>
+  chains.map((one) => {
+    const serverNames = one.filterChainMatch?.serverNames ?? [];
+    return patchedChain(one, patches, { port, listener: listenerName(port), tls, serverNames });
+  });
 
 const isTls = ({ protocol }: IngressListener): boolean => protocol === 'HTTPS' || protocol === 'TLS';
 
 function listener(port: number, filterChains: readonly FilterChainDraft[], inspects: boolean): Listener {
   return Listener.fromPartial({
-    name: `0.0.0.0_${port}`,
+    name: listenerName(port),
     address: socketAddress('0.0.0.0', port),
     trafficDirection: TrafficDirection.OUTBOUND,
     listenerFilters: inspects ? [filter('envoy.filters.listener.tls_inspector', TlsInspector, {})] : [],

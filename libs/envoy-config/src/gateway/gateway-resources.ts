@@ -3,6 +3,7 @@ import { objectMetaOf } from '@weft/mesh-api';
 import {
   backendKey,
   serviceNameOf,
+  type EnvoyPatch,
   type IngressGateway,
   type IngressListener,
   type IngressWaypoint,
@@ -13,6 +14,8 @@ import {
 } from '@weft/mesh-model';
 import { SECRET_TYPE_URL } from '@weft/xds';
 import { Secret } from '@weft/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret.js';
+import { addedClusters } from '../patches/patched-clusters.js';
+import { gatewayPatchesOf } from '../patches/patches-of.js';
 import { providerLookup } from '../providers/provider-lookup.js';
 import { outboundName } from '../routes/route-target.js';
 import { chainSettings, type ChainSettings } from '../chains/chain-settings.js';
@@ -100,13 +103,19 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
           const byPort = model.backendTlsOf(fetch, service.claim);
           const { clientCertificate } = service;
           const backendTls = ({ number }: VipPort) => byPort[number] && { tls: byPort[number], clientCertificate };
-          return foreignClusters(service, named(fetch, service.claim), { mesh, throughWaypoint: false, backendTls });
+          return foreignClusters(service, named(fetch, service.claim), {
+            mesh,
+            patches: service.patches,
+            throughWaypoint: false,
+            backendTls,
+          });
         }
         // What its owner asks for is done by the waypoint: it must not be done twice.
         const rules = through.mayBeAsleep ? [LETS_SLEEP] : [];
         if (through.asleep !== null) return [];
         return foreignClusters({ ...service, rules }, named(fetch, service.claim), {
           mesh,
+          patches: service.patches,
           throughWaypoint: true,
           backendTls: () => undefined,
         });
@@ -154,8 +163,13 @@ function ofGateway(
     http: requestFilters(gateway, settings),
     tcp: connectionFilters(gateway.authorizationPolicies, settings),
   });
+  const clusters = [connectOriginateCluster(mesh), blackHoleCluster()];
+  const added = addedClusters(
+    gatewayPatchesOf(gateway),
+    clusters.map(({ name }) => name),
+  );
   return [
-    ...[connectOriginateCluster(mesh), blackHoleCluster()].map((one) => clusterResource(key, one)),
+    ...[...clusters, ...added].map((one) => clusterResource(key, one)),
     ...secretsOf(gateway),
     ...[...listeners, connectOriginateListener()].map((one) => listenerResource(key, one)),
     ...routes.map((one) => encodedRouteResource(key, one)),
@@ -207,14 +221,14 @@ type UsedService = Pick<Extract<RouteDestination, { kind: 'service' }>, 'claim' 
 
 /** Of a gateway, which shows a certificate where TLS is asked for. */
 interface GatewayService extends ForeignService {
+  readonly patches: readonly EnvoyPatch[];
   readonly clientCertificate: string | null;
 }
 
 /** What its routes send to, and what its filters ask. */
-function servicesOf(
-  { key: gateway, destinations, listeners, clientCertificate }: IngressGateway,
-  others: readonly UsedService[],
-): readonly GatewayService[] {
+function servicesOf(ingress: IngressGateway, others: readonly UsedService[]): readonly GatewayService[] {
+  const { key: gateway, destinations, listeners, clientCertificate } = ingress;
+  const patches = gatewayPatchesOf(ingress).filter(({ applyTo }) => applyTo === 'CLUSTER');
   const routed = Object.values(destinations).flatMap((one) => (one.kind === 'service' ? [one] : []));
   const encrypted = encryptedServices(listeners, destinations);
   const certificate = clientCertificate?.name ?? null;
@@ -222,7 +236,7 @@ function servicesOf(
     const service = serviceNameOf(claim);
     const key = `${gateway}|${service}`;
     const passthrough = encrypted.has(service);
-    return [key, { key, gateway, claim, rules, passthrough, clientCertificate: certificate }];
+    return [key, { key, gateway, claim, rules, passthrough, patches, clientCertificate: certificate }];
   });
   return [...new Map(found).values()];
 }

@@ -19,9 +19,9 @@ const MESSAGES = { NETWORK_FILTER: Filter, HTTP_FILTER: HttpFilter } as const;
 export function patchedChain(
   chain: FilterChainDraft,
   patches: readonly EnvoyPatch[],
-  { port, at = 'waypoint' }: Omit<ChainPlace, 'name'>,
+  where: Omit<ChainPlace, 'name'>,
 ): FilterChainDraft {
-  const place: ChainPlace = { name: chain.name ?? '', port, at };
+  const place: ChainPlace = { ...where, name: chain.name ?? '' };
   const here = patches.filter((patch) => matchesChain(patch, place));
   const network = here.filter(({ applyTo }) => applyTo === 'NETWORK_FILTER');
   const http = here.filter(({ applyTo }) => applyTo === 'HTTP_FILTER');

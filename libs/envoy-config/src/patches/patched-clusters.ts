@@ -37,11 +37,16 @@ export function addedClusters(patches: readonly EnvoyPatch[], taken: readonly st
   return [...added.values()];
 }
 
-export function patchedListener(listener: Listener, patches: readonly EnvoyPatch[]): Listener {
+/** `port`: of a gateway's. */
+export function patchedListener(
+  listener: Listener,
+  patches: readonly EnvoyPatch[],
+  port: number | null = null,
+): Listener {
   const { name } = listener;
   let patched = listener;
   for (const patch of patches) {
-    if (patch.applyTo !== 'LISTENER' || patch.value === null || !matchesListener(patch, name)) continue;
+    if (patch.applyTo !== 'LISTENER' || patch.value === null || !matchesListener(patch, name, port)) continue;
     const merged = mergeEncoded(PATCHED_MESSAGES.LISTENER, Listener.encode(patched).finish(), patch.value);
     patched = { ...Listener.decode(merged), name };
   }

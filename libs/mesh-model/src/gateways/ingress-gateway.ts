@@ -26,7 +26,7 @@ export interface IngressGateway {
   readonly destinations: RouteDestinations;
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
   /** In the order in which they are applied. */
-  readonly extensions: readonly EnvoyPatches[];
+  readonly envoyPatches: readonly EnvoyPatches[];
   readonly requestAuthentications: readonly Readable<RequestAuthenticationSpec>[];
   /** The widest scope first. */
   readonly telemetries: readonly Readable<TelemetrySpec>[];

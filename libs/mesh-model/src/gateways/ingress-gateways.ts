@@ -78,7 +78,7 @@ export function ingressGateways(inputs: IngressGatewaysInputs): Collection<Ingre
       authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
       requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
       telemetries: policies.telemetriesOf(fetch, place),
-      extensions: policies.extensionsOf(fetch, { ...place, labels: podLabelsOf(meta, spec) }),
+      envoyPatches: policies.envoyPatchesOf(fetch, { ...place, labels: podLabelsOf(meta, spec) }),
     };
   });
 }

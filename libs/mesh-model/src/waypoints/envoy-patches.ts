@@ -69,14 +69,13 @@ export interface ReadPatches extends ParsedResource<EnvoyPatches> {
 export function readEnvoyFilter(object: unknown): ReadPatches {
   const { meta, spec, problems } = ENVOY_FILTERS.parse(object);
   if (spec === null) return { meta, spec, problems };
-  if (spec.workloadSelector !== undefined) return { meta, spec: null, problems: [...problems, selected] };
   const read = readPatches(object);
   return {
     meta,
     spec: {
       meta,
       targetRefs: spec.targetRefs,
-      selector: null,
+      selector: spec.workloadSelector?.labels ?? null,
       order: [0, spec.priority ?? 0],
       patches: read.flatMap((one) => ('applyTo' in one ? [one] : [])),
       extension: null,
@@ -105,7 +104,6 @@ const fault = (field: string, problem: string, cure: string): FieldProblem => ({
   cure,
   severity: 'error',
 });
-const selected = fault('spec.workloadSelector', 'selects no waypoint', 'use targetRefs, or neither of the two');
 
 function readPatch({ applyTo, match, patch }: ConfigPatch, at: string): EnvoyPatch | FieldProblem {
   if (applyTo === undefined || patch?.operation === undefined)

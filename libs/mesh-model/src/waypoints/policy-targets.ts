@@ -22,8 +22,6 @@ export interface PolicyTargets {
   telemetriesOf(fetch: FetchContext, at: PolicyPlace): readonly Readable<TelemetrySpec>[];
   /** In the order in which they are applied; extensions come before EnvoyFilters. */
   envoyPatchesOf(fetch: FetchContext, at: PolicyPlace): readonly EnvoyPatches[];
-  /** Only TrafficExtensions and WasmPlugins. */
-  extensionsOf(fetch: FetchContext, at: PolicyPlace): readonly EnvoyPatches[];
   authorizationPoliciesOf(fetch: FetchContext, at: PolicyPlace): readonly AuthorizationPolicy[];
   requestAuthenticationsOf(fetch: FetchContext, at: PolicyPlace): readonly Readable<RequestAuthenticationSpec>[];
 }
@@ -101,14 +99,12 @@ export function policyTargets(
       .filter(({ selector }) => selector === null || selectorMatches(selector, labels ?? {}))
       .sort((a, b) => a.order[0] - b.order[0] || a.order[1] - b.order[1] || compareByAge(a.meta, b.meta));
   };
-  const extensionsOf = (fetch: FetchContext, at: PolicyPlace) => patchesAt(fetch, at, extensions);
   return {
     telemetriesOf: (fetch, at) =>
       everyPlace(at).flatMap((place) =>
         [...fetch.lookup(telemetry, place)].sort((a, b) => compareByAge(a.meta, b.meta)).slice(0, 1),
       ),
-    envoyPatchesOf: (fetch, at) => [...extensionsOf(fetch, at), ...patchesAt(fetch, at, [envoyFilters])],
-    extensionsOf,
+    envoyPatchesOf: (fetch, at) => [...patchesAt(fetch, at, extensions), ...patchesAt(fetch, at, [envoyFilters])],
     authorizationPoliciesOf: (fetch, at) =>
       find(fetch, authorization, at)
         .map(({ policy }) => policy)
