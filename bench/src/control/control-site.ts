@@ -110,13 +110,17 @@ export class ControlSite {
     return sums;
   }
 
-  async until(what: string, done: () => boolean | Promise<boolean>, deadlineMs = READY_MS): Promise<void> {
+  async until(
+    what: string,
+    done: () => boolean | Promise<boolean>,
+    { deadlineMs = READY_MS, pollMs = 20 }: { readonly deadlineMs?: number; readonly pollMs?: number } = {},
+  ): Promise<void> {
     const endMs = Date.now() + deadlineMs;
     for (;;) {
       if (await Promise.resolve(done()).catch(() => false)) return;
       if (this.program?.problem != null) throw new ControlNotReadyError(`the control plane ${this.program.problem}`);
       if (Date.now() > endMs) throw new ControlNotReadyError(`not ${what} within ${deadlineMs} ms`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
   }
 

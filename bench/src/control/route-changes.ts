@@ -42,6 +42,8 @@ export async function routeChanges(
   const proxy = await RouteProxy.start({ root, site, nodeId, token, entry });
   try {
     await site.until('routed', async () => isRouted(await proxy.ask(shape.request('old-0')), 'old-0'));
+    note('waiting until all have their status');
+    await site.until('attached', () => haveStatus(site, 'old-', routes), { pollMs: 500 });
     note(`${changes} routes come, one at a time`);
     const rows = [await oneByOne(site, shape, proxy, changes)];
     note(`${attached} routes come at once`);
@@ -63,6 +65,15 @@ function fill(site: ControlSite, shape: RouteShape, serverPort: number, routes: 
 
 const isRouted = ({ headers }: { readonly headers: IncomingHttpHeaders }, name: string): boolean =>
   headers['x-route'] === name;
+
+/** Whether so many routes of this prefix have a status of some parent. */
+async function haveStatus(site: ControlSite, prefix: string, count: number): Promise<boolean> {
+  const routes = await site.kube.list(ROUTES, { namespace: NAMESPACE });
+  const done = routes.filter(
+    ({ metadata, status }) => metadata?.name?.startsWith(prefix) === true && (status?.parents?.length ?? 0) > 0,
+  );
+  return done.length === count;
+}
 
 async function oneByOne(site: ControlSite, shape: RouteShape, proxy: RouteProxy, changes: number): Promise<ControlRow> {
   const delays: number[] = [];
@@ -102,13 +113,11 @@ async function atOnce(site: ControlSite, shape: RouteShape, proxy: RouteProxy, a
   const cpuBefore = cpuSeconds([site.pid]);
   for (let n = 0; n < attached; n++) site.put(BUCKET, shape.route(`batch-${n}`, 20_000_000 + n));
   const last = `batch-${attached - 1}`;
-  await site.until('routed', async () => isRouted(await proxy.ask(shape.request(last)), last), STATUS_DEADLINE_MS);
+  await site.until('routed', async () => isRouted(await proxy.ask(shape.request(last)), last), {
+    deadlineMs: STATUS_DEADLINE_MS,
+  });
   const routedSeconds = (performance.now() - startedMs) / 1000;
-  const isDone = async (): Promise<boolean> =>
-    (await site.kube.list(ROUTES, { namespace: NAMESPACE })).filter(
-      ({ metadata, status }) => metadata?.name?.startsWith('batch-') === true && (status?.parents?.length ?? 0) > 0,
-    ).length === attached;
-  await site.until('all attached', isDone, STATUS_DEADLINE_MS);
+  await site.until('all attached', () => haveStatus(site, 'batch-', attached), { deadlineMs: STATUS_DEADLINE_MS });
   const seconds = (performance.now() - startedMs) / 1000;
   const cpu = cpuSeconds([site.pid]) - cpuBefore;
   return controlRow(shape.load.replace('change', 'attach'), {
