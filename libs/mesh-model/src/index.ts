@@ -7,6 +7,7 @@ export {
 } from './gateways/ingress-gateway.js';
 export { type BackendTls, type BackendTlsByPort } from './gateways/backend-tls.js';
 export { type BackendTlsStatus, type PolicyAncestorStatus } from './gateways/backend-tls-status.js';
+export { type BoundVirtualService, type IstioServer } from './gateways/istio-server.js';
 export { type IngressWaypoint } from './gateways/ingress-waypoints.js';
 export {
   type EndpointSliceObject,
@@ -48,7 +49,7 @@ export {
   type RouteDestination,
   type RouteDestinations,
 } from './waypoints/route-destinations.js';
-export { type Readable, type RoutesByKind } from './waypoints/route-sources.js';
+export { gatewayKey, type Readable, type RoutesByKind } from './waypoints/route-sources.js';
 export { WAYPOINT_CLASS, type WaypointGateway } from './waypoints/waypoint-gateway.js';
 export {
   ROUTE_KINDS,

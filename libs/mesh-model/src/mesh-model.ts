@@ -134,7 +134,7 @@ export class MeshModel {
     });
     this.proxyPlacesOf = proxyPlaces(graph, sources, workloads.workloads, config);
     this.attachedWorkloads = attachedWorkloads(graph, bindings.waypoints, workloads.workloads, targets);
-    this.statuses = statusCollection(graph, services, policies, workloads, sources);
+    this.statuses = statusCollection(graph, services, policies, workloads, sources, this.ingressGateways);
     this.routeStatuses = routeStatuses(graph, sources, sets);
     this.waypointStatuses = waypointStatuses(graph, sources, bindings);
     const backendTls = backendTlsPolicies(graph, sources);

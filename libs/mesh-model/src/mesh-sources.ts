@@ -20,6 +20,8 @@ export interface MeshSources {
   readonly gatewayClasses: SourceCollection<unknown>;
   readonly gateways: SourceCollection<unknown>;
   readonly listenerSets: SourceCollection<unknown>;
+  /** Of Istio's own kind of that name. */
+  readonly istioGateways: SourceCollection<unknown>;
   readonly httpRoutes: SourceCollection<unknown>;
   readonly grpcRoutes: SourceCollection<unknown>;
   readonly tlsRoutes: SourceCollection<unknown>;
@@ -70,6 +72,7 @@ export function meshSources(graph: Graph): MeshSources {
     gatewayClasses: graph.source<unknown>('gateway classes', CHANGED_BY_IDENTITY),
     gateways: graph.source<unknown>('gateways', CHANGED_BY_IDENTITY),
     listenerSets: graph.source<unknown>('listener sets', CHANGED_BY_IDENTITY),
+    istioGateways: graph.source<unknown>('Istio gateways', CHANGED_BY_IDENTITY),
     httpRoutes: graph.source<unknown>('HTTP routes', CHANGED_BY_IDENTITY),
     grpcRoutes: graph.source<unknown>('gRPC routes', CHANGED_BY_IDENTITY),
     tlsRoutes: graph.source<unknown>('TLS routes', CHANGED_BY_IDENTITY),

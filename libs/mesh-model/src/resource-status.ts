@@ -3,6 +3,7 @@ import {
   DESTINATION_RULES,
   ENVOY_FILTERS,
   formatProblem,
+  ISTIO_GATEWAYS,
   REQUEST_AUTHENTICATIONS,
   TELEMETRIES,
   TRAFFIC_EXTENSIONS,
@@ -12,6 +13,7 @@ import {
   type ObjectMeta,
   type ParsedResource,
 } from '@weft/mesh-api';
+import type { IngressGateway } from './gateways/ingress-gateway.js';
 import type { MeshSources } from './mesh-sources.js';
 import type { PolicyCollections } from './policy-collections.js';
 import { serviceNameOf, type ServiceClaim } from './service-claim.js';
@@ -25,6 +27,7 @@ export const STATUS_KINDS = [
   'PeerAuthentication',
   'ServiceEntry',
   'WorkloadEntry',
+  'Gateway',
   'VirtualService',
   'DestinationRule',
   'RequestAuthentication',
@@ -70,6 +73,7 @@ export function statusCollection(
   policies: PolicyCollections,
   { workloadEntries }: WorkloadCollections,
   sources: MeshSources,
+  gateways: Collection<IngressGateway>,
 ): Collection<ResourceStatus> {
   const ofPolicies = graph.deriveMany(
     'policy statuses',
@@ -121,7 +125,28 @@ export function statusCollection(
     (entry) => [statusOf('WorkloadEntry', entry.meta, conditionOf(entry, OTHER, 'part of the mesh', null))],
     { key },
   );
+  const byGateway = graph.index('gateways with faults of servers', gateways, ({ serverFaults }) => [
+    ...new Set(serverFaults.map(({ gateway }) => gateway)),
+  ]);
+  const ofIstioGateways = graph.deriveMany(
+    'Istio gateway statuses',
+    sources.istioGateways,
+    (object, fetch) => {
+      const parsed = ISTIO_GATEWAYS.parse(object);
+      const own = `${parsed.meta.namespace}/${parsed.meta.name}`;
+      const faults = fetch
+        .lookup(byGateway, own)
+        .flatMap(({ serverFaults }) =>
+          serverFaults.flatMap(({ gateway, message }) => (gateway === own ? message : [])),
+        );
+      const listed = [...new Set(faults)].slice(0, MAX_LISTED).join('; ');
+      const condition = conditionOf(parsed, OTHER, '', listed === '' ? null : listed);
+      return [statusOf('Gateway', parsed.meta, condition.accepted ? null : condition)];
+    },
+    { key },
+  );
   const ofLayer7 = [
+    ofIstioGateways,
     problemsOf(graph, VIRTUAL_SERVICES, sources.virtualServices),
     problemsOf(graph, DESTINATION_RULES, sources.destinationRules),
     problemsOf(graph, REQUEST_AUTHENTICATIONS, sources.requestAuthentications),

@@ -31,6 +31,7 @@ export const STATUS_TYPES: Readonly<Record<StatusKind, ResourceType<MeshObject>>
   PeerAuthentication: PEER_AUTHENTICATIONS,
   ServiceEntry: SERVICE_ENTRIES,
   WorkloadEntry: WORKLOAD_ENTRIES,
+  Gateway: mesh(api.ISTIO_GATEWAYS),
   VirtualService: mesh(api.VIRTUAL_SERVICES),
   DestinationRule: mesh(api.DESTINATION_RULES),
   RequestAuthentication: mesh(api.REQUEST_AUTHENTICATIONS),

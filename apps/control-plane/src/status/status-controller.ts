@@ -82,6 +82,7 @@ export class StatusController implements Service {
       PeerAuthentication: sources.peerAuthentications,
       ServiceEntry: sources.serviceEntries,
       WorkloadEntry: sources.workloadEntries,
+      Gateway: sources.istioGateways,
       VirtualService: sources.virtualServices,
       DestinationRule: sources.destinationRules,
       RequestAuthentication: sources.requestAuthentications,

@@ -1,5 +1,5 @@
 import { covers } from '@weft/gateway-api';
-import type { EnvoyPatch, IngressGateway, IngressListener } from '@weft/mesh-model';
+import type { EnvoyPatch, IngressGateway, IngressListener, IstioServer } from '@weft/mesh-model';
 import { TrafficDirection } from '@weft/xds/gen/envoy/config/core/v3/base.js';
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import { TlsInspector } from '@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.js';
@@ -14,6 +14,7 @@ import { patchedRoutes } from '../patches/patched-routes.js';
 import { gatewayPatchesOf } from '../patches/patches-of.js';
 import { connectionChain, oldestTargets, requestChain, serverTls, type GatewayFilters } from './gateway-chains.js';
 import { gatewayRoutes } from './gateway-routes.js';
+import { istioHosts, istioPort, type IstioPort } from './istio-ports.js';
 
 /** A client that does not begin its handshake is not waited for longer. */
 const HANDSHAKE_MS = 15_000;
@@ -35,11 +36,19 @@ interface PortPart {
 }
 
 /** One listener of Envoy for each port; those of the Gateway that share it are told apart by the name in the handshake, or by host. */
-export function gatewayListeners(gateway: IngressGateway, filters: GatewayFilters): GatewayListeners {
-  const ports = [...new Set(gateway.listeners.map(({ port }) => port))].sort((a, b) => a - b);
+export function gatewayListeners(
+  gateway: IngressGateway,
+  filters: GatewayFilters,
+  clusterDomain: string,
+): GatewayListeners {
+  const all = [...gateway.listeners, ...gateway.servers].map(({ port }) => port);
+  const ports = [...new Set(all)].sort((a, b) => a - b);
   const built = ports.map((port) => {
     const own = gateway.listeners.filter((one) => one.port === port);
-    return { port, isTls: own.some(isTls), ...portPart(port, own, gateway, filters) };
+    const servers = gateway.servers.filter((one) => one.port === port);
+    const at = { port, gateway, filters, clusterDomain };
+    const parts = withServers(portPart(own, servers, at), servers, at);
+    return { port, isTls: own.some(isTls) || servers.some(({ kind }) => TLS_KINDS.has(kind)), ...parts };
   });
   const patches = gatewayPatchesOf(gateway);
   return {
@@ -58,6 +67,17 @@ const patchedChains = ({ port, chains, isTls: tls }: BuiltPort, patches: readonl
     return patchedChain(one, patches, { port, listener: listenerName(port), tls, serverNames });
   });
 
+const TLS_KINDS = new Set<IstioServer['kind']>(['https', 'tls', 'passthrough']);
+
+/** Names in handshakes that the Gateway API leaves are those of Istio's Gateways; hosts of requests likewise, see `gatewayRoutes`. */
+function withServers(own: PortPart, servers: readonly IstioServer[], at: IstioPort): PortPart {
+  const [first] = servers;
+  if (first === undefined) return own;
+  if (first.kind === 'http' && own.chains.length > 0) return own;
+  const more = istioPort(servers, at);
+  return { chains: distinct([...own.chains, ...more.chains]), routes: [...own.routes, ...more.routes] };
+}
+
 const isTls = ({ protocol }: IngressListener): boolean => protocol === 'HTTPS' || protocol === 'TLS';
 
 function listener(port: number, filterChains: readonly FilterChainDraft[], inspects: boolean): Listener {
@@ -71,18 +91,15 @@ function listener(port: number, filterChains: readonly FilterChainDraft[], inspe
   });
 }
 
-function portPart(
-  port: number,
-  own: readonly IngressListener[],
-  gateway: IngressGateway,
-  filters: GatewayFilters,
-): PortPart {
+function portPart(own: readonly IngressListener[], servers: readonly IstioServer[], at: IstioPort): PortPart {
+  const { port, gateway, filters } = at;
   const { destinations } = gateway;
   const { onDemand } = filters;
   const [first] = own;
   if (first?.protocol === 'HTTP') {
     const name = `http.${port}`;
-    const routes = gatewayRoutes({ name, port, listeners: own, elsewhere: [], destinations, onDemand });
+    const others = istioHosts(servers, at);
+    const routes = gatewayRoutes({ name, port, listeners: own, elsewhere: [], destinations, onDemand, others });
     return { chains: [requestChain(name, port, filters)], routes: [routes] };
   }
   if (first?.protocol === 'TCP') {
@@ -139,11 +156,14 @@ function tlsChains(port: number, one: IngressListener, { destinations }: Ingress
 const names = (host: string | undefined): Pick<FilterChainDraft, 'filterChainMatch'> =>
   host === undefined ? {} : { filterChainMatch: { serverNames: [host] } };
 
-/** Envoy refuses a listener in which two chains match the same; the first, of the earlier listener or older route, stays. */
+/** Envoy refuses a listener in which two chains have a name in common; the first, of the earlier listener or older route, keeps it. */
 function distinct(chains: readonly FilterChainDraft[]): readonly FilterChainDraft[] {
   const seen = new Set<string>();
-  return chains.filter(({ filterChainMatch }) => {
-    const key = filterChainMatch?.serverNames?.join() ?? '';
-    return !seen.has(key) && seen.add(key);
+  const isNew = (name: string): boolean => !seen.has(name) && seen.add(name).size > 0;
+  return chains.flatMap((chain) => {
+    const { serverNames = [] } = chain.filterChainMatch ?? {};
+    if (serverNames.length === 0) return isNew('') ? [chain] : [];
+    const own = serverNames.filter(isNew);
+    return own.length === 0 ? [] : [{ ...chain, filterChainMatch: { ...chain.filterChainMatch, serverNames: own } }];
   });
 }

@@ -153,7 +153,7 @@ function ofGateway(
 ): readonly ProxyResource[] {
   const { key, telemetries } = gateway;
   const reported = { telemetries, measured: { kind: 'gateway' as const, proxy: measuredProxy(proxy) } };
-  const { listeners, routes } = gatewayListeners(gateway, {
+  const filters = {
     onDemand,
     logs: {
       http: reports({ ...reported, protocol: 'http' }, settings),
@@ -162,7 +162,8 @@ function ofGateway(
     tracing: spans(reported, gateway, settings),
     http: requestFilters(gateway, settings),
     tcp: connectionFilters(gateway.authorizationPolicies, settings),
-  });
+  };
+  const { listeners, routes } = gatewayListeners(gateway, filters, mesh.clusterDomain);
   const clusters = [connectOriginateCluster(mesh), blackHoleCluster()];
   const added = addedClusters(
     gatewayPatchesOf(gateway),
@@ -184,18 +185,30 @@ function measuredProxy(proxy: ProxyPlace['workload'] | null): MeasuredProxy | nu
 }
 
 /** Only what its listeners use: nobody else's proxies are sent these. */
-function secretsOf({ key, listeners, clientCertificate }: IngressGateway): readonly ProxyResource[] {
-  const all = [
-    ...listeners.flatMap(({ certificates }) => certificates ?? []),
+function secretsOf({ key, listeners, servers, clientCertificate }: IngressGateway): readonly ProxyResource[] {
+  const certificates = [
+    ...listeners.flatMap((one) => one.certificates ?? []),
+    ...servers.flatMap(({ credentials }) => credentials.certificates),
     ...(clientCertificate ? [clientCertificate] : []),
   ];
-  const used = new Map(all.map((one) => [one.name, one] as const));
+  const used = new Map(certificates.map((one) => [one.name, one] as const));
+  const roots = new Map(
+    servers.flatMap(({ credentials: { rootsName, roots: found } }) =>
+      rootsName !== null && found?.roots ? [[rootsName, found] as const] : [],
+    ),
+  );
   const inline = (text: string) => ({ specifier: { $case: 'inlineString' as const, value: text } });
-  return [...used.values()].map(({ name, certificate }) => {
-    const value = { certificateChain: inline(certificate.chain), privateKey: inline(certificate.key) };
-    const secret = Secret.fromPartial({ name, type: { $case: 'tlsCertificate', value } });
-    return proxyResource(key, SECRET_TYPE_URL, name, Secret.encode(secret).finish());
-  });
+  const secrets = [
+    ...[...used.values()].map(({ name, certificate }) => {
+      const value = { certificateChain: inline(certificate.chain), privateKey: inline(certificate.key) };
+      return Secret.fromPartial({ name, type: { $case: 'tlsCertificate', value } });
+    }),
+    ...[...roots].map(([name, { roots: pem, crl }]) => {
+      const value = { trustedCa: inline(pem ?? ''), ...(crl === null ? {} : { crl: inline(crl) }) };
+      return Secret.fromPartial({ name, type: { $case: 'validationContext', value } });
+    }),
+  ];
+  return secrets.map((secret) => proxyResource(key, SECRET_TYPE_URL, secret.name, Secret.encode(secret).finish()));
 }
 
 const throughWaypoint = ({ gateway, claim }: ForeignService, through: IngressWaypoint): readonly ProxyResource[] =>

@@ -1,6 +1,6 @@
 import { covers } from '@weft/gateway-api';
 import type { IngressListener, RouteDestinations } from '@weft/mesh-model';
-import { splicedRoutes, type EncodedRoutes } from '../messages/spliced-routes.js';
+import { splicedRoutes, type EncodedRoutes, type HostWithRoutes } from '../messages/spliced-routes.js';
 import { respond, type RouteDraft } from '../routes/forward.js';
 import { gatewayApiRoutes } from '../routes/gateway-api-route.js';
 import { grpcRoutes } from '../routes/grpc-route.js';
@@ -20,11 +20,13 @@ export interface GatewayRoutes {
   readonly elsewhere: readonly IngressListener[];
   readonly destinations: RouteDestinations;
   readonly onDemand: OnDemandClusters;
+  /** Hosts of others that share the port: in force where no route of a listener is for the same host. */
+  readonly others?: readonly HostWithRoutes[];
 }
 
 /** A virtual host for each host that a route or a listener names; what none of them has is answered 404. */
 export function gatewayRoutes(asked: GatewayRoutes): EncodedRoutes {
-  const { name, port, listeners, elsewhere, destinations, onDemand } = asked;
+  const { name, port, listeners, elsewhere, destinations, onDemand, others = [] } = asked;
   const hosts = new Map<Host, readonly RouteDraft[]>();
   const all = [...listeners, ...elsewhere];
   for (const listener of listeners) {
@@ -34,25 +36,41 @@ export function gatewayRoutes(asked: GatewayRoutes): EncodedRoutes {
   }
   for (const { hostname } of elsewhere) hosts.set(hostname, [MISDIRECTED]);
   const entry = { port, isTls: listeners[0]?.protocol === 'HTTPS' };
-  return splicedRoutes(
+  const own = [...hosts].map(([host, routes]) => {
+    const domain = host ?? '*';
+    return {
+      host: { name: `${domain}:${port}`, domains: [domain], includeRequestAttemptCount: true },
+      routes: routes.map((route) => withHeldRequests(withListenerPort(route, entry), onDemand)),
+    };
+  });
+  return encodedHosts(name, beside(own, others));
+}
+
+/** Of two for one domain the first that has routes. */
+function beside(own: readonly HostWithRoutes[], others: readonly HostWithRoutes[]): readonly HostWithRoutes[] {
+  if (others.length === 0) return own;
+  const taken = new Set(own.flatMap(({ host, routes }) => (routes.length > 0 ? host.domains : [])));
+  const added = others.filter(({ host }) => host.domains?.some((domain) => taken.has(domain)) !== true);
+  const again = new Set(added.flatMap(({ host }) => host.domains));
+  return [...own.filter(({ host }) => host.domains?.some((domain) => again.has(domain)) !== true), ...added];
+}
+
+/** Sorted by domain, so that equal hosts have equal bytes. */
+export const encodedHosts = (name: string, hosts: readonly HostWithRoutes[]): EncodedRoutes =>
+  splicedRoutes(
     {
       name,
       validateClusters: false,
       ignorePortInHostMatching: true,
       maxDirectResponseBodySizeBytes: MAX_DIRECT_RESPONSE_BYTES,
     },
-    [...hosts]
-      .map(([host, routes]) => [host ?? '*', routes] as const)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([domain, routes]) => ({
-        host: { name: `${domain}:${port}`, domains: [domain], includeRequestAttemptCount: true },
-        routes: routes.map((route) => withHeldRequests(withListenerPort(route, entry), onDemand)),
-      })),
+    hosts.toSorted((a, b) => (domainOf(a) < domainOf(b) ? -1 : 1)),
   );
-}
+
+const domainOf = ({ host }: HostWithRoutes): string => host.domains?.[0] ?? '';
 
 /** A client that keeps using a connection for a host that another listener serves is told to open another one. */
-const MISDIRECTED: RouteDraft = {
+export const MISDIRECTED: RouteDraft = {
   name: 'misdirected',
   match: { pathSpecifier: { $case: 'prefix', value: '/' } },
   action: respond(MISDIRECTED_REQUEST),

@@ -7,7 +7,7 @@ import type {
   RouteDestination as IstioDestination,
   VirtualServiceSpec,
 } from '@weft/mesh-api';
-import { qualifiedHost, type Readable, type RouteDestinations } from '@weft/mesh-model';
+import { gatewayKey, qualifiedHost, type Readable, type RouteDestinations } from '@weft/mesh-model';
 import type { RedirectAction } from '@weft/xds/gen/envoy/config/route/v3/route_components.js';
 import type { PackedAny } from '../messages/any.js';
 import type { Draft } from '../messages/draft.js';
@@ -33,6 +33,8 @@ export interface IstioRouteContext {
   /** Of the clients that the routes are for; undefined: of all that no namespace is told of. */
   readonly clientNamespace?: string | undefined;
   readonly destinations: RouteDestinations;
+  /** Gateway of Istio's own kind, `<namespace>/<name>`; undefined: clients in the mesh. */
+  readonly gateway?: string | undefined;
 }
 
 interface RuleContext extends IstioRouteContext {
@@ -54,19 +56,25 @@ export function istioRoutes(
       const name = rule.name ?? `${meta.namespace}.${meta.name}.${i}`;
       if (rule.match.length === 0) return [...routes, routeOf(name, rule, undefined, at)];
       for (const match of rule.match)
-        if (isSeen(match, context))
+        if (isSeen(match, at))
           routes.push(routeOf(match.name === undefined ? name : `${name}.${match.name}`, rule, match, at));
     }
   }
   return routes;
 }
 
-function isSeen({ sourceLabels, sourceNamespace, gateways, port }: HttpMatch, context: IstioRouteContext): boolean {
+function isSeen({ sourceLabels, sourceNamespace, gateways, port }: HttpMatch, context: RuleContext): boolean {
   if (Object.keys(sourceLabels).length > 0) return false;
   if (sourceNamespace !== undefined && sourceNamespace !== context.clientNamespace) return false;
-  if (gateways.length > 0 && !gateways.includes('mesh')) return false;
+  if (!isForGateway(gateways, context)) return false;
   return port === undefined || port === context.port;
 }
+
+/** Whether conditions on gateways, as a resource of the namespace writes them, hold. */
+export const isForGateway = (
+  gateways: readonly string[],
+  { gateway = 'mesh', namespace }: Pick<RuleContext, 'gateway' | 'namespace'>,
+): boolean => gateways.length === 0 || gateways.some((name) => gatewayKey(name, namespace) === gateway);
 
 function routeOf(name: string, rule: HttpRule, match: HttpMatch | undefined, context: RuleContext): RouteDraft {
   const typedPerFilterConfig: Record<string, PackedAny> = {};

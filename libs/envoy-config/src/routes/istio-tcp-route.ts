@@ -1,6 +1,6 @@
 import type { L4Destination, VirtualServiceSpec } from '@weft/mesh-api';
 import { qualifiedHost, type Readable } from '@weft/mesh-model';
-import type { IstioRouteContext } from './istio-route.js';
+import { isForGateway, type IstioRouteContext } from './istio-route.js';
 import { clusterOf } from './route-target.js';
 import type { StreamTarget } from './stream-rules.js';
 
@@ -11,7 +11,7 @@ export function istioTcpTargets(
 ): readonly StreamTarget[] | null {
   for (const { meta, spec } of services) {
     for (const { match, route } of spec.tcp) {
-      if (match.length > 0 && !match.some((one) => isSeenStream(one, context.port))) continue;
+      if (match.length > 0 && !match.some((one) => isSeenStream(one, context, meta.namespace))) continue;
       return istioStreamTargets(route, meta.namespace, context);
     }
   }
@@ -21,14 +21,15 @@ export function istioTcpTargets(
 type StreamMatch = VirtualServiceSpec['tls' | 'tcp'][number]['match'][number];
 
 /** Conditions on addresses, and on who the client is, are not seen in a waypoint; such a match is left out. */
-export function isSeenStream(match: StreamMatch, asked: number): boolean {
+export function isSeenStream(match: StreamMatch, context: IstioRouteContext, namespace: string): boolean {
   const { port, sourceLabels, sourceNamespace, destinationSubnets, gateways } = match;
   const hidden =
     Object.keys(sourceLabels).length > 0 ||
     sourceNamespace !== undefined ||
     destinationSubnets.length > 0 ||
     'sourceSubnet' in match;
-  return !hidden && (gateways.length === 0 || gateways.includes('mesh')) && (port === undefined || port === asked);
+  const here = isForGateway(gateways, { ...context, namespace });
+  return !hidden && here && (port === undefined || port === context.port);
 }
 
 export function istioStreamTargets(

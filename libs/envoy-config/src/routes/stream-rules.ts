@@ -90,7 +90,7 @@ function istioTlsRules(
 ): readonly StreamRule[] {
   return spec.tls.flatMap(({ match, route }) => {
     const serverNames = match
-      .filter((one) => isSeenStream(one, context.port) && (!plain || one.port !== undefined))
+      .filter((one) => isSeenStream(one, context, meta.namespace) && (!plain || one.port !== undefined))
       .flatMap(({ sniHosts }) => sniHosts);
     return serverNames.length === 0
       ? []

@@ -35,7 +35,11 @@ export function loadMesh(objects: readonly unknown[]): MeshModel {
 
 export function put(model: MeshModel, object: unknown): void {
   const kind = (object as { kind: string }).kind;
-  const source = IRREGULAR[kind] ?? (`${kind.charAt(0).toLowerCase()}${kind.slice(1)}s` as keyof MeshSources);
+  const { apiVersion = '' } = object as { apiVersion?: string };
+  const source =
+    kind === 'Gateway' && apiVersion.startsWith('networking.istio.io/')
+      ? 'istioGateways'
+      : (IRREGULAR[kind] ?? (`${kind.charAt(0).toLowerCase()}${kind.slice(1)}s` as keyof MeshSources));
   const { namespace, name } = objectMetaOf(object);
   if (kind === 'ConfigMap') {
     putMeshConfig(model, (object as { data: Record<string, string> }).data);

@@ -102,7 +102,8 @@ export const serverTls = vital(
     refine: (value, at, self) => {
       const before = self.errorCount;
       checkServerTls(value, at, self);
-      return self.errorCount > before ? undefined : value;
+      const cipherSuites = value.cipherSuites.filter((name) => CIPHERS.has(name));
+      return self.errorCount > before ? undefined : { ...value, cipherSuites };
     },
   }),
 );

@@ -11,6 +11,7 @@ import type {
 import type { EnvoyPatches } from '../waypoints/envoy-patches.js';
 import type { RouteDestinations } from '../waypoints/route-destinations.js';
 import type { Readable } from '../waypoints/route-sources.js';
+import type { IstioServer, ServerFault } from './istio-server.js';
 
 /** A Gateway at the edge of the mesh, with all that its proxies do. */
 export interface IngressGateway {
@@ -22,6 +23,9 @@ export interface IngressGateway {
   readonly listeners: readonly IngressListener[];
   /** What its proxies show to services whose connections a BackendTLSPolicy encrypts; null if nothing. */
   readonly clientCertificate: NamedCredential | null;
+  /** Of Gateways of Istio's own kind that select its proxies. */
+  readonly servers: readonly IstioServer[];
+  readonly serverFaults: readonly ServerFault[];
   /** What the routes send to. */
   readonly destinations: RouteDestinations;
   readonly authorizationPolicies: readonly AuthorizationPolicy[];

@@ -37,6 +37,7 @@ import type {
   ListenerClients,
   NamedCredential,
 } from './ingress-gateway.js';
+import { istioServers } from './istio-servers.js';
 
 export interface IngressGatewaysInputs {
   readonly graph: Graph;
@@ -58,6 +59,7 @@ export function ingressGateways(inputs: IngressGatewaysInputs): Collection<Ingre
   const ours = graph.derive('classes of ingress gateways', sources.gatewayClasses, (object) =>
     GATEWAY_CLASSES.parse(object).spec?.controllerName === CONTROLLERS.gateway ? true : undefined,
   );
+  const serversOf = istioServers(graph, sources, routes);
   const byHostname = graph.index('services of gateways by hostname', services, ({ claim }) => [claim.hostname]);
   return graph.derive<unknown, IngressGateway>('ingress gateways', sources.gateways, (object, fetch) => {
     const { meta, spec } = GATEWAYS.parse(object);
@@ -68,17 +70,22 @@ export function ingressGateways(inputs: IngressGatewaysInputs): Collection<Ingre
     const waypoint = { key, namespace, className: spec.gatewayClassName };
     const place = { waypoint, service: null };
     const lookup = { services, byHostname, routes, config, waypoint, claim: null };
+    const labels = podLabelsOf(meta, spec);
+    const { servers, faults } = serversOf(fetch, { namespace, name, labels, listeners });
+    const virtualServices = servers.flatMap((one) => one.virtualServices);
     return {
       key,
       namespace,
       name,
       listeners,
       clientCertificate: clientCertificateOf(meta, spec, { sources, routes, fetch }),
-      destinations: destinationsOf(fetch, lookup, listeners, []),
+      servers,
+      serverFaults: faults,
+      destinations: destinationsOf(fetch, lookup, listeners, virtualServices),
       authorizationPolicies: policies.authorizationPoliciesOf(fetch, place),
       requestAuthentications: policies.requestAuthenticationsOf(fetch, place),
       telemetries: policies.telemetriesOf(fetch, place),
-      envoyPatches: policies.envoyPatchesOf(fetch, { ...place, labels: podLabelsOf(meta, spec) }),
+      envoyPatches: policies.envoyPatchesOf(fetch, { ...place, labels }),
     };
   });
 }
@@ -193,8 +200,12 @@ function credentialOf(
 }
 
 /** Of the pods that are made for it. */
-const podLabelsOf = ({ name }: ObjectMeta, { infrastructure }: GatewaySpec): Readonly<Record<string, string>> => ({
-  ...infrastructure?.labels,
+const podLabelsOf = (
+  { name, labels }: ObjectMeta,
+  { infrastructure: said }: GatewaySpec,
+): Readonly<Record<string, string>> => ({
+  // Of the Gateway itself, if it says nothing of its infrastructure.
+  ...(said !== undefined && Object.keys({ ...said.labels, ...said.annotations }).length > 0 ? said.labels : labels),
   [LABEL_GATEWAY_NAME]: shortName(name),
 });
 

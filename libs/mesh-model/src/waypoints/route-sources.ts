@@ -43,6 +43,8 @@ export interface RouteSources {
   routesOf(fetch: FetchContext, parent: string): RoutesByKind;
   /** VirtualServices for clients in the mesh that name the host, literally or by wildcard; the oldest first. */
   virtualServicesFor(fetch: FetchContext, hostname: string): readonly Readable<VirtualServiceSpec>[];
+  /** VirtualServices for the Gateway of Istio's own kind, `<namespace>/<name>`; the oldest first. */
+  virtualServicesAt(fetch: FetchContext, gateway: string): readonly Readable<VirtualServiceSpec>[];
   /** With the routes that they leave to others in their places. */
   withDelegates(
     fetch: FetchContext,
@@ -55,6 +57,13 @@ export interface RouteSources {
 }
 
 const MESH_GATEWAY = 'mesh';
+
+/** `<namespace>/<name>` of a gateway as a VirtualService of this namespace names it; `mesh` stays. Also the old form `name.namespace`. */
+export function gatewayKey(name: string, namespace: string): string {
+  if (name === MESH_GATEWAY || name.includes('/')) return name;
+  const [short = '', old] = name.split('.');
+  return `${old ?? namespace}/${short}`;
+}
 
 export function routeSources(graph: Graph, sources: MeshSources, config: MeshModelConfig): RouteSources {
   const parsed = <S>(name: string, input: Collection<unknown>, parse: Parse<S>): Collection<Readable<S>> =>
@@ -82,6 +91,9 @@ export function routeSources(graph: Graph, sources: MeshSources, config: MeshMod
       ? [...new Set(spec.hosts.map((host) => qualifiedHost(host, meta.namespace, config.clusterDomain)))]
       : [],
   );
+  const byGateway = graph.index('virtual services by gateway', virtualServices, ({ meta, spec }) => [
+    ...new Set(spec.gateways.map((name) => gatewayKey(name, meta.namespace))),
+  ]);
   const rules = parsed('parsed destination rules', sources.destinationRules, (object) =>
     DESTINATION_RULES.parse(object),
   );
@@ -99,6 +111,7 @@ export function routeSources(graph: Graph, sources: MeshSources, config: MeshMod
     }),
     virtualServicesFor: (fetch, hostname) =>
       byAge(unique(hostPatterns(hostname).flatMap((host) => fetch.lookup(byHost, host)))),
+    virtualServicesAt: (fetch, gateway) => byAge(fetch.lookup(byGateway, gateway)),
     withDelegates: (fetch, services) =>
       services.flatMap((one) =>
         withDelegates(one, (namespace, name) => fetch.get(virtualServices, `${namespace}/${name}`)),

@@ -39,6 +39,12 @@ export interface RigOptions {
   readonly shared?: readonly KubeObject[];
 }
 
+interface Condition {
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
 export interface RigParts {
   readonly network: PrivateNetwork;
   readonly kube: InMemoryKube;
@@ -122,6 +128,13 @@ export class ProxyRig {
         `seen ${JSON.stringify(seen)} instead of ${JSON.stringify(expected)}; rejected by Envoy: ${rejected}`,
       );
     });
+  }
+
+  /** The condition that the control plane wrote to a resource of namespace `shop`; null: none. */
+  async condition(apiVersion: string, kind: string, name: string): Promise<Condition | null> {
+    const found = await this.kube.client().get(typeOf({ apiVersion, kind }), SHOP, name);
+    const { status } = (found ?? {}) as { status?: { conditions?: readonly Condition[] } };
+    return status?.conditions?.[0] ?? null;
   }
 
   /** Kubernetes events that the control plane wrote. */
