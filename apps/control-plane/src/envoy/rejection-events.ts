@@ -22,6 +22,6 @@ export function rejectionEvents({
     const { name, uid } = objectMetaOf(gateway);
     const object = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { namespace, name, uid } };
     const reason = message.length > REASON_CHARS ? `... ${message.slice(-REASON_CHARS)}` : message;
-    kube.event(object, 'Warning', 'ConfigRejected', `Envoy keeps what it had: ${reason}`);
+    kube.event(object, 'Warning', 'ConfigRejected', `Envoy does not use it: ${reason}`);
   };
 }

@@ -44,7 +44,9 @@ export interface WasmExtension {
   readonly module: CachedModule;
   /** The same for Envoy, with the module in a file. */
   readonly loadedFrom: (file: string) => Uint8Array;
-  /** What Envoy gets while the module cannot be had: a filter that lets all through, or nothing, as `failStrategy` says. */
+  /** What `failStrategy` says of traffic while the module cannot be had. */
+  readonly opens: boolean;
+  /** What Envoy gets then: a filter that lets all through, or nothing. */
   readonly standIn: () => Uint8Array;
 }
 
@@ -65,6 +67,7 @@ export function readWasmExtension(bytes: Uint8Array): WasmExtension | null {
       name,
       module,
       loadedFrom: (file) => packed(typedConfig.typeUrl, layer.encode(local(config, file))),
+      opens: failsOpen(config),
       standIn: () => packed(layer.standInType, layer.standIn(failsOpen(config) ? {} : DENY_ALL)),
     };
   } catch {

@@ -63,7 +63,10 @@ describe.each(['delta', 'sotw'] as const)('modules on their way to Envoy (%s)', 
     await envoy.settles('closed', ({ status }) => status === 403);
     await envoy.settles('open', ({ status, headers }) => status === 200 && headers['x-wasm'] === undefined);
     await envoy.settles('bytes', ({ status }) => status === 0);
-    await rejected(`closed: module ${later} ${registry.host} answers 503 for team/auth/manifests/later`);
+    await rejected(
+      `closed: module ${later} ${registry.host} answers 503 for team/auth/manifests/later; traffic is refused`,
+    );
+    await rejected('traffic passes without until it is there');
     expect((await envoy.ask('good')).status).toBe(200);
     expect(envoy.extensions.missing).toBe(3);
     registry.down = false;
@@ -91,6 +94,7 @@ describe.each(['delta', 'sotw'] as const)('modules on their way to Envoy (%s)', 
     // A different checksum is as bad.
     apply({ name: 'one', url: await push('c'), sha256: 'ab'.repeat(32) });
     await rejected('instead of sha256:abab');
+    await rejected('the last good one stays');
     expect((await envoy.ask('one')).seen['x-order']).toBe('a');
     apply({ name: 'one', url: await push('d') });
     await envoy.settles('one', ({ seen }) => seen['x-order'] === 'd');

@@ -80,9 +80,11 @@ export class WasmExtensions {
     for (const name of [...this.#missing.keys()]) this.#settle(name);
   }
 
-  #without({ name, module, standIn }: WasmExtension, reason: string, fetching: Promise<unknown>): Converted {
+  #without({ name, module, opens, standIn }: WasmExtension, reason: string, fetching: Promise<unknown>): Converted {
     const held = this.#held.get(name);
-    const fault = `module ${module.url} ${reason}`;
+    const instead =
+      held !== undefined ? 'the last good one stays' : opens ? 'traffic passes without' : 'traffic is refused';
+    const fault = `module ${module.url} ${reason}; ${instead} until it is there`;
     this.options.log.warn(
       { extension: name, url: module.url, reason, lastGood: held !== undefined },
       'a WebAssembly module cannot be had',

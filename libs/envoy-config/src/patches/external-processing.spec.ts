@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { attached, HOST, WEB } from '../testing/custom-mesh.js';
 import { ExternalProcessor } from '../testing/external-processor.js';
+import { grpcClusterAt } from '../testing/grpc-cluster.js';
 import { loadMesh } from '../testing/load-mesh.js';
 import { WaypointEnvoy, type Ask } from '../testing/waypoint-envoy.js';
 
@@ -9,21 +10,6 @@ jest.setTimeout(60_000);
 
 const FILTER = 'envoy.filters.http.ext_proc';
 const TYPES = 'type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3';
-const OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-
-const clusterAt = (port: number) => ({
-  name: 'processor',
-  type: 'STATIC',
-  typed_extension_protocol_options: {
-    [OPTIONS]: { '@type': `type.googleapis.com/${OPTIONS}`, explicit_http_config: { http2_protocol_options: {} } },
-  },
-  load_assignment: {
-    cluster_name: 'processor',
-    endpoints: [
-      { lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } }] },
-    ],
-  },
-});
 
 /** As in docs/extensions.md, but for the address of the server. */
 const processing = (port: number, filter: object, perRoute: readonly object[] = []) => ({
@@ -32,7 +18,7 @@ const processing = (port: number, filter: object, perRoute: readonly object[] = 
   spec: {
     targetRefs: [{ group: '', kind: 'Service', name: 'web' }],
     configPatches: [
-      { applyTo: 'CLUSTER', patch: { operation: 'ADD', value: clusterAt(port) } },
+      { applyTo: 'CLUSTER', patch: { operation: 'ADD', value: grpcClusterAt('processor', port) } },
       {
         applyTo: 'HTTP_FILTER',
         patch: {

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { attached, HOST, WEB } from '../testing/custom-mesh.js';
+import { grpcClusterAt } from '../testing/grpc-cluster.js';
 import { loadMesh } from '../testing/load-mesh.js';
 import { RateLimitServer } from '../testing/rate-limit-server.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
@@ -8,7 +9,6 @@ import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 jest.setTimeout(60_000);
 
 const FILTERS = 'type.googleapis.com/envoy.extensions.filters.http';
-const OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 /** As in docs/extensions.md, but for the address of the service. */
 const limits = (port: number, failClosed: boolean) => ({
@@ -17,7 +17,7 @@ const limits = (port: number, failClosed: boolean) => ({
   spec: {
     targetRefs: [{ group: '', kind: 'Service', name: 'web' }],
     configPatches: [
-      { applyTo: 'CLUSTER', patch: { operation: 'ADD', value: clusterAt(port) } },
+      { applyTo: 'CLUSTER', patch: { operation: 'ADD', value: grpcClusterAt('rate-limits', port) } },
       {
         applyTo: 'HTTP_FILTER',
         patch: {
@@ -49,23 +49,6 @@ const limits = (port: number, failClosed: boolean) => ({
           },
         },
       },
-    ],
-  },
-});
-
-const clusterAt = (port: number) => ({
-  name: 'rate-limits',
-  type: 'STATIC',
-  typed_extension_protocol_options: {
-    [OPTIONS]: {
-      '@type': `type.googleapis.com/${OPTIONS}`,
-      explicit_http_config: { http2_protocol_options: {} },
-    },
-  },
-  load_assignment: {
-    cluster_name: 'rate-limits',
-    endpoints: [
-      { lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } }] },
     ],
   },
 });
