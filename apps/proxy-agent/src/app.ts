@@ -6,6 +6,7 @@ import { SecretManager } from '@weft/spiffe';
 import { CaClient, MeshEndpoint, type MeshEndpointOptions } from '@weft/xds-grpc';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { envoyBootstrap } from './bootstrap/envoy-bootstrap.js';
+import { anyAddress } from './bootstrap/static-listeners.js';
 import { grpcBootstrap } from './bootstrap/grpc-bootstrap.js';
 import type { AgentConfig } from './config.js';
 import { EnvoyAdmin } from './envoy/envoy-admin.js';
@@ -173,7 +174,7 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
   });
   const status = new AdminServer({
     name: 'status',
-    host: '0.0.0.0',
+    host: anyAddress(config.pod.ip),
     port: config.ports.status,
     readiness,
     routes: (server) => {

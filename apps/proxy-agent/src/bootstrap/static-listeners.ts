@@ -1,20 +1,24 @@
 import type { AgentConfig } from '../config.js';
 
 /** Readiness by way of Envoy, so that it also says that Envoy answers, and Envoy's metrics. */
-export function staticListeners({ ports }: AgentConfig): readonly object[] {
+export function staticListeners({ ports, pod }: AgentConfig): readonly object[] {
+  const any = anyAddress(pod.ip);
   return [
-    listener('agent', ports.readiness, { match: { path: '/healthz/ready' }, route: { cluster: 'agent' } }),
-    listener('prometheus_stats', ports.prometheus, {
+    listener('agent', [any, ports.readiness], { match: { path: '/healthz/ready' }, route: { cluster: 'agent' } }),
+    listener('prometheus_stats', [any, ports.prometheus], {
       match: { prefix: '/stats/prometheus' },
       route: { cluster: 'prometheus_stats' },
     }),
   ];
 }
 
-function listener(name: string, port: number, route: object): object {
+/** Probes come to the pod's first address. */
+export const anyAddress = (podIp: string): string => (podIp.includes(':') ? '::' : '0.0.0.0');
+
+function listener(name: string, [address, port]: readonly [string, number], route: object): object {
   return {
     name: `${name}-listener`,
-    address: { socket_address: { address: '0.0.0.0', port_value: port } },
+    address: { socket_address: { address, port_value: port } },
     // A pod without connections must not count these as its own when it drains.
     ignore_global_conn_limit: true,
     filter_chains: [

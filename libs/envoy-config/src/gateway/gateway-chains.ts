@@ -13,6 +13,7 @@ import { CertificateValidationContext_TrustChainVerification as Verification } f
 import { trustedCaOf } from '../connections/backend-tls-socket.js';
 import { ADS, ADS_SECRETS } from '../messages/config-source.js';
 import { filter } from '../messages/extension.js';
+import type { AddressFamilies } from '../messages/listen-addresses.js';
 import { backendTargets, type StreamBackendContext, type StreamTarget } from '../routes/stream-rules.js';
 import { BLACK_HOLE } from '../connections/inner-clusters.js';
 import type { FilterChainDraft } from '../chains/filter-chain.js';
@@ -29,6 +30,7 @@ export interface GatewayFilters {
   readonly http: readonly HttpFilterDraft[];
   readonly tcp: readonly NetworkFilterDraft[];
   readonly onDemand: OnDemandClusters;
+  readonly families: AddressFamilies;
   readonly logs: { readonly http: readonly AccessLogDraft[]; readonly tcp: readonly AccessLogDraft[] };
   readonly tracing: TracingDraft | null;
 }

@@ -3,7 +3,7 @@ import type { EnvoyPatch, IngressGateway, IngressListener, IstioServer } from '@
 import { TrafficDirection } from '@weft/xds/gen/envoy/config/core/v3/base.js';
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
 import { TlsInspector } from '@weft/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.js';
-import { socketAddress } from '../messages/address.js';
+import { listenAddresses, type AddressFamilies } from '../messages/listen-addresses.js';
 import { duration } from '../messages/duration.js';
 import type { EncodedRoutes } from '../messages/spliced-routes.js';
 import { filter } from '../messages/extension.js';
@@ -54,7 +54,11 @@ export function gatewayListeners(
   return {
     listeners: built
       .filter(({ chains }) => chains.length > 0)
-      .map((one) => patchedListener(listener(one.port, patchedChains(one, patches), one.isTls), patches, one.port)),
+      .map((one) => {
+        const chains = patchedChains(one, patches);
+        const own = listener(one.port, chains, { inspects: one.isTls, families: filters.families });
+        return patchedListener(own, patches, one.port);
+      }),
     routes: built.flatMap(({ port, routes }) => routes.map((one) => patchedRoutes(one, patches, port))),
   };
 }
@@ -80,10 +84,14 @@ function withServers(own: PortPart, servers: readonly IstioServer[], at: IstioPo
 
 const isTls = ({ protocol }: IngressListener): boolean => protocol === 'HTTPS' || protocol === 'TLS';
 
-function listener(port: number, filterChains: readonly FilterChainDraft[], inspects: boolean): Listener {
+function listener(
+  port: number,
+  filterChains: readonly FilterChainDraft[],
+  { inspects, families }: { readonly inspects: boolean; readonly families: AddressFamilies },
+): Listener {
   return Listener.fromPartial({
     name: listenerName(port),
-    address: socketAddress('0.0.0.0', port),
+    ...listenAddresses(port, families),
     trafficDirection: TrafficDirection.OUTBOUND,
     listenerFilters: inspects ? [filter('envoy.filters.listener.tls_inspector', TlsInspector, {})] : [],
     filterChains: [...filterChains],

@@ -8,7 +8,6 @@ import {
   type IngressListener,
   type IngressWaypoint,
   type MeshModel,
-  type ProxyPlace,
   type RouteDestination,
   type RouteDestinations,
 } from '@weft/mesh-model';
@@ -33,11 +32,11 @@ import {
   SAME_VERSION,
   type ProxyResource,
 } from '../resources/proxy-resource.js';
+import { proxyFacts, type ProxyFacts } from '../resources/proxy-facts.js';
 import { ruleCredentials } from '../resources/rule-credentials.js';
 import { foreignAssignments, foreignClusters, type ForeignService } from '../services/foreign-service.js';
 import { endpointsOfService, namedEndpointsOfService } from '../services/service-assignments.js';
 import { reports, spans } from '../telemetry/reports.js';
-import type { MeasuredProxy } from '../telemetry/standard-metrics.js';
 import { gatewayListeners } from './gateway-listeners.js';
 import { clusterNames, onDemandClusters, type OnDemandClusters, type SleepingCluster } from './on-demand.js';
 import { waypointEndpoints } from './waypoint-endpoints.js';
@@ -53,6 +52,9 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
   const { graph, ingressGateways } = model;
   const lookup = providerLookup(model);
   const settingsOf = chainSettings(model, mesh, lookup);
+  const facts = graph.derive('facts of proxies of gateways', ingressGateways, ({ key }, fetch) =>
+    proxyFacts(key, model.proxyPlacesOf(fetch, key)),
+  );
   const own = graph.deriveMany(
     'resources of gateways',
     ingressGateways,
@@ -61,7 +63,7 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
         settings: settingsOf(fetch),
         mesh,
         onDemand: onDemandClusters(model, gateway, fetch),
-        proxy: model.proxyPlacesOf(fetch, gateway.key)[0]?.workload ?? null,
+        facts: fetch.get(facts, gateway.key) ?? proxyFacts(gateway.key, []),
       }),
     SAME_VERSION,
   );
@@ -143,18 +145,18 @@ interface GatewaySurroundings {
   readonly settings: ChainSettings;
   readonly mesh: MeshSettings;
   readonly onDemand: OnDemandClusters;
-  /** One of its proxies. */
-  readonly proxy: ProxyPlace['workload'] | null;
+  readonly facts: ProxyFacts;
 }
 
 function ofGateway(
   gateway: IngressGateway,
-  { settings, mesh, onDemand, proxy }: GatewaySurroundings,
+  { settings, mesh, onDemand, facts }: GatewaySurroundings,
 ): readonly ProxyResource[] {
   const { key, telemetries } = gateway;
-  const reported = { telemetries, measured: { kind: 'gateway' as const, proxy: measuredProxy(proxy) } };
+  const reported = { telemetries, measured: { kind: 'gateway' as const, proxy: facts.measured } };
   const filters = {
     onDemand,
+    families: facts.families,
     logs: {
       http: reports({ ...reported, protocol: 'http' }, settings),
       tcp: reports({ ...reported, protocol: 'tcp' }, settings),
@@ -175,13 +177,6 @@ function ofGateway(
     ...[...listeners, connectOriginateListener()].map((one) => listenerResource(key, one)),
     ...routes.map((one) => encodedRouteResource(key, one)),
   ];
-}
-
-function measuredProxy(proxy: ProxyPlace['workload'] | null): MeasuredProxy | null {
-  if (proxy === null) return null;
-  const { workloadName, namespace, serviceAccount, trustDomain, canonicalName, canonicalRevision, clusterId } = proxy;
-  const principal = `spiffe://${trustDomain || 'cluster.local'}/ns/${namespace}/sa/${serviceAccount || 'default'}`;
-  return { workloadName, namespace, principal, canonicalName, canonicalRevision, clusterId };
 }
 
 /** Only what its listeners use: nobody else's proxies are sent these. */

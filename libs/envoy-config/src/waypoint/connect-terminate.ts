@@ -14,7 +14,7 @@ import {
   STATE_ORIGINAL_SRC,
   STATE_PEER_PRINCIPAL,
 } from '../connections/well-known-keys.js';
-import { socketAddress } from '../messages/address.js';
+import { listenAddresses, type AddressFamilies } from '../messages/listen-addresses.js';
 import { duration } from '../messages/duration.js';
 import { filter } from '../messages/extension.js';
 import { failedTunnelLog, noRouteLog } from '../telemetry/access-log.js';
@@ -22,10 +22,10 @@ import { formatOfSource, SOURCE_FIELDS, sourceMetadataFilter, stateOfSource } fr
 import type { MeshSettings } from '../resources/mesh-settings.js';
 
 /** Takes HBONE from ztunnels and gateways and hands each tunnel to `main_internal`, with what it knows of the client. */
-export function connectTerminate({ trustDomains }: MeshSettings): Listener {
+export function connectTerminate({ trustDomains }: MeshSettings, families: AddressFamilies): Listener {
   return Listener.fromPartial({
     name: CONNECT_TERMINATE,
-    address: socketAddress('0.0.0.0', HBONE_PORT),
+    ...listenAddresses(HBONE_PORT, families),
     // Few long-lived connections must spread over the workers.
     connectionBalanceConfig: { balanceType: { $case: 'exactBalance', value: {} } },
     accessLog: [noRouteLog()],

@@ -4,6 +4,7 @@ import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js
 import { chainSettings } from '../chains/chain-settings.js';
 import { connectOriginateCluster, connectOriginateListener } from '../connections/connect-originate.js';
 import { blackHoleCluster, encapCluster, mainInternalCluster } from '../connections/inner-clusters.js';
+import type { AddressFamilies } from '../messages/listen-addresses.js';
 import type { EncodedRoutes } from '../messages/spliced-routes.js';
 import { addedClusters, patchedListener } from '../patches/patched-clusters.js';
 import { patchedRoutes } from '../patches/patched-routes.js';
@@ -17,6 +18,7 @@ import {
   SAME_VERSION,
   type ProxyResource,
 } from '../resources/proxy-resource.js';
+import { proxyFacts } from '../resources/proxy-facts.js';
 import { ruleCredentials, type CredentialUser } from '../resources/rule-credentials.js';
 import { vipServiceOf } from '../services/attached-view.js';
 import { foreignAssignments, foreignClusters, type ForeignService } from '../services/foreign-service.js';
@@ -118,6 +120,9 @@ function listenersOfWaypoints(model: MeshModel, mesh: MeshSettings, lookup: Prov
     patches: patchesOf(attached),
   }));
   const byWaypoint = graph.index('attached chains by waypoint', chains, ({ waypoint }) => [waypoint]);
+  const facts = graph.derive('facts of proxies of waypoints', waypoints, ({ key }, fetch) =>
+    proxyFacts(key, model.proxyPlacesOf(fetch, key)),
+  );
   return graph.deriveMany(
     'resources of waypoints',
     waypoints,
@@ -134,6 +139,7 @@ function listenersOfWaypoints(model: MeshModel, mesh: MeshSettings, lookup: Prov
             ? null
             : directChains(workloads.addresses, workloads, settingsOf(fetch)),
         mesh,
+        families: fetch.get(facts, gateway.key)?.families ?? { v4: true, v6: false },
       });
     },
     SAME_VERSION,
@@ -148,11 +154,12 @@ interface WaypointParts {
   /** With those for single services, whose clusters are there once for all. */
   readonly added: readonly EnvoyPatch[];
   readonly mesh: MeshSettings;
+  readonly families: AddressFamilies;
 }
 
 function ofWaypoint(waypoint: string, parts: WaypointParts): readonly ProxyResource[] {
-  const { services, workloads, patches, added, mesh } = parts;
-  const listeners = [connectTerminate(mesh), mainInternal(services, workloads), connectOriginateListener()];
+  const { services, workloads, patches, added, mesh, families } = parts;
+  const listeners = [connectTerminate(mesh, families), mainInternal(services, workloads), connectOriginateListener()];
   const clusters = [mainInternalCluster(), encapCluster(), connectOriginateCluster(mesh), blackHoleCluster()];
   return [
     ...[

@@ -23,15 +23,15 @@ export const gateway = (): KubeObject =>
     status: { addresses: [{ type: 'Hostname', value: `${WAYPOINT}.${SHOP}.svc.cluster.local` }] },
   });
 
-const running = (ip: string) => ({
+const running = (ip: string, ...more: readonly string[]) => ({
   phase: 'Running',
   podIP: ip,
-  podIPs: [{ ip }],
+  podIPs: [ip, ...more].map((one) => ({ ip: one })),
   conditions: [{ type: 'Ready', status: 'True' }],
 });
 
 /** A proxy of a Gateway. */
-export const gatewayPod = (name: string, ip: string): KubeObject =>
+export const gatewayPod = (name: string, ...ips: readonly [string, ...string[]]): KubeObject =>
   object({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -41,7 +41,7 @@ export const gatewayPod = (name: string, ip: string): KubeObject =>
       labels: { 'gateway.networking.k8s.io/gateway-name': name },
     },
     spec: { serviceAccountName: name, nodeName: 'node-1' },
-    status: running(ip),
+    status: running(...ips),
   });
 
 /** Outside of the mesh, so that a waypoint reaches it without a tunnel. */

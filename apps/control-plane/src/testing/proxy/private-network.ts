@@ -19,6 +19,7 @@ export class PrivateNetwork {
     readonly namespace: string,
     private readonly subnet: string,
     private readonly link: string,
+    private readonly prefix: string,
   ) {}
 
   static async create(): Promise<PrivateNetwork> {
@@ -28,6 +29,7 @@ export class PrivateNetwork {
         `weft-route-${id.toString(16)}`,
         `10.${FIRST + randomInt(16)}.${id % 256}`,
         `wr${id.toString(16)}`,
+        `fd00:3ef7:${id.toString(16)}`,
       );
       try {
         await network.#set();
@@ -47,6 +49,11 @@ export class PrivateNetwork {
   /** One address for each; all of them share the ports. */
   proxy(number: number): string {
     return `${this.subnet}.${2 + number}`;
+  }
+
+  /** The same over IPv6. */
+  proxy6(number: number): string {
+    return `${this.prefix}::${2 + number}`;
   }
 
   /** Of this process, too: one address for each. */
@@ -75,8 +82,11 @@ export class PrivateNetwork {
     await run('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
     for (const address of [this.host, ...Array.from({ length: SERVER_COUNT }, (_, i) => this.server(i))])
       await run('ip', ['addr', 'add', `${address}/24`, 'dev', link]);
+    // Without the search for duplicates, which keeps an address from being used for a second.
+    await run('ip', ['addr', 'add', `${this.prefix}::1/64`, 'dev', link, 'nodad']);
     await run('ip', ['link', 'set', link, 'up']);
     for (let i = 0; i < PROXY_COUNT; i++) await inside('addr', 'add', `${this.proxy(i)}/24`, 'dev', 'eth0');
+    for (let i = 0; i < PROXY_COUNT; i++) await inside('addr', 'add', `${this.proxy6(i)}/64`, 'dev', 'eth0', 'nodad');
     await inside('link', 'set', 'eth0', 'up');
     await inside('link', 'set', 'lo', 'up');
   }

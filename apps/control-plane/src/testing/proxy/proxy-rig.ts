@@ -92,6 +92,17 @@ export class ProxyRig {
     return this.parts.network.host;
   }
 
+  /** In the order of the roles. */
+  proxy(number: number): Envoy {
+    return this.parts.envoys[number]!;
+  }
+
+  /** Of a proxy. */
+  addresses(number: number): { readonly v4: string; readonly v6: string } {
+    const { network } = this.parts;
+    return { v4: network.proxy(number), v6: network.proxy6(number) };
+  }
+
   pod(name: string): EchoPod {
     return this.parts.pods[name]!;
   }
