@@ -283,3 +283,48 @@ describe('certificates of clients, status', () => {
     await becomes(() => verdict(kube, 'open', 'InsecureFrontendValidationMode'), ' ');
   });
 });
+
+describe('listeners for TLS, and port 8080, status', () => {
+  it('TLSRouteListenerPassthroughSupportedKinds, TLSRouteListenerTerminateSupportedKinds', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const kinds = (...names: readonly string[]) => ({ allowedRoutes: { kinds: names.map((kind) => ({ kind })) } });
+    const tls = (name: string, port: number, mode: string, more: object) => ({
+      name,
+      port,
+      protocol: 'TLS',
+      tls: mode === 'Passthrough' ? { mode } : { mode, certificateRefs: [{ name: 'none' }] },
+      ...more,
+    });
+    const all = [
+      tls('passed', 8443, 'Passthrough', {}),
+      tls('passed-both', 8444, 'Passthrough', kinds('TLSRoute', 'TCPRoute')),
+      tls('ended-both', 8445, 'Terminate', kinds('TLSRoute', 'TCPRoute')),
+    ];
+    await created(kube, edge('kinds', all));
+    const expected = [
+      'passed TLSRoute 0 ResolvedRefs',
+      'passed-both TLSRoute 0 InvalidRouteKinds',
+      'ended-both TLSRoute 0 InvalidRouteKinds',
+    ];
+    await becomes(() => listeners(kube, 'kinds', 'ResolvedRefs'), expected.join(', '));
+  });
+
+  it('GatewayWithAttachedRoutesWithPort8080: routes are counted for the port that they name', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const allowedRoutes = { kinds: [{ kind: 'HTTPRoute' }] };
+    await created(kube, edge('ports', [http('http', { allowedRoutes }), http('alt', { port: 8080, allowedRoutes })]));
+    const route = (name: string, parent: object) =>
+      kube.create<WithSpec>(HTTP_ROUTES, {
+        metadata: { name, namespace: 'shop' },
+        spec: { parentRefs: [{ name: 'ports', ...parent }] },
+      });
+    await route('by-port', { port: 8080 });
+    await route('by-name', { sectionName: 'alt' });
+    await route('of-none', { sectionName: 'http', port: 8080 });
+    await becomes(() => listeners(kube, 'ports', 'Accepted'), 'http HTTPRoute 0 Accepted, alt HTTPRoute 2 Accepted');
+    await route('of-both', {});
+    await becomes(() => listeners(kube, 'ports', 'Accepted'), 'http HTTPRoute 1 Accepted, alt HTTPRoute 3 Accepted');
+  });
+});

@@ -50,7 +50,7 @@ function candidatesOf({ meta: { namespace, name }, spec }: Readable<HttpRouteSpe
   const last = remembered.get(spec);
   if (last?.prefix === prefix) return last.candidates;
   const from: Referring = { kind: 'HTTPRoute', namespace };
-  const candidates = spec.rules.flatMap((rule, i) => {
+  const candidates = spec.rules.map(withFiltersOfOnlyBackend).flatMap((rule, i) => {
     const backends = backendsOf(rule).map((ref) => backendKey(ref, from));
     // A match with an expression that Envoy does not take matches nothing.
     return rule.matches
@@ -88,6 +88,24 @@ export interface RuleContext {
   readonly destinations: RouteDestinations;
 }
 
+/** What is asked for the one backend that all requests go to is asked for all requests. */
+function withFiltersOfOnlyBackend(rule: HttpRouteRule): HttpRouteRule {
+  const [only, ...others] = rule.backendRefs.filter(({ weight }) => weight > 0);
+  if (only === undefined || others.length > 0) return rule;
+  const general = find(rule.filters, 'urlRewrite');
+  const lifted = only.filters.flatMap((one): readonly HttpRouteFilter[] => {
+    if (one.urlRewrite !== undefined) return [{ ...one, urlRewrite: { ...general, ...one.urlRewrite } }];
+    return one.requestRedirect === undefined ? [] : [one];
+  });
+  if (lifted.length === 0) return rule;
+  const filters = only.filters.filter((one) => one.urlRewrite === undefined && one.requestRedirect === undefined);
+  return { ...rule, filters: [...lifted, ...rule.filters], backendRefs: [{ ...only, filters }] };
+}
+
+/** Envoy cannot do these for a share of the requests; left out in silence they must not be. */
+const isImpossible = ({ type, requestRedirect, urlRewrite }: HttpRouteFilter): boolean =>
+  type === 'ExtensionRef' || requestRedirect !== undefined || urlRewrite?.path !== undefined;
+
 const backendsOf = ({ backendRefs, filters }: HttpRouteRule) => [
   ...backendRefs,
   ...filters.flatMap(({ requestMirror }) => requestMirror?.backendRef ?? []),
@@ -117,7 +135,7 @@ function actionOf(rule: HttpRouteRule, match: HttpRouteMatch, context: RuleConte
   const redirect = find(rule.filters, 'requestRedirect');
   if (redirect !== undefined) return { $case: 'redirect', value: redirectAction(redirect, match) };
   const targets = rule.backendRefs.map((ref): WeightedTarget => {
-    const cluster = ref.filters.some(({ type }) => type === 'ExtensionRef')
+    const cluster = ref.filters.some(isImpossible)
       ? UNKNOWN_SERVICE
       : clusterOf(context.destinations[backendKey(ref, context.from)], { port: ref.port ?? 0 });
     return {

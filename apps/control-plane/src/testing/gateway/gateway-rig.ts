@@ -5,6 +5,7 @@ import { object, SHOP } from '../proxy/mesh-objects.js';
 import { readStream } from '../proxy/read-stream.js';
 import type { Identity } from '../proxy/secret-server.js';
 import { askHttps } from './ask-https.js';
+import { sayUpgraded } from './say-upgraded.js';
 import { ProxyRig, startRig, type ProxyRole } from '../proxy/proxy-rig.js';
 
 export const EDGE = 'edge';
@@ -61,6 +62,11 @@ export class GatewayRig extends ProxyRig {
   /** The status of an answer over TLS; `refused` if the connection is broken off. */
   askSecurely(port: number, host: string, client?: Identity): Promise<number | 'refused'> {
     return askHttps({ host: this.parts.network.proxy(0), port }, host, client);
+  }
+
+  /** What comes back for a text on a connection that was upgraded to a WebSocket. */
+  sayUpgraded(host: string, text: string): Promise<string | number> {
+    return sayUpgraded({ host: this.parts.network.proxy(0), port: WEB_PORT }, host, text);
   }
 
   /** A gRPC call for a host. */

@@ -65,6 +65,7 @@ export interface ServicePort {
   readonly name: string;
   readonly port: number;
   readonly targetPort: number;
+  readonly appProtocol?: string;
 }
 
 export const PORTS: readonly ServicePort[] = [
