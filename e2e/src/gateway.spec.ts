@@ -1,5 +1,5 @@
 import type { KubeObject } from '@weft/kube';
-import { until } from '@weft/testing-fixtures';
+import { settles } from '@weft/testing-fixtures';
 import { HttpLoad } from './cluster/http-load.js';
 import { OpensslPki } from './cluster/openssl-pki.js';
 import { useCluster } from './cluster/use-cluster.js';
@@ -58,14 +58,6 @@ describe('a gateway', () => {
     } catch {
       return 'closed';
     }
-  };
-  const settles = async (look: () => Promise<unknown>, expected: unknown): Promise<void> => {
-    let seen: unknown;
-    await until(
-      async () => JSON.stringify((seen = await look())) === JSON.stringify(expected),
-      'the answer is as expected',
-      15_000,
-    ).catch(() => expect(seen).toEqual(expected));
   };
 
   const route = (

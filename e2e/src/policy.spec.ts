@@ -1,5 +1,5 @@
 import type { KubeObject } from '@weft/kube';
-import { until } from '@weft/testing-fixtures';
+import { settles, until } from '@weft/testing-fixtures';
 import { AccessLog } from './cluster/access-log.js';
 import { AT_ONCE_MS } from './cluster/at-once.js';
 import { podAddresses } from './cluster/pod-addresses.js';
@@ -47,7 +47,7 @@ describe('policies', () => {
     if (applied.length > 0) await cluster().delete(applied);
     applied = [];
     await ztunnels.holdPolicies([]);
-    await settlesAt(() => reached('web'), { http: EVERYBODY, redis: EVERYBODY });
+    await settles(() => reached('web'), { http: EVERYBODY, redis: EVERYBODY });
   });
 
   const apply = async (...objects: KubeObject[]): Promise<void> => {
@@ -87,13 +87,6 @@ describe('policies', () => {
     const visits = await Promise.all(NAMES.map((name) => visit(name, server)));
     const through = (port: Port): string => NAMES.filter((_, i) => visits[i]!.has(port)).join(' ');
     return { http: through('http'), redis: through('redis') };
-  };
-  /** Waits until a look gives the expected; the last one is what a failure shows. */
-  const settlesAt = async <T>(look: () => Promise<T>, expected: T): Promise<void> => {
-    let seen = await look();
-    const end = performance.now() + 5000;
-    while (JSON.stringify(seen) !== JSON.stringify(expected) && performance.now() < end) seen = await look();
-    expect(seen).toEqual(expected);
   };
 
   describe('AuthorizationPolicy', () => {
@@ -213,22 +206,22 @@ describe('policies', () => {
     ])('%s', async (_, spec, http, onRedis) => {
       await apply(authorization('rule', filled({ selector: { matchLabels: { app: 'web' } }, ...spec })));
       await ztunnels.holdPolicies(['shop/rule']);
-      await settlesAt(() => reached('web'), { http, redis: onRedis });
+      await settles(() => reached('web'), { http, redis: onRedis });
     });
 
     it('holds for the workloads it selects and no others', async () => {
       await apply(authorization('one', { selector: { matchLabels: { app: 'web' } }, action: 'DENY', rules: [{}] }));
-      await settlesAt(() => reached('web'), { http: '', redis: '' });
+      await settles(() => reached('web'), { http: '', redis: '' });
       expect(await reached('second')).toEqual({ http: EVERYBODY, redis: EVERYBODY });
     });
 
     it('without a selector holds for its namespace, in the root namespace for the mesh; DENY beats ALLOW', async () => {
       await apply(authorization('all', { action: 'ALLOW', rules: [from({ principals: ['*'] })] }));
-      await settlesAt(async () => (await reached('second')).http, 'alice bob mallory');
+      await settles(async () => (await reached('second')).http, 'alice bob mallory');
       await apply(
         authorization('mesh', { action: 'DENY', rules: [from({ principals: [IDENTITY('alice')] })] }, 'istio-system'),
       );
-      await settlesAt(async () => (await reached('web')).http, 'bob mallory');
+      await settles(async () => (await reached('web')).http, 'bob mallory');
     });
 
     it('a denial is logged with the policy and both identities', async () => {
@@ -307,7 +300,7 @@ describe('policies', () => {
     ])('%s', async (_, objects, expected) => {
       await apply(...objects);
       // A combination passes through others while its objects arrive one by one.
-      await settlesAt(state, expected);
+      await settles(state, expected);
       expect(await visit('alice', 'web')).toEqual(new Set(['http', 'redis']));
       expect(await reach('mallory', 'second', 'http')).toBe(true);
     });

@@ -1,5 +1,5 @@
 import type { KubeObject } from '@weft/kube';
-import { proxyWasmModule, until } from '@weft/testing-fixtures';
+import { proxyWasmModule, settles } from '@weft/testing-fixtures';
 import { AccessLog } from './cluster/access-log.js';
 import { useCluster } from './cluster/use-cluster.js';
 import { namespace, pod } from './workloads/objects.js';
@@ -47,15 +47,6 @@ describe('routes at a waypoint', () => {
     });
   const run = async (script: string): Promise<string> =>
     (await cluster().exec(CLIENT, ['sh', '-c', script], { timeoutMs: 60_000 })).stdout.trim();
-  /** Configuration takes a moment. */
-  const settles = async (look: () => Promise<unknown>, expected: unknown): Promise<void> => {
-    let seen: unknown;
-    await until(
-      async () => JSON.stringify((seen = await look())) === JSON.stringify(expected),
-      'the answer is as expected',
-      20_000,
-    ).catch(() => expect(seen).toEqual(expected));
-  };
   /** `200 v1`: status and server. */
   const ask = (path: string, ...options: string[]): Promise<string> =>
     run(

@@ -1,5 +1,5 @@
 import type { KubeObject } from '@weft/kube';
-import { until } from '@weft/testing-fixtures';
+import { settles, until } from '@weft/testing-fixtures';
 import { parsePrometheusText } from '@weft/testing-mesh-deployment';
 import { HttpLoad } from './cluster/http-load.js';
 import { useCluster } from './cluster/use-cluster.js';
@@ -56,15 +56,6 @@ describe('a waypoint', () => {
     };
   };
   const status = async (url: string, ...options: string[]): Promise<number> => (await ask(url, ...options)).status;
-  /** Configuration takes a moment. */
-  const settles = async (look: () => Promise<unknown>, expected: unknown): Promise<void> => {
-    let seen: unknown;
-    await until(
-      async () => JSON.stringify((seen = await look())) === JSON.stringify(expected),
-      'the answer is as expected',
-      15_000,
-    ).catch(() => expect(seen).toEqual(expected));
-  };
   const servers = async (url: string, count: number): Promise<Record<string, number>> => {
     const script = `for i in $(seq ${count}); do curl -sS -o /dev/null -w '%header{x-server}\\n' ${url}; done`;
     const { stdout } = await cluster().exec(CLIENT, ['sh', '-c', script], { timeoutMs: 60_000 });

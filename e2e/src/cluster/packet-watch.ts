@@ -15,7 +15,7 @@ export interface Packet {
 const LINE = /^(\d+\.\d+) .*IP (\d+\.\d+\.\d+\.\d+)\.(\d+) > (\d+\.\d+\.\d+\.\d+)\.(\d+): .*length (\d+)/;
 export const PACKET_FILTER = 'tcp and net 10.244.0.0/16';
 
-export function parsePacket(line: string): Packet | null {
+function parsePacket(line: string): Packet | null {
   const match = LINE.exec(line);
   if (match === null) return null;
   const [, seconds, source = '', sourcePort, destination = '', destinationPort, bytes] = match;

@@ -2,7 +2,6 @@ import { writeSync } from 'node:fs';
 import { ok, type Result } from '@weft/result';
 import { TurnDestination, type ConfigProblem, type Logger, type LogLevel } from '@weft/runtime';
 import pino from 'pino';
-import { GatheredOutput } from './gathered-output.js';
 import { LineLog } from './line-log.js';
 import { formatLogFilter, parseLogFilter, type LogFilter } from './log-filter.js';
 import { textLogLine } from './log-line.js';
@@ -28,10 +27,14 @@ export class LogScopes {
   constructor(private readonly options: LogScopesOptions) {
     this.#filter = options.filter;
     const { fd = 1 } = options;
-    this.#destination = options.write === undefined ? new TurnDestination((bytes) => writeSync(fd, bytes)) : null;
-    const gathered = this.#destination === null ? null : gatheredTo(this.#destination);
-    const write = options.write ?? ((line: string) => gathered?.now(line));
-    this.#writeSoon = options.write ?? ((line) => gathered?.soon(line));
+    const destination = options.write === undefined ? new TurnDestination((bytes) => writeSync(fd, bytes)) : null;
+    this.#destination = destination;
+    this.#writeSoon = options.write ?? ((line) => destination?.write(line));
+    const write = (line: string): void => {
+      this.#writeSoon(line);
+      // At once, so that the last line before a crash is not lost.
+      destination?.flush();
+    };
     this.#stream = { write: options.format === 'json' ? write : (line) => write(textLogLine(line)) };
   }
 
@@ -96,14 +99,4 @@ export class LogScopes {
 
 function rank(level: LogLevel): number {
   return pino.levels.values[level] ?? Infinity;
-}
-
-/** Synchronous, so that the last line before a crash is not lost; a full disk drops lines and stops nothing. */
-function gatheredTo(destination: TurnDestination): GatheredOutput {
-  const output = new GatheredOutput((text) => {
-    destination.write(text);
-    destination.flush();
-  });
-  process.on('exit', () => output.flush());
-  return output;
 }
