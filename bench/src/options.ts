@@ -10,7 +10,7 @@ const DEFAULT_SUITES: readonly Suite[] = ['l4', 'cluster', 'ca'];
 const SOAK_MINUTES = 10;
 
 /** How suite `l4` gets connections to the source proxy, and from the destination proxy to the server; the first is judged by. */
-export const L4_PATHS = ['loopback', 'redirected'] as const;
+const L4_PATHS = ['loopback', 'redirected'] as const;
 export type L4Path = (typeof L4_PATHS)[number];
 
 /** A pair of proxies given on the command line. */

@@ -10,7 +10,7 @@ import { toError, type Clock } from '@weft/result';
 import type { Logger, Service } from '@weft/runtime';
 
 /** The names that Istio gives it, so that a pod's projected volume finds either. */
-export const TRUST_BUNDLE = 'istio.io:istiod-ca:root-cert';
+const TRUST_BUNDLE = 'istio.io:istiod-ca:root-cert';
 const SIGNER = 'istio.io/istiod-ca';
 const VERSIONS = ['v1beta1', 'v1alpha1'];
 const RETRY_MS = 10_000;

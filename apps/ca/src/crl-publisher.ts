@@ -7,7 +7,7 @@ import type { RevocationRegister } from './revocation-register.js';
 import type { Signer } from './signer.js';
 
 /** Istio's key. */
-export const CRL_KEY = 'ca-crl.pem';
+const CRL_KEY = 'ca-crl.pem';
 /** As SVIDs are backdated, so is a cut between them. */
 const BACKDATED_MS = 2 * 60_000;
 /** Verifiers that mind the date must get the next list before; it is signed when half of this is over. */

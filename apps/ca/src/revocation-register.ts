@@ -4,7 +4,7 @@ import { serialText, type CertificateSummary } from '@weft/spiffe';
 import { NO_REVOCATIONS, readRevocations, type Revocations } from './revocations.js';
 
 /** In the namespace of the CA; written by operators, read by every replica. */
-export const REVOCATIONS_CONFIG_MAP = 'ca-revocations';
+const REVOCATIONS_CONFIG_MAP = 'ca-revocations';
 
 export interface RevocationRegisterOptions {
   readonly kube: Pick<KubeClient, 'informer' | 'event'>;

@@ -1,7 +1,7 @@
 import { medianFigures, type Figures } from '../l4/figures.js';
 import type { IssueSample } from './issue-load.js';
 
-export const CA_LOADS = ['issue', 'restart', 'memory'] as const;
+const CA_LOADS = ['issue', 'restart', 'memory'] as const;
 export type CaLoad = (typeof CA_LOADS)[number];
 
 /** One line of the result. */

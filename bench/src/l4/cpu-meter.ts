@@ -6,7 +6,7 @@ export interface ProcFiles {
   read(path: string): string;
 }
 
-export const procFiles: ProcFiles = {
+const procFiles: ProcFiles = {
   list: (path) => readdirSync(path),
   read: (path) => readFileSync(path, 'utf8'),
 };

@@ -3,7 +3,7 @@ import { SERVER_NAME, type PeerCertificates } from '../l4/peers/peer-certificate
 
 /** Where the Envoy beside the client takes requests, and the one beside the server takes TLS. */
 export const OUTBOUND_PORT = 15_001;
-export const INBOUND_PORT = 15_006;
+const INBOUND_PORT = 15_006;
 
 const type = (name: string): string => `type.googleapis.com/envoy.${name}`;
 

@@ -1,7 +1,7 @@
 import type { HeaderField } from './handler.js';
 
 /** RFC 7541, 4.1: what an entry counts for beyond its text. */
-export const FIELD_OVERHEAD_BYTES = 32;
+const FIELD_OVERHEAD_BYTES = 32;
 
 export const fieldSize = (name: string, value: string): number => name.length + value.length + FIELD_OVERHEAD_BYTES;
 

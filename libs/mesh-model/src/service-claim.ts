@@ -56,7 +56,7 @@ export const addressKeyOf = ({ network, ip, length }: ClaimedAddress): string =>
   length === undefined ? `${network}/${ip.text}` : `${network}/${ip.text}/${length}`;
 
 /** Who wins a name or an address: a Service before a ServiceEntry, then the older object, then the earlier host. */
-export function compareClaims(a: ServiceClaim, b: ServiceClaim): number {
+function compareClaims(a: ServiceClaim, b: ServiceClaim): number {
   if (a.kind !== b.kind) return a.kind === 'Service' ? -1 : 1;
   return (
     compareByAge(a.meta as ObjectMeta, b.meta as ObjectMeta) || a.position - b.position || (a.key < b.key ? -1 : 1)

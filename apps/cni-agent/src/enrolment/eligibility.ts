@@ -1,6 +1,6 @@
 import type { Namespace, Pod } from '@weft/kube';
 
-export const DATAPLANE_MODE_LABEL = 'istio.io/dataplane-mode';
+const DATAPLANE_MODE_LABEL = 'istio.io/dataplane-mode';
 export const REDIRECTION_ANNOTATION = 'ambient.istio.io/redirection';
 const SIDECAR_STATUS_ANNOTATION = 'sidecar.istio.io/status';
 const BYPASS_INBOUND_ANNOTATION = 'ambient.istio.io/bypass-inbound-capture';

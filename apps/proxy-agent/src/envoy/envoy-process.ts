@@ -126,7 +126,7 @@ export class EnvoyProcess implements Service {
 }
 
 /** `drain-strategy immediate`: every response of a draining Envoy closes its connection, not some of them by chance. */
-export function envoyArguments(config: AgentConfig, bootstrapFile: string): readonly string[] {
+function envoyArguments(config: AgentConfig, bootstrapFile: string): readonly string[] {
   const drainSeconds = Math.max(1, Math.ceil(config.drainMaxMs / 1000));
   return [
     ...['--config-path', bootstrapFile],

@@ -19,7 +19,7 @@ export interface WantedModule {
 
 export type FetchOptions = Pick<OciImageOptions, 'timeoutMs' | 'insecureRegistries'>;
 
-export const MAX_MODULE_BYTES = 128 * 1024 * 1024;
+const MAX_MODULE_BYTES = 128 * 1024 * 1024;
 
 /** A module that Envoy can load, or why not. Never rejects. */
 export async function fetchModule(wanted: WantedModule, options: FetchOptions): Promise<Result<Buffer, string>> {

@@ -32,7 +32,7 @@ export function readProxy(ip: string, port = PORT): Promise<ProxyReading | null>
 }
 
 /** The metrics `weft_proxy_*` of the agent. */
-export function parseLoad(page: string): ProxyReading | null {
+function parseLoad(page: string): ProxyReading | null {
   const [requests, connections, cpuSeconds] = [
     'weft_proxy_requests_total',
     'weft_proxy_connections_active',

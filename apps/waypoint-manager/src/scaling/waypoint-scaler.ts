@@ -21,9 +21,9 @@ import type { PoolCustomer, ProxyPool } from '../pool/proxy-pool.js';
 import { LoadHistory, type LoadSample, type ProxyReading } from './load-history.js';
 import type { ScalingSettings } from './scaling-settings.js';
 
-export const ANNOTATION_ASLEEP = 'weft.io/asleep';
+const ANNOTATION_ASLEEP = 'weft.io/asleep';
 /** On the Deployment: the request of the Gateway that was last acted upon, or was there when it was put to sleep. */
-export const ANNOTATION_ACTIVATION_SEEN = 'weft.io/activation-seen';
+const ANNOTATION_ACTIVATION_SEEN = 'weft.io/activation-seen';
 
 /** One Gateway as it was last reconciled. */
 export interface ScaledGateway {

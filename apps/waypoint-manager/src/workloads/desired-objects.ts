@@ -32,7 +32,7 @@ import { serviceSpec } from './service-of.js';
 import { strategicMerge } from './strategic-merge.js';
 
 export const LABEL_MANAGED = 'gateway.istio.io/managed';
-export const LABEL_GATEWAY_CLASS_NAME = 'gateway.networking.k8s.io/gateway-class-name';
+const LABEL_GATEWAY_CLASS_NAME = 'gateway.networking.k8s.io/gateway-class-name';
 /** Neither the Gateway API's own nor ours: they speak of the Gateway, and change without its proxies having to. */
 const RESERVED_PREFIXES = ['gateway.networking.k8s.io/', 'weft.io/'];
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';

@@ -2,7 +2,7 @@ import type { KubeService } from '@weft/kube';
 import type { Listener, ObjectMeta } from '@weft/mesh-api';
 import type { ProxyKind } from '../gateway-kind.js';
 
-export const ANNOTATION_SERVICE_TYPE = 'networking.istio.io/service-type';
+const ANNOTATION_SERVICE_TYPE = 'networking.istio.io/service-type';
 const TYPES = ['ClusterIP', 'LoadBalancer', 'NodePort'] as const;
 const PORT_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 

@@ -94,7 +94,7 @@ export function rcodeOf(message: Buffer): number {
   return message[3]! & 15;
 }
 
-export function opcodeOf(message: Buffer): number {
+function opcodeOf(message: Buffer): number {
   return (message[2]! >> 3) & 15;
 }
 

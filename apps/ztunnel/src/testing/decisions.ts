@@ -7,7 +7,7 @@ import { planOutbound } from '../outbound/plan-outbound.js';
 
 type Item = ReturnType<typeof workload> | ReturnType<typeof service>;
 
-export const SELF = workload('client', '10.0.0.1', {
+const SELF = workload('client', '10.0.0.1', {
   locality: { region: 'r1', zone: 'z1', subzone: 's1' },
   clusterId: 'c1',
 });

@@ -45,9 +45,6 @@ export function connectBlock(authority: string): Buffer {
   ]);
 }
 
-/** `:status: 200`. */
-export const OK_BLOCK = Buffer.from([0x88]);
-
 /** TLS options of one side that knows who it is and trusts the mesh. */
 export function meshTls({ certificateChainPem, privateKeyPem, rootsPem }: TestIdentity) {
   return {

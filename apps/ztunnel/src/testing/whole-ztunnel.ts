@@ -28,7 +28,7 @@ export interface WholeZtunnelOptions {
 }
 
 /** A workload or service as the control plane sends it. */
-export function addressResource(value: Workload | Service): FakeResource {
+function addressResource(value: Workload | Service): FakeResource {
   const type = 'uid' in value ? ({ $case: 'workload', value } as const) : ({ $case: 'service', value: value } as const);
   const name = type.$case === 'workload' ? type.value.uid : `${type.value.namespace}/${type.value.hostname}`;
   return { name, version: '1', body: Address.encode({ $type: 'istio.workload.Address', type }).finish() };

@@ -23,7 +23,7 @@ const header = (name: string, value: string, ignoreCase = false): PermissionDraf
 };
 
 export const byHost: PermissionOf = (value) => header(':authority', value, true);
-export const byMethod: PermissionOf = (value) => header(':method', value);
+const byMethod: PermissionOf = (value) => header(':method', value);
 export const byPort: PermissionOf = (value) => {
   const port = portOf(value);
   return port === null ? null : { rule: { $case: 'destinationPort', value: port } };

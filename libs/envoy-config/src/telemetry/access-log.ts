@@ -43,7 +43,7 @@ export const TEXT_FORMAT =
   '%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n';
 
 /** JSON lines on the container's output. */
-export function stdoutLog(only?: Draft<typeof AccessLogFilter>): AccessLogDraft {
+function stdoutLog(only?: Draft<typeof AccessLogFilter>): AccessLogDraft {
   return {
     ...filter('envoy.access_loggers.stdout', StdoutAccessLog, {
       accessLogFormat: { $case: 'logFormat', value: { format: { $case: 'jsonFormat', value: JSON_FIELDS } } },

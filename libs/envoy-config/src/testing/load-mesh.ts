@@ -1,7 +1,7 @@
 import { MESH_CONFIG_KEY, objectMetaOf, parseMeshExtensions } from '@weft/mesh-api';
 import { MESH_TRUST_KEY, MeshModel, type MeshSources } from '@weft/mesh-model';
 
-export const TEST_MESH = {
+const TEST_MESH = {
   rootNamespace: 'istio-system',
   trustDomain: 'cluster.local',
   clusterId: 'Kubernetes',

@@ -7,7 +7,7 @@ const TABLES: readonly Table[] = ['raw', 'mangle', 'nat'];
 const CHAIN: Readonly<Record<Hook, string>> = { prerouting: 'istio-prerouting', output: 'istio-output' };
 const PRIORITY: Readonly<Record<Table, number>> = { raw: -300, mangle: -150, nat: -100 };
 
-export const podTable = (table: Table): string => `istio-ambient-${table}`;
+const podTable = (table: Table): string => `istio-ambient-${table}`;
 
 /** Input for `nft -f -`: each of our tables emptied and filled again, all families, in one transaction. */
 export function nftablesInput(rulesByFamily: ReadonlyMap<Family, readonly PodRule[]>): string {

@@ -5,7 +5,7 @@ import { duration, integer, text } from '../schema/scalar-fields.js';
 import { percent } from './percent.js';
 
 /** gRPC status codes by their number. */
-export const GRPC_STATUS_NAMES = [
+const GRPC_STATUS_NAMES = [
   'OK',
   'CANCELLED',
   'UNKNOWN',

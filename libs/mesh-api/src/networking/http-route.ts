@@ -15,7 +15,7 @@ import { retries } from './retries.js';
 
 export const weight = integer('Share relative to the sum of all.', 0, 2_147_483_647);
 
-export const routeDestination = object('A share of the requests.', {
+const routeDestination = object('A share of the requests.', {
   destination: required(destination),
   weight,
   headers,

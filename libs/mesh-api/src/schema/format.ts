@@ -93,10 +93,6 @@ export const LABEL_VALUE = matching(
   'a label value',
   'use at most 63 letters, digits, dashes, dots and underscores',
 );
-export const IP_ADDRESS: Format = {
-  cure: 'write 192.0.2.1 or 2001:db8::1',
-  fault: (text) => (parseIp(text) === null ? 'is not an IP address' : null),
-};
 export const CIDR: Format = {
   cure: 'write 192.0.2.1 or 192.0.2.0/24',
   fault: (text) => (parseCidr(text) === null ? 'is not an IP address or CIDR' : null),

@@ -27,7 +27,7 @@ export function formatCauses(causes: readonly Cause[]): string {
 }
 
 /** A value as Kubernetes quotes it in messages: strings and objects in JSON, numbers plain. */
-export function formatValue(value: unknown): string {
+function formatValue(value: unknown): string {
   if (value === undefined) return 'null';
   return JSON.stringify(value);
 }

@@ -17,8 +17,8 @@ export interface RuleOptions {
   readonly affinity: boolean;
 }
 
-export const SERVICES_CHAIN = 'WEFT-SERVICES';
-export const POSTROUTING_CHAIN = 'WEFT-POSTROUTING';
+const SERVICES_CHAIN = 'WEFT-SERVICES';
+const POSTROUTING_CHAIN = 'WEFT-POSTROUTING';
 export const FILTER_CHAIN = 'WEFT-SERVICE-FILTER';
 const NODE_PORTS_CHAIN = 'WEFT-NODEPORTS';
 const MARK_CHAIN = 'WEFT-MARK-MASQ';

@@ -6,7 +6,7 @@ import { duplicateKeys } from './duplicate-keys.js';
 import { decodeProtobuf, PROTOBUF_MEDIA_TYPE } from './protobuf-body.js';
 
 /** Largest body of one object, as etcd and the real server have it. */
-export const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
+const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 
 export type PatchKind = 'json' | 'merge' | 'strategic' | 'apply';
 
@@ -16,7 +16,7 @@ const PATCH_TYPES: Readonly<Record<string, PatchKind>> = {
   'application/strategic-merge-patch+json': 'strategic',
   'application/apply-patch+yaml': 'apply',
 };
-export const PATCH_MEDIA_TYPES = Object.keys(PATCH_TYPES);
+const PATCH_MEDIA_TYPES = Object.keys(PATCH_TYPES);
 
 export interface DecodedBody {
   readonly value: unknown;

@@ -14,7 +14,7 @@ function groupVersions(resources: readonly ResourceInfo[]): ReadonlyMap<string, 
 }
 
 /** Kubernetes' order of preference: v2, v1, v1beta2, v1beta1, v1alpha1, others by name. */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   const rank = (version: string): readonly [number, number, number] => {
     const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
     if (match === null) return [3, 0, 0];

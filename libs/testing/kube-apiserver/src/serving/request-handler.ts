@@ -129,7 +129,7 @@ export class RequestHandler {
 
 const isHealth = (pathname: string): boolean => /^\/(?:healthz|livez|readyz)(?:\/[a-z-]+)?$/.test(pathname);
 
-export function parseUrl(request: IncomingMessage): URL {
+function parseUrl(request: IncomingMessage): URL {
   try {
     return new URL(request.url ?? '/', 'https://kubernetes');
   } catch {

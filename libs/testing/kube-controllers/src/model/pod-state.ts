@@ -15,7 +15,7 @@ export function isReady(pod: Pod): boolean {
  * When the pod will have been ready for `minReadySeconds`, in ms of the clock; null if it is not ready. A date that has passed
  * means available.
  */
-export function availableAt(pod: Pod, minReadySeconds: number): number | null {
+function availableAt(pod: Pod, minReadySeconds: number): number | null {
   const ready = pod.status?.conditions?.find(({ type, status }) => type === 'Ready' && status === 'True');
   if (ready === undefined) return null;
   return minReadySeconds === 0 ? 0 : Date.parse(ready.lastTransitionTime ?? '') + minReadySeconds * 1000;

@@ -26,7 +26,7 @@ const FIELD =
   /^(?<name>[^:]+):(?<type>[^!=@~]+)(?<required>!)?(?:=(?<default>[^@~]+))?(?:@(?<list>\w+)(?:\((?<keys>[^)]*)\))?)?(?:~(?<patch>[\w,]+)(?:\((?<mergeKey>\w+)\))?)?$/;
 
 /** `core.v1.Pod` -> `io.k8s.api.core.v1.Pod`, as OpenAPI names it. */
-export function definitionName(short: string): string {
+function definitionName(short: string): string {
   if (short.startsWith('meta.v1.')) return `io.k8s.apimachinery.pkg.apis.${short}`;
   if (short.startsWith('apiextensions.v1.')) return `io.k8s.apiextensions-apiserver.pkg.apis.${short}`;
   return `io.k8s.api.${short}`;

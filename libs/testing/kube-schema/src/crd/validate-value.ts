@@ -63,7 +63,7 @@ function hasType(schema: Schema, value: unknown): boolean {
 }
 
 /** The JSON type of a value as the messages name it. */
-export function jsonTypeOf(value: unknown): string {
+function jsonTypeOf(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'array';
   return typeof value === 'number' ? (Number.isInteger(value) ? 'integer' : 'number') : typeof value;

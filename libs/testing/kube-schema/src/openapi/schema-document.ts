@@ -174,7 +174,7 @@ function freeObject(): JsonObject {
 }
 
 /** `networking.istio.io` v1 Gateway -> `io.istio.networking.v1.Gateway`. */
-export function customDefinitionName(resource: ResourceInfo): string {
+function customDefinitionName(resource: ResourceInfo): string {
   return [...resource.group.split('.').reverse(), resource.version, resource.kind].join('.');
 }
 

@@ -82,7 +82,7 @@ export function planNetwork(ipFamily: IpFamily = 'ipv4'): NetworkPlan {
   return { families, primary: families[0]!, clusterDomain: 'cluster.local', apiPort: 6443 };
 }
 
-export const MAX_NODES = 200;
+const MAX_NODES = 200;
 
 /** The options cannot be used; the message names the field and the cure. */
 export class ClusterOptionsError extends MeshError {

@@ -2,7 +2,7 @@ import { mustRun } from '../process/run-command.js';
 import { planNetwork, type NetworkPlan, type NodeFamily, type NodePlan } from './cluster-options.js';
 
 /** The bridge between the nodes, in the network namespace where the API server lives. */
-export const FABRIC_BRIDGE = 'weft0';
+const FABRIC_BRIDGE = 'weft0';
 /** Forwarding, no reverse-path filter (packets of a pod may come back over another device), room for many neighbours. */
 const ROUTER_SETTINGS = [
   'ipv4/ip_forward=1',

@@ -6,7 +6,7 @@ import type { NodePlan } from '../cluster/cluster-options.js';
 /** Where distributions put the reference plugins. */
 const PLUGIN_DIRECTORIES = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
 const NEEDED = ['ptp', 'host-local'];
-export const BASE_NETWORK_FILE = '10-weft-base.conflist';
+const BASE_NETWORK_FILE = '10-weft-base.conflist';
 
 export class CniPluginsMissingError extends MeshError {
   readonly code = 'CLUSTER_NO_CNI_PLUGINS';

@@ -108,7 +108,7 @@ export class ContainerProcess {
   }
 }
 
-export function containerDirectory(
+function containerDirectory(
   kubeletDirectory: string,
   spec: Pick<ContainerSpec, 'podUid' | 'name' | 'attempt'>,
 ): string {

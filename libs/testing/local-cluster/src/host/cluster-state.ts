@@ -9,7 +9,7 @@ import {
   type ProcessEntry,
 } from '../process/process-table.js';
 
-export const STATE_FILE = 'cluster.json';
+const STATE_FILE = 'cluster.json';
 export const OUTPUT_FILE = 'cluster.log';
 
 /** What is needed to find a cluster again, and to end it without its help. */

@@ -55,7 +55,7 @@ export function planContainer(container: Container, inputs: PlanInputs): Result<
 }
 
 /** Where the node has a volume. */
-export function volumeSource(podUid: string, volume: Volume): { readonly path: string; readonly type: string } {
+function volumeSource(podUid: string, volume: Volume): { readonly path: string; readonly type: string } {
   if (volume.hostPath !== undefined) return { path: volume.hostPath.path, type: volume.hostPath.type || 'any' };
   return { path: join('/var/lib/kubelet/pods', podUid, 'volumes', volume.name), type: 'existing' };
 }

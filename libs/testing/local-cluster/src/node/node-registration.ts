@@ -81,7 +81,7 @@ export class NodeRegistration implements Service {
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
 /** What a kubelet says of its node. */
-export function nodeObject(plan: NodePlan, now: string): Node {
+function nodeObject(plan: NodePlan, now: string): Node {
   const architecture = ARCHITECTURES[arch] ?? arch;
   const resources = {
     cpu: String(cpus().length),
