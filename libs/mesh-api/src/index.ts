@@ -108,7 +108,12 @@ export {
 export { type Listener, type NamespaceSelector } from './gateway-api/listener.js';
 export { LISTENER_SETS, type ListenerSetSpec } from './gateway-api/listener-set.js';
 export { REFERENCE_GRANTS, type ReferenceGrantSpec } from './gateway-api/reference-grant.js';
-export { GATEWAY_API_GROUP, type ObjectReference, type ParentReference, type SecretReference } from './gateway-api/references.js';
+export {
+  GATEWAY_API_GROUP,
+  type ObjectReference,
+  type ParentReference,
+  type SecretReference,
+} from './gateway-api/references.js';
 export {
   type GrpcRouteFilter,
   type HeaderModifier,
@@ -183,6 +188,7 @@ export {
   NO_EXTENSIONS,
   parseMeshExtensions,
   type MeshExtensions,
+  type MeshTrafficPolicy,
   type PathNormalization,
   type ReadMeshExtensions,
 } from './mesh-config/mesh-extensions.js';

@@ -1,4 +1,4 @@
-import type { DestinationRuleSpec, PortTrafficPolicy, Subset, TrafficPolicy } from '@weft/mesh-api';
+import type { DestinationRuleSpec, MeshTrafficPolicy, PortTrafficPolicy, Subset, TrafficPolicy } from '@weft/mesh-api';
 import type { Readable } from '@weft/mesh-model';
 
 /** What DestinationRules say of one port of a service or of one of its subsets. */
@@ -24,6 +24,21 @@ export function subsetsOf(rules: Rules): readonly Subset[] {
 export function effectivePolicy(rules: Rules, port: number, subset?: Subset): EffectivePolicy {
   const general = rules.find(({ spec }) => spec.trafficPolicy !== undefined)?.spec.trafficPolicy;
   return { ...ofPort(general, port), ...given(ofPort(subset?.trafficPolicy, port)) };
+}
+
+/** With what the mesh says of every service: its limits stand beside those of rules, its outlier detection in place of none. */
+export function withMeshDefaults(policy: EffectivePolicy, mesh: MeshTrafficPolicy | undefined): EffectivePolicy {
+  if (mesh === undefined) return policy;
+  const { connectionPool: own, outlierDetection = mesh.outlierDetection } = policy;
+  const { connectionPool: all } = mesh;
+  const connectionPool =
+    all === undefined
+      ? own
+      : given({
+          tcp: all.tcp === undefined ? own?.tcp : { ...all.tcp, ...own?.tcp },
+          http: all.http === undefined ? own?.http : { ...all.http, ...own?.http },
+        });
+  return given({ ...policy, connectionPool, outlierDetection }) as EffectivePolicy;
 }
 
 function ofPort(policy: TrafficPolicy | undefined, port: number): EffectivePolicy {

@@ -39,14 +39,14 @@ interface PortPart {
 export function gatewayListeners(
   gateway: IngressGateway,
   filters: GatewayFilters,
-  clusterDomain: string,
+  mesh: IstioPort['mesh'],
 ): GatewayListeners {
   const all = [...gateway.listeners, ...gateway.servers].map(({ port }) => port);
   const ports = [...new Set(all)].sort((a, b) => a - b);
   const built = ports.map((port) => {
     const own = gateway.listeners.filter((one) => one.port === port);
     const servers = gateway.servers.filter((one) => one.port === port);
-    const at = { port, gateway, filters, clusterDomain };
+    const at = { port, gateway, filters, mesh };
     const parts = withServers(portPart(own, servers, at), servers, at);
     return { port, isTls: own.some(isTls) || servers.some(({ kind }) => TLS_KINDS.has(kind)), ...parts };
   });

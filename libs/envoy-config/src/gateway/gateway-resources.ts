@@ -61,7 +61,7 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
     (gateway, fetch) =>
       ofGateway(gateway, {
         settings: settingsOf(fetch),
-        mesh,
+        mesh: lookup.meshAt(fetch, mesh),
         onDemand: onDemandClusters(model, gateway, fetch),
         facts: fetch.get(facts, gateway.key) ?? proxyFacts(gateway.key, []),
       }),
@@ -106,7 +106,7 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
           const { clientCertificate } = service;
           const backendTls = ({ number }: VipPort) => byPort[number] && { tls: byPort[number], clientCertificate };
           return foreignClusters(service, named(fetch, service.claim), {
-            mesh,
+            mesh: lookup.meshAt(fetch, mesh),
             patches: service.patches,
             throughWaypoint: false,
             backendTls,
@@ -116,7 +116,7 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
         const rules = through.mayBeAsleep ? [LETS_SLEEP] : [];
         if (through.asleep !== null) return [];
         return foreignClusters({ ...service, rules }, named(fetch, service.claim), {
-          mesh,
+          mesh: lookup.meshAt(fetch, mesh),
           patches: service.patches,
           throughWaypoint: true,
           backendTls: () => undefined,
@@ -165,7 +165,7 @@ function ofGateway(
     http: requestFilters(gateway, settings),
     tcp: connectionFilters(gateway.authorizationPolicies, settings),
   };
-  const { listeners, routes } = gatewayListeners(gateway, filters, mesh.clusterDomain);
+  const { listeners, routes } = gatewayListeners(gateway, filters, mesh);
   const clusters = [connectOriginateCluster(mesh), blackHoleCluster()];
   const added = addedClusters(
     gatewayPatchesOf(gateway),

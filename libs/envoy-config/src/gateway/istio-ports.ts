@@ -1,6 +1,7 @@
 import type { BoundVirtualService, IngressGateway, IstioServer } from '@weft/mesh-model';
 import { VirtualHost_TlsRequirementType as TlsRequirement } from '@weft/xds/gen/envoy/config/route/v3/route_components.js';
 import type { EncodedRoutes, HostWithRoutes } from '../messages/spliced-routes.js';
+import type { MeshSettings } from '../resources/mesh-settings.js';
 import { istioRoutes } from '../routes/istio-route.js';
 import { isSeenStream, istioStreamTargets, istioTcpTargets } from '../routes/istio-tcp-route.js';
 import type { FilterChainDraft } from '../chains/filter-chain.js';
@@ -16,7 +17,7 @@ export interface IstioPort {
   readonly port: number;
   readonly gateway: IngressGateway;
   readonly filters: GatewayFilters;
-  readonly clusterDomain: string;
+  readonly mesh: Pick<MeshSettings, 'clusterDomain' | 'defaults'>;
 }
 
 export interface IstioPortParts {
@@ -75,11 +76,9 @@ const narrowerHosts = (server: IstioServer, all: readonly IstioServer[]): readon
 const serverNames = (hosts: readonly string[]): Partial<Pick<FilterChainDraft, 'filterChainMatch'>> =>
   hosts.includes('*') ? {} : { filterChainMatch: { serverNames: [...hosts].sort() } };
 
-const contextOf = (
-  { gateway }: IstioServer,
-  { port, gateway: { namespace, destinations }, clusterDomain }: IstioPort,
-) => ({
-  clusterDomain,
+const contextOf = ({ gateway }: IstioServer, { port, gateway: { namespace, destinations }, mesh }: IstioPort) => ({
+  clusterDomain: mesh.clusterDomain,
+  defaultRetries: mesh.defaults?.defaultHttpRetryPolicy,
   port,
   gateway,
   clientNamespace: namespace,

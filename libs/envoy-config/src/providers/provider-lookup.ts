@@ -1,6 +1,7 @@
 import type { FetchContext } from '@weft/collections';
 import { NO_EXTENSIONS, type ExtensionProvider, type MeshExtensions } from '@weft/mesh-api';
 import { MESH_TRUST_KEY, type MeshModel, type ServiceClaim } from '@weft/mesh-model';
+import type { MeshSettings } from '../resources/mesh-settings.js';
 import { outboundName } from '../routes/route-target.js';
 
 /** A server that a provider names. */
@@ -24,6 +25,8 @@ export interface ProviderLookup {
   readonly providersFor: (fetch: FetchContext) => Providers;
   /** The services that providers are. */
   readonly claimsFor: (fetch: FetchContext) => readonly ServiceClaim[];
+  /** The settings with what MeshConfig says now of services and routes. */
+  readonly meshAt: (fetch: FetchContext, mesh: MeshSettings) => MeshSettings;
 }
 
 /** Finds providers and their services while something is derived, so that it follows both. */
@@ -51,6 +54,7 @@ export function providerLookup({ graph, sources, services }: MeshModel): Provide
         },
       };
     },
+    meshAt: (fetch, mesh) => ({ ...mesh, defaults: extensionsOf(fetch) }),
     claimsFor: (fetch) =>
       Object.values(extensionsOf(fetch).providers).flatMap((provider) => {
         const server = serverOf(provider);

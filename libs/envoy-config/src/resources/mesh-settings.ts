@@ -1,3 +1,5 @@
+import type { MeshExtensions } from '@weft/mesh-api';
+
 /** What of the mesh as a whole goes into the configuration of every proxy. */
 export interface MeshSettings {
   /** First its own, then its aliases. */
@@ -6,4 +8,6 @@ export interface MeshSettings {
   readonly clusterDomain: string;
   /** See `JwtSettings.unknownKeys`. */
   readonly unknownKeys: string;
+  /** What MeshConfig says of services and routes that say nothing themselves; it may change. */
+  readonly defaults?: Pick<MeshExtensions, 'defaultTrafficPolicy' | 'defaultHttpRetryPolicy'>;
 }

@@ -3,6 +3,7 @@ import type {
   Headers,
   HttpMatch,
   Redirect,
+  Retries,
   Rewrite,
   RouteDestination as IstioDestination,
   VirtualServiceSpec,
@@ -19,7 +20,7 @@ import { fractionalPercent } from './fraction.js';
 import { headerFields, hostOf, NO_CHANGES, type HeaderChanges } from './header-changes.js';
 import { istioMatch } from './istio-match.js';
 import { redirectCode } from './redirect-code.js';
-import { istioRetries, retryPolicy } from './retry-policy.js';
+import { istioRetries } from './retry-policy.js';
 import { clusterOf, hashPolicyFor, UNKNOWN_SERVICE } from './route-target.js';
 import { isUsableRewrite } from './usable-regex.js';
 
@@ -35,6 +36,8 @@ export interface IstioRouteContext {
   readonly destinations: RouteDestinations;
   /** Gateway of Istio's own kind, `<namespace>/<name>`; undefined: clients in the mesh. */
   readonly gateway?: string | undefined;
+  /** Of the mesh, for routes that say nothing. */
+  readonly defaultRetries?: Retries | undefined;
 }
 
 interface RuleContext extends IstioRouteContext {
@@ -143,7 +146,7 @@ function forwarding(rule: HttpRule, match: HttpMatch | undefined, context: RuleC
   const hashPolicy = first === null ? [] : hashPolicyFor(first.found, first.port, first.subset);
   // Where the endpoint is told by the request, another one would be the wrong one.
   const samePlace = hashPolicy.length > 0;
-  const policy = rule.retries === undefined ? retryPolicy({ samePlace }) : istioRetries(rule.retries, samePlace);
+  const policy = istioRetries(rule.retries ?? context.defaultRetries, samePlace);
   const host = rule.rewrite?.authority ?? hostOf(changesOf(rule.headers?.request));
   return {
     timeout: duration(rule.timeout ?? 0),

@@ -85,11 +85,10 @@ function wishedPolicy(wish: RetryWish): RetryPolicyDraft | null {
 /** What a route does that asks for nothing else. */
 export const DEFAULT_RETRIES: RetryPolicyDraft = wishedPolicy({})!;
 
-/** Of a VirtualService: status codes stand among the conditions. */
-export function istioRetries(
-  { attempts, perTryTimeout, retryOn, retryRemoteLocalities, retryIgnorePreviousHosts, backoff }: Retries,
-  samePlace = false,
-): RetryPolicyDraft | null {
+/** Of a VirtualService or of the mesh: status codes stand among the conditions. */
+export function istioRetries(wish: Retries | undefined, samePlace = false): RetryPolicyDraft | null {
+  if (wish === undefined) return retryPolicy({ samePlace });
+  const { attempts, perTryTimeout, retryOn, retryRemoteLocalities, retryIgnorePreviousHosts, backoff } = wish;
   const words = (retryOn ?? '').split(',').map((word) => word.trim());
   const statusCodes = words.filter((word) => /^\d{3}$/.test(word)).map(Number);
   const conditions = words.filter((word) => word !== '' && !/^\d+$/.test(word));

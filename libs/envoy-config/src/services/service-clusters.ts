@@ -1,6 +1,6 @@
 import type { AttachedService, BackendTls, EnvoyPatch } from '@weft/mesh-model';
 import { discoveryOf, type Discovery } from '../clusters/discovery.js';
-import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
+import { effectivePolicy, subsetsOf, withMeshDefaults } from '../clusters/effective-policy.js';
 import { patchedCluster } from '../patches/patched-clusters.js';
 import type { MeshSettings } from '../resources/mesh-settings.js';
 import { clusterResource, type ProxyResource } from '../resources/proxy-resource.js';
@@ -47,7 +47,7 @@ export function serviceClusters(
       name: nameOf(subset?.name),
       stack,
       mesh,
-      policy: effectivePolicy(rules, port.number, subset),
+      policy: withMeshDefaults(effectivePolicy(rules, port.number, subset), mesh.defaults?.defaultTrafficPolicy),
       discovery:
         backendTls?.tls.kind === 'refused' ? { kind: 'none' } : sharing(discovery, endpointsOf?.(subset?.name)),
       backendTls: backendTls?.tls.kind === 'verified' ? { ...backendTls, tls: backendTls.tls } : undefined,

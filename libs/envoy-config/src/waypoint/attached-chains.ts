@@ -1,5 +1,5 @@
 import type { AttachedService } from '@weft/mesh-model';
-import { effectivePolicy } from '../clusters/effective-policy.js';
+import { effectivePolicy, withMeshDefaults } from '../clusters/effective-policy.js';
 import { patchedChain } from '../patches/patched-chain.js';
 import { streamRouting, type StreamTarget } from '../routes/stream-rules.js';
 import { reports, spans } from '../telemetry/reports.js';
@@ -95,7 +95,10 @@ function streamChain(
   { name, targets, settings, resolver }: StreamDestination,
 ): FilterChainDraft {
   const { authorizationPolicies, destinationRules } = attached;
-  const { connectionPool, loadBalancer, tunnel } = effectivePolicy(destinationRules, port.number);
+  const { connectionPool, loadBalancer, tunnel } = withMeshDefaults(
+    effectivePolicy(destinationRules, port.number),
+    settings.providers.extensions.defaultTrafficPolicy,
+  );
   const { idleTimeout, maxConnectionDuration } = connectionPool?.tcp ?? {};
   return tcpChain({
     name,

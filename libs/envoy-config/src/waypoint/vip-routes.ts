@@ -1,10 +1,11 @@
+import type { Retries } from '@weft/mesh-api';
 import type { AttachedService } from '@weft/mesh-model';
 import { duration } from '../messages/duration.js';
 import { splicedRoutes, type EncodedRoutes } from '../messages/spliced-routes.js';
 import type { RouteDraft } from '../routes/forward.js';
 import { effectivePolicy } from '../clusters/effective-policy.js';
 import { hashPolicyOf } from '../clusters/load-balancing.js';
-import { retryPolicy } from '../routes/retry-policy.js';
+import { istioRetries } from '../routes/retry-policy.js';
 import { routesOfPort } from '../routes/routes-of-port.js';
 import type { MeshSettings } from '../resources/mesh-settings.js';
 import { byClientNamespace } from './client-matcher.js';
@@ -62,13 +63,18 @@ function routesOf(attached: AttachedService, port: VipPort, { mesh, clientNamesp
   const own = clientNamespace === undefined ? undefined : consumers[clientNamespace];
   const inPlace = own !== undefined && portRoutes({ claim, ...own }, port.number) !== null ? own : {};
   const { clusterDomain } = mesh;
-  const context = { clusterDomain, port: port.number, clientNamespace };
-  return routesOfPort({ ...attached, ...inPlace }, context) ?? [defaultRoute(attached, port.number)];
+  const defaultRetries = mesh.defaults?.defaultHttpRetryPolicy;
+  const context = { clusterDomain, port: port.number, clientNamespace, defaultRetries };
+  return routesOfPort({ ...attached, ...inPlace }, context) ?? [defaultRoute(attached, port.number, defaultRetries)];
 }
 
-function defaultRoute({ claim, destinationRules }: AttachedService, port: number): RouteDraft {
+function defaultRoute(
+  { claim, destinationRules }: AttachedService,
+  port: number,
+  retries: Retries | undefined,
+): RouteDraft {
   const hashPolicy = [...hashPolicyOf(effectivePolicy(destinationRules, port).loadBalancer)];
-  const policy = retryPolicy({ samePlace: hashPolicy.length > 0 });
+  const policy = istioRetries(retries, hashPolicy.length > 0);
   return {
     name: 'default',
     match: { pathSpecifier: { $case: 'prefix', value: '/' } },

@@ -52,7 +52,7 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
       'clusters and routes of attached services',
       attachedServices,
       (attached, fetch) =>
-        ofService(attached, mesh, {
+        ofService(attached, lookup.meshAt(fetch, mesh), {
           endpoints: named(fetch, attached.claim),
           backendTls: model.backendTlsOf(fetch, attached.claim),
         }),
@@ -66,7 +66,7 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
         const envoyPatches = waypoint === undefined ? [] : model.envoyPatchesAt(fetch, waypoint);
         const byPort = model.backendTlsOf(fetch, service.claim);
         return foreignClusters(service, named(fetch, service.claim), {
-          mesh,
+          mesh: lookup.meshAt(fetch, mesh),
           patches: patchesOf({ envoyPatches }),
           // What is not read as requests goes on as it came.
           backendTls: (port) => (stacksOf(port)[0] === 'http' ? shownNothing(byPort[port.number]) : undefined),

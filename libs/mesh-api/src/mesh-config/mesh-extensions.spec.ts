@@ -55,3 +55,25 @@ describe('the providers of MeshConfig', () => {
     expect(parseMeshExtensions('a: [')).toMatchObject({ ok: false });
   });
 });
+
+describe('traffic of every service', () => {
+  it('defaultTrafficPolicy and defaultHttpRetryPolicy are read as in DestinationRules and VirtualServices', () => {
+    const { extensions, problems } = read({
+      defaultTrafficPolicy: { connectionPool: { tcp: { maxConnections: 5, connectTimeout: '3s' } } },
+      defaultHttpRetryPolicy: { attempts: 3, retryOn: '503' },
+    });
+    expect(problems).toEqual([]);
+    expect(extensions.defaultTrafficPolicy).toMatchObject({
+      connectionPool: { tcp: { maxConnections: 5, connectTimeout: 3000 } },
+    });
+    expect(extensions.defaultHttpRetryPolicy).toMatchObject({ attempts: 3, retryOn: '503' });
+  });
+
+  it('what cannot be read of them is said, and the rest is used', () => {
+    const { extensions, problems } = read({
+      defaultTrafficPolicy: { connectionPool: { tcp: { maxConnections: -5 }, http: { maxRetries: 2 } } },
+    });
+    expect(problems.join()).toMatch(/MeshConfig\.defaultTrafficPolicy\.connectionPool\.tcp\.maxConnections/);
+    expect(extensions.defaultTrafficPolicy?.connectionPool?.http?.maxRetries).toBe(2);
+  });
+});

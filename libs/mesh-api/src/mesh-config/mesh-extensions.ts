@@ -2,7 +2,15 @@ import { parse } from 'yaml';
 import { err, ok, toError, type Result } from '@weft/result';
 import { formatProblem } from '../field-problem.js';
 import { FieldReader } from '../field-reader.js';
+import { retries, type Retries } from '../networking/retries.js';
+import {
+  connectionPool,
+  outlierDetection,
+  type ConnectionPool,
+  type OutlierDetection,
+} from '../networking/traffic-policy.js';
 import { ProblemList } from '../problem-list.js';
+import type { Field } from '../schema/field.js';
 import { BUILT_IN_PROVIDERS, defaultProviders, readProviders, type ExtensionProvider } from './extension-providers.js';
 
 /** What MeshConfig says of what proxies tell and ask others. */
@@ -18,6 +26,15 @@ export interface MeshExtensions {
   /** Percent of requests that get spans. */
   readonly sampling: number;
   readonly pathNormalization: PathNormalization;
+  /** Of every service, where its DestinationRules say nothing. */
+  readonly defaultTrafficPolicy?: MeshTrafficPolicy;
+  /** Of routes that say nothing of retries. */
+  readonly defaultHttpRetryPolicy?: Retries;
+}
+
+export interface MeshTrafficPolicy {
+  readonly connectionPool?: ConnectionPool;
+  readonly outlierDetection?: OutlierDetection;
 }
 
 export type PathNormalization = 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
@@ -78,7 +95,22 @@ function read(root: FieldReader): MeshExtensions {
     accessLogEncoding: root.field('accessLogEncoding').oneOf(['TEXT', 'JSON']) ?? 'TEXT',
     enableTracing: root.field('enableTracing').boolean() ?? true,
     sampling: root.field('defaultConfig').field('tracing').field('sampling').number(0, 100) ?? SAMPLING_PERCENT,
+    ...trafficDefaults(root),
     pathNormalization: normalization === undefined || normalization === 'DEFAULT' ? 'BASE' : normalization,
+  };
+}
+
+function trafficDefaults(root: FieldReader): Pick<MeshExtensions, 'defaultTrafficPolicy' | 'defaultHttpRetryPolicy'> {
+  const policy = root.field('defaultTrafficPolicy');
+  const read = <T>(field: Field<T>, at: FieldReader): T | undefined => (at.present ? field.read(at) : undefined);
+  const pool = read(connectionPool, policy.field('connectionPool'));
+  const outliers = read(outlierDetection, policy.field('outlierDetection'));
+  const again = read(retries, root.field('defaultHttpRetryPolicy'));
+  return {
+    ...(policy.present && {
+      defaultTrafficPolicy: { ...(pool && { connectionPool: pool }), ...(outliers && { outlierDetection: outliers }) },
+    }),
+    ...(again && { defaultHttpRetryPolicy: again }),
   };
 }
 
