@@ -1,8 +1,19 @@
-import { CONFIG_MAPS, SECRETS, type Condition, type KubeClient, type KubeObject } from '@weft/kube';
+import {
+  CONFIG_MAPS,
+  DEPLOYMENTS,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+  type Condition,
+  type KubeClient,
+  type KubeObject,
+} from '@weft/kube';
 import { GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS } from '@weft/mesh-api';
 import { TestAuthority } from '@weft/testing-certificates';
 import { until } from '@weft/testing-fixtures';
 import { condition, created, gateway, makeCluster, startManager, statusOf } from './testing/manager-cluster.js';
+
+const NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
 
 type WithSpec = KubeObject & { spec: object };
 
@@ -326,5 +337,36 @@ describe('listeners for TLS, and port 8080, status', () => {
     await becomes(() => listeners(kube, 'ports', 'Accepted'), 'http HTTPRoute 0 Accepted, alt HTTPRoute 2 Accepted');
     await route('of-both', {});
     await becomes(() => listeners(kube, 'ports', 'Accepted'), 'http HTTPRoute 1 Accepted, alt HTTPRoute 3 Accepted');
+  });
+});
+
+describe('what is made for a Gateway', () => {
+  it('GatewayInfrastructure: its labels and annotations are those of every object', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const infrastructure = { labels: { team: 'edge' }, annotations: { 'example.com/owner': 'them' } };
+    await created(kube, edge('infra', [http('one')], { infrastructure }));
+    const own = {
+      labels: { ...infrastructure.labels, [NAME_LABEL]: 'infra' },
+      annotations: infrastructure.annotations,
+    };
+    await becomes(() => verdict(kube, 'infra', 'Accepted'), 'True Accepted');
+    await until(async () => (await kube.get(DEPLOYMENTS, 'shop', 'infra-istio')) !== null, 'a Deployment');
+    for (const type of [SERVICE_ACCOUNTS, SERVICES, DEPLOYMENTS])
+      expect((await kube.get<KubeObject>(type, 'shop', 'infra-istio'))?.metadata).toMatchObject(own);
+    const deployment = await kube.get(DEPLOYMENTS, 'shop', 'infra-istio');
+    expect(deployment?.spec?.template.metadata).toMatchObject(own);
+  });
+
+  it('GatewayOptionalAddressValue: an address without a value is whichever is given', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    await created(kube, edge('address', [http('one')], { addresses: [{ type: 'IPAddress' }] }));
+    await becomes(() => verdict(kube, 'address', 'Accepted'), 'True Accepted');
+    await until(async () => (await kube.get(SERVICES, 'shop', 'address-istio')) !== null, 'a Service');
+    const status = { loadBalancer: { ingress: [{ ip: '192.0.2.7' }] } };
+    await kube.patch(SERVICES, 'shop', 'address-istio', { status }, { kind: 'merge', subresource: 'status' });
+    const addresses = async () => JSON.stringify((await statusOf(kube, 'address'))?.addresses);
+    await becomes(addresses, JSON.stringify([{ type: 'IPAddress', value: '192.0.2.7' }]));
   });
 });
