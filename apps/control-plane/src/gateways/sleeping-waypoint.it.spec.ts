@@ -97,6 +97,18 @@ describe('a waypoint that is asleep, asked for by a gateway', () => {
     }
   });
 
+  it('is left by the gateway when nothing is asked of it for a while, so that it can fall asleep', async () => {
+    const host = await behindWaypoint('left', '10.96.5.4');
+    await expectAnswers(host, [['/', THROUGH]]);
+    // What the waypoint is scaled by.
+    const tunnels = async () => {
+      const stats = await rig().proxy(1).admin('/stats?filter=^http.connect_terminate.downstream_rq_active$');
+      return Number(stats.split(': ')[1]);
+    };
+    expect(await tunnels()).toBeGreaterThan(0);
+    await rig().settles(tunnels, 0);
+  });
+
   it('is started for a connection', async () => {
     const host = await behindWaypoint('streamed', '10.96.5.2');
     await expectAnswers(host, [['/', THROUGH]]);
