@@ -54,6 +54,20 @@ describe('modules on disk', () => {
     expect(fetches).toEqual(['a', 'a', 'a']);
   });
 
+  it('are there when they are given out, also to who asks while another one’s is being written', async () => {
+    const cache = await cacheOf(() => ok(Buffer.alloc(40)));
+    const look = async (): Promise<number> => (await readFile(await file(cache, module('a')))).length;
+    const first = { settled: false };
+    const asking = [look().finally(() => (first.settled = true))];
+    // One question in each step of the first one's way to the disk.
+    while (!first.settled) {
+      asking.push(look());
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(new Set(await Promise.all(asking))).toEqual(new Set([40]));
+    expect(fetches).toEqual(['a']);
+  });
+
   it('that could not be had are asked for again', async () => {
     let down = true;
     const cache = await cacheOf(() => (down ? err('gone') : ok(Buffer.from('x'))));

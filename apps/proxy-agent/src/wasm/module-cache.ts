@@ -24,6 +24,8 @@ export interface ModuleCacheOptions extends FetchOptions {
 export class ModuleCache {
   /** Bytes by file; the last used is the last. */
   readonly #files = new Map<string, number>();
+  /** Bytes on their way to the disk. */
+  #writing = 0;
   readonly #fetching = new Map<string, Promise<Result<string, string>>>();
 
   constructor(private readonly options: ModuleCacheOptions) {}
@@ -74,21 +76,22 @@ export class ModuleCache {
   async #store(module: Buffer, file: string): Promise<Result<string, string>> {
     const { maxBytes } = this.options;
     if (!(await this.#makeRoom(module.length))) return err(`does not fit: modules may have ${maxBytes} bytes in all`);
-    this.#files.set(file, module.length);
+    this.#writing += module.length;
     try {
       await writeFile(`${file}.part`, module);
       await rename(`${file}.part`, file);
-    } catch (thrown) {
-      this.#files.delete(file);
-      throw thrown;
+    } finally {
+      this.#writing -= module.length;
     }
+    // Not before: who looks it up gives it to Envoy at once.
+    this.#files.set(file, module.length);
     return ok(file);
   }
 
   async #makeRoom(bytes: number): Promise<boolean> {
     const { maxBytes, inUse } = this.options;
     const used = inUse();
-    let total = bytes;
+    let total = bytes + this.#writing;
     for (const one of this.#files.values()) total += one;
     for (const [file, size] of [...this.#files]) {
       if (total <= maxBytes) break;

@@ -99,4 +99,14 @@ describe.each(['delta', 'sotw'] as const)('modules on their way to Envoy (%s)', 
     apply({ name: 'one', url: await push('d') });
     await envoy.settles('one', ({ seen }) => seen['x-order'] === 'd');
   });
+
+  it('that refuse their configuration are refused by Envoy: the filter is closed, whatever failStrategy says', async () => {
+    const url = await push('strict', await proxyWasmModule({ tag: 's', refuses: true }));
+    start({ name: 'closed', url });
+    start({ name: 'open', url, policy: FailurePolicy.FAIL_OPEN });
+    for (const name of ['closed', 'open']) {
+      await envoy.settles(name, ({ status }) => status === 500);
+      await rejected(`Unable to create Wasm plugin ${name}`);
+    }
+  });
 });
