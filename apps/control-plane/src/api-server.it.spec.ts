@@ -1,17 +1,8 @@
 import { ServerCredentials } from '@grpc/grpc-js';
-import {
-  CUSTOM_RESOURCE_DEFINITIONS,
-  EVENTS,
-  KubeClient,
-  NAMESPACES,
-  SERVICE_ACCOUNTS,
-  SERVICES,
-  type CustomResourceDefinition,
-} from '@weft/kube';
-import { meshCrds } from '@weft/mesh-api';
+import { EVENTS, type KubeClient, SERVICE_ACCOUNTS, SERVICES } from '@weft/kube';
 import { createLogger, startAll, systemClock } from '@weft/runtime';
 import { until } from '@weft/testing-fixtures';
-import { ApiServer } from '@weft/testing-kube-apiserver';
+import { MeshApiServer } from '@weft/testing-mesh-deployment';
 import { createControlPlane } from './app.js';
 import { parseControlPlaneConfig } from './config.js';
 import { AUTHORIZATION_POLICIES, SERVICE_ENTRIES } from './kube/kube-resources.js';
@@ -26,21 +17,10 @@ afterEach(async () => {
 });
 
 async function makeCluster(): Promise<KubeClient> {
-  const server = new ApiServer({
-    listeners: [{ host: '127.0.0.1', port: 0 }],
-    serviceCidr: '10.96.0.0/16',
-    clusterDomain: 'cluster.local',
-    log,
-  });
-  await server.start();
+  const server = await MeshApiServer.start(['istio-system', 'shop']);
   disposers.push(() => server.stop());
-  const kube = KubeClient.fromKubeconfig(server.adminKubeconfig(`https://127.0.0.1:${server.ports[0]!}`));
-  disposers.push(() => kube.close());
-  for (const crd of meshCrds())
-    await kube.create(CUSTOM_RESOURCE_DEFINITIONS, crd as unknown as CustomResourceDefinition);
-  await kube.createOrGet(NAMESPACES, { metadata: { name: 'istio-system' } });
+  const { kube } = server;
   await kube.create(SERVICE_ACCOUNTS, { metadata: { name: 'ztunnel', namespace: 'istio-system' } });
-  await kube.create(NAMESPACES, { metadata: { name: 'shop' } });
   return kube;
 }
 

@@ -4,20 +4,17 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  CUSTOM_RESOURCE_DEFINITIONS,
   ENDPOINT_SLICES,
-  KubeClient,
-  NAMESPACES,
+  type KubeClient,
   SERVICES,
   VALIDATING_WEBHOOK_CONFIGURATIONS,
-  type CustomResourceDefinition,
   type KubeObject,
 } from '@weft/kube';
-import { AUTHORIZATION_POLICIES, meshCrds, VIRTUAL_SERVICES } from '@weft/mesh-api';
+import { AUTHORIZATION_POLICIES, VIRTUAL_SERVICES } from '@weft/mesh-api';
 import { createLogger, startAll } from '@weft/runtime';
 import { TestAuthority } from '@weft/testing-certificates';
 import { until } from '@weft/testing-fixtures';
-import { ApiServer } from '@weft/testing-kube-apiserver';
+import { MeshApiServer } from '@weft/testing-mesh-deployment';
 import { Registry } from 'prom-client';
 import { ControlPlaneMetrics } from '../control-plane-metrics.js';
 import { validation } from './validation.js';
@@ -43,24 +40,13 @@ interface Bed {
 }
 
 async function makeBed(): Promise<Bed> {
-  const server = new ApiServer({
-    listeners: [{ host: '127.0.0.1', port: 0 }],
-    serviceCidr: '10.96.0.0/16',
-    clusterDomain: 'cluster.local',
-    log,
-  });
-  await server.start();
+  const server = await MeshApiServer.start([NAMESPACE, 'shop']);
   disposers.push(() => server.stop());
+  const { kube, kubeconfig } = server;
   const folder = mkdtempSync(join(tmpdir(), 'weft-validation-'));
   disposers.push(() => rmSync(folder, { recursive: true }));
-  const kubeconfig = server.adminKubeconfig(`https://127.0.0.1:${server.ports[0]!}`);
   const config = join(folder, 'config');
   writeFileSync(config, kubeconfig, { mode: 0o600 });
-  const kube = KubeClient.fromKubeconfig(kubeconfig);
-  disposers.push(() => kube.close());
-  for (const crd of meshCrds())
-    await kube.create(CUSTOM_RESOURCE_DEFINITIONS, crd as unknown as CustomResourceDefinition);
-  for (const name of [NAMESPACE, 'shop']) await kube.createOrGet(NAMESPACES, { metadata: { name } });
   const authority = await TestAuthority.create();
   const rootFile = join(folder, 'root-cert.pem');
   writeFileSync(rootFile, authority.rootsPem);

@@ -1,25 +1,16 @@
 import { ServerCredentials } from '@grpc/grpc-js';
-import {
-  CUSTOM_RESOURCE_DEFINITIONS,
-  KubeClient,
-  NAMESPACES,
-  SERVICES,
-  type Condition,
-  type CustomResourceDefinition,
-  type KubeObject,
-} from '@weft/kube';
+import { type KubeClient, SERVICES, type Condition, type KubeObject } from '@weft/kube';
 import {
   GATEWAY_CLASSES,
   GATEWAYS,
   GRPC_ROUTES,
   HTTP_ROUTES,
-  meshCrds,
   REFERENCE_GRANTS,
   VIRTUAL_SERVICES,
 } from '@weft/mesh-api';
 import { createLogger, startAll, systemClock } from '@weft/runtime';
 import { until } from '@weft/testing-fixtures';
-import { ApiServer } from '@weft/testing-kube-apiserver';
+import { MeshApiServer } from '@weft/testing-mesh-deployment';
 import { createControlPlane } from '../app.js';
 import { parseControlPlaneConfig } from '../config.js';
 
@@ -37,19 +28,9 @@ interface Parent {
 type Route = KubeObject & { spec?: object; status?: { parents?: readonly Parent[] } };
 
 async function makeMesh(): Promise<KubeClient> {
-  const server = new ApiServer({
-    listeners: [{ host: '127.0.0.1', port: 0 }],
-    serviceCidr: '10.96.0.0/16',
-    clusterDomain: 'cluster.local',
-    log,
-  });
-  await server.start();
+  const server = await MeshApiServer.start(['istio-system', 'shop', 'back']);
   disposers.push(() => server.stop());
-  const kube = KubeClient.fromKubeconfig(server.adminKubeconfig(`https://127.0.0.1:${server.ports[0]!}`));
-  disposers.push(() => kube.close());
-  for (const crd of meshCrds())
-    await kube.create(CUSTOM_RESOURCE_DEFINITIONS, crd as unknown as CustomResourceDefinition);
-  for (const name of ['istio-system', 'shop', 'back']) await kube.createOrGet(NAMESPACES, { metadata: { name } });
+  const { kube } = server;
   for (const [namespace, name] of [
     ['shop', 'web'],
     ['back', 'api'],

@@ -1,14 +1,7 @@
-import {
-  CUSTOM_RESOURCE_DEFINITIONS,
-  KubeClient,
-  NAMESPACES,
-  type Condition,
-  type CustomResourceDefinition,
-  type KubeObject,
-} from '@weft/kube';
-import { GATEWAYS, meshCrds } from '@weft/mesh-api';
+import type { KubeClient, Condition, KubeObject } from '@weft/kube';
+import { GATEWAYS } from '@weft/mesh-api';
 import { createLogger, startAll, systemClock } from '@weft/runtime';
-import { ApiServer } from '@weft/testing-kube-apiserver';
+import { MeshApiServer } from '@weft/testing-mesh-deployment';
 import { createWaypointManager } from '../app.js';
 import { parseWaypointManagerConfig } from '../config.js';
 import type { GatewayStatus } from '../status/gateway-status.js';
@@ -23,19 +16,9 @@ export type GatewayObject = KubeObject & { spec: object; status?: GatewayStatus 
 
 /** An API server with the kinds of the mesh and the namespaces `istio-system` and `shop`; it ends with the test. */
 export async function makeCluster(): Promise<KubeClient> {
-  const server = new ApiServer({
-    listeners: [{ host: '127.0.0.1', port: 0 }],
-    serviceCidr: '10.96.0.0/16',
-    clusterDomain: 'cluster.local',
-    log,
-  });
-  await server.start();
+  const server = await MeshApiServer.start(['istio-system', 'shop']);
   disposers.push(() => server.stop());
-  const kube = KubeClient.fromKubeconfig(server.adminKubeconfig(`https://127.0.0.1:${server.ports[0]!}`));
-  disposers.push(() => kube.close());
-  for (const crd of meshCrds())
-    await kube.create(CUSTOM_RESOURCE_DEFINITIONS, crd as unknown as CustomResourceDefinition);
-  for (const name of ['istio-system', 'shop']) await kube.createOrGet(NAMESPACES, { metadata: { name } });
+  const { kube } = server;
   return kube;
 }
 
