@@ -95,6 +95,62 @@ describe('a waypoint that was asked for', () => {
   });
 });
 
+describe('a ServiceEntry or WorkloadEntry that claims a waypoint’s address', () => {
+  const AGE = { creationTimestamp: '2026-02-01T00:00:00Z' };
+  const waypointService = {
+    kind: 'Service',
+    metadata: { name: 'wp', namespace: 'shop', ...AGE },
+    spec: { clusterIP: '10.0.0.9', selector: { is: 'wp' }, ports: [{ name: 'mesh', port: 15_008 }] },
+  };
+  const waypointPod = {
+    ...pod(),
+    metadata: { name: 'wp-1', namespace: 'shop', labels: { is: 'wp' }, ...AGE },
+    status: { ...pod().status, podIP: '10.1.0.9' },
+  };
+  /** Older than the waypoint: age must not help it. */
+  const thief = (spec: object, name = 'thief', namespaceName = 'other') => ({
+    kind: 'ServiceEntry',
+    metadata: { name, namespace: namespaceName, creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec: { resolution: 'STATIC', location: 'MESH_INTERNAL', ports: [{ number: 15_008, name: 'mesh' }], ...spec },
+  });
+  const model = modelOf(
+    namespace(),
+    service(USE),
+    gateway({}, READY),
+    waypointService,
+    waypointPod,
+    thief({ hosts: ['thief.example'], addresses: ['10.0.0.9'], endpoints: [{ address: '192.0.2.66' }] }),
+    thief({ hosts: [AT], addresses: ['10.0.0.8'], endpoints: [{ address: '192.0.2.67' }] }, 'name', 'shop'),
+    {
+      kind: 'WorkloadEntry',
+      metadata: { name: 'pretender', namespace: 'other', creationTimestamp: '2026-01-01T00:00:00Z' },
+      spec: { address: '10.1.0.9', labels: { is: 'wp' }, serviceAccount: 'thief' },
+    },
+  );
+  const addressesOf = (name: string): readonly string[] =>
+    (model.services.get(name)?.message.addresses ?? []).map(({ address }) => [...address].join('.'));
+
+  it('takes nothing: name, address and endpoints stay those of the waypoint', () => {
+    expect(ofService(model)).toBe(AT);
+    expect(addressesOf(`shop/${AT}`)).toEqual(['10.0.0.9']);
+    expect(addressesOf('other/thief.example')).toEqual([]);
+    const endpoints = [...model.workloads.values()].filter(({ services }) => `shop/${AT}` in services);
+    expect(endpoints.map(({ name, serviceAccount }) => `${name} ${serviceAccount}`)).toEqual(['wp-1 default']);
+  });
+
+  it('is told who has it', () => {
+    const conditionOf = (key: string) => model.statuses.get(key)?.condition;
+    expect(conditionOf('ServiceEntry/other/thief')).toMatchObject({
+      accepted: false,
+      message: expect.stringContaining('10.0.0.9') as string,
+    });
+    expect(conditionOf('ServiceEntry/shop/name')).toMatchObject({
+      accepted: false,
+      message: expect.stringContaining(AT) as string,
+    });
+  });
+});
+
 describe('a Service whose pods may be asleep', () => {
   it('is said to be startable by an extension, which others ignore', () => {
     const extensions = (annotations: object) =>
