@@ -1,18 +1,9 @@
 import { GRPC_PORT, HTTP_PORT, TCP_PORT, TLS_PORT } from '../testing/proxy/echo-pod.js';
-import { istio, service, type ServicePort } from '../testing/proxy/mesh-objects.js';
+import { istio, type ServicePort } from '../testing/proxy/mesh-objects.js';
 import { useWaypoint } from '../testing/waypoint/use-waypoint.js';
 
-const { rig, frontend, expectAnswers, shares } = useWaypoint();
+const { rig, ruled, expectAnswers, shares } = useWaypoint();
 
-/** A new Service for all pods with this policy; the policy is known first, so that its clusters never have another one. */
-async function ruled(trafficPolicy: object, more: object = {}, ports?: readonly ServicePort[]) {
-  const { name, ip } = frontend();
-  await rig().apply(istio('DestinationRule', name, { host: name, trafficPolicy, ...more }));
-  await rig().settles(async () => (await rig().page('/debug/statusz')).includes(`"${name}"`), true);
-  await rig().apply(service(name, ip, null, ports === undefined ? {} : { ports }));
-  await rig().settles(async () => (await rig().envoy.admin('/clusters')).includes(`|${name}.shop`), true);
-  return { name, ip, echo: `${ip}:80` };
-}
 const servers = async (echo: string, headers: readonly Record<string, string>[], path = '/'): Promise<string[]> => {
   const seen = new Set<string>();
   for (const one of headers) seen.add((await rig().ask(echo, { headers: one, path })).server);

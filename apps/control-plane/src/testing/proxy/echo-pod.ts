@@ -95,7 +95,10 @@ export class EchoPod {
     return this.#sockets.size;
   }
 
-  /** `/status/<code>`, `/delay/<ms>`, `/reset`, and `/fail/<times>/<id>`: 503 so many times. All else is 200. */
+  /**
+   * `/status/<code>`, `/delay/<ms>`, `/delay-at/<pod>/<ms>` at that pod only, `/reset`, and `/fail/<times>/<id>`: 503 so many times. All
+   * else is 200.
+   */
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { method = '', url: path = '' } = request;
     // Several lines of one name are one value, as in Go's echo server.
@@ -120,6 +123,7 @@ export class EchoPod {
     if (verb === 'status') send(Number(first));
     else if (verb === 'reset') request.socket.destroy();
     else if (verb === 'delay') setTimeout(send, Number(first), 200).unref();
+    else if (verb === 'delay-at' && first === this.name) setTimeout(send, Number(id), 200).unref();
     else if (verb === 'fail') {
       const failed = this.#failures.get(id) ?? 0;
       this.#failures.set(id, failed + 1);

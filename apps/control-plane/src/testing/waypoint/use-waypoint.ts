@@ -1,5 +1,5 @@
 import { expectAnswers, sharesOf, type Case } from '../proxy/expectations.js';
-import { route, service } from '../proxy/mesh-objects.js';
+import { istio, route, service, type ServicePort } from '../proxy/mesh-objects.js';
 import { WaypointRig } from './waypoint-rig.js';
 
 const START_MS = 60_000;
@@ -12,6 +12,12 @@ export interface WaypointTests {
   readonly frontend: () => { readonly name: string; readonly ip: string };
   /** A new Service with an HTTPRoute of these rules for its port 80. */
   readonly routed: (rules: readonly object[]) => Promise<string>;
+  /** A new Service for all pods with this DestinationRule, which is known first, so that its clusters never have another one. */
+  readonly ruled: (
+    trafficPolicy: object,
+    more?: object,
+    ports?: readonly ServicePort[],
+  ) => Promise<{ readonly name: string; readonly ip: string; readonly echo: string }>;
   /** Each question until its answer is as expected; the first may take as long as the configuration. */
   readonly expectAnswers: (authority: string, cases: readonly Case[], as?: string) => Promise<void>;
   /** Servers of so many requests, by name. */
@@ -47,6 +53,14 @@ export function useWaypoint(): WaypointTests {
       const { name, ip } = frontend();
       await rig().apply(service(name, ip, null), route('HTTPRoute', name, { name, port: 80 }, { rules }));
       return `${ip}:80`;
+    },
+    ruled: async (trafficPolicy, more = {}, ports) => {
+      const { name, ip } = frontend();
+      await rig().apply(istio('DestinationRule', name, { host: name, trafficPolicy, ...more }));
+      await rig().settles(async () => (await rig().page('/debug/statusz')).includes(`"${name}"`), true);
+      await rig().apply(service(name, ip, null, ports === undefined ? {} : { ports }));
+      await rig().settles(async () => (await rig().envoy.admin('/clusters')).includes(`|${name}.shop`), true);
+      return { name, ip, echo: `${ip}:80` };
     },
     expectAnswers: (authority, cases, as) =>
       expectAnswers(rig(), (question) => rig().ask(authority, question, as), cases),
