@@ -1,4 +1,5 @@
 import {
+  CONFIG_MAPS,
   DEPLOYMENTS,
   keyOf,
   NAMESPACES,
@@ -12,6 +13,7 @@ import {
 import { GATEWAYS } from '@weft/mesh-api';
 import { until } from '@weft/testing-fixtures';
 import { useCluster } from './cluster/use-cluster.js';
+import { withSettings } from './cluster/with-settings.js';
 
 /** What the issue allows for a change to be followed and for drift to be repaired. */
 const RECONCILE_MS = 5000;
@@ -23,7 +25,11 @@ type Gateway = KubeObject & {
 };
 
 describe('Gateways run their proxies', () => {
-  const cluster = useCluster({ name: 'gateways', nodes: 2 });
+  const cluster = useCluster({
+    name: 'gateways',
+    nodes: 2,
+    change: withSettings({ 'weft-waypoint-manager': { env: { POOL_SIZE: '1' } } }),
+  });
   let namespace: string;
   let number = 0;
 
@@ -52,7 +58,7 @@ describe('Gateways run their proxies', () => {
     await works();
   });
 
-  it('a Gateway gets a waypoint whose Envoy has its configuration, and says where it is', async () => {
+  it('S-38: a Gateway gets a waypoint whose Envoy has its configuration, and says where it is', async () => {
     expect((await read())?.status?.addresses).toMatchObject([{ value: `waypoint.${namespace}.svc.cluster.local` }]);
     const pods = await cluster().kube.list(PODS, { namespace });
     expect(pods).toHaveLength(1);
@@ -68,7 +74,7 @@ describe('Gateways run their proxies', () => {
     expect(classes).toBe('True');
   }, 90_000);
 
-  it('follows a change of the Gateway, and repairs what is changed or deleted by hand', async () => {
+  it('S-38: a change is followed in 5 s, and what is changed or deleted by hand is repaired in 5 s', async () => {
     await cluster().apply([gateway({ infrastructure: { labels: { team: 'a' } } })]);
     await until(
       async () => (await get(DEPLOYMENTS))?.metadata?.labels?.['team'] === 'a',
@@ -85,8 +91,83 @@ describe('Gateways run their proxies', () => {
       'the Service is made again',
       RECONCILE_MS,
     );
+    for (const type of [DEPLOYMENTS, SERVICE_ACCOUNTS] as const) {
+      const old = (await get<KubeObject>(type))!.metadata!.uid;
+      await cluster().kubectlOk(['-n', namespace, 'delete', type.plural, 'waypoint', '--wait=false']);
+      await until(
+        async () => ![undefined, old].includes((await get<KubeObject>(type))?.metadata?.uid),
+        `the ${type.kind} is made again`,
+        RECONCILE_MS,
+      );
+    }
     await works();
+  }, 180_000);
+
+  it('S-38: a Gateway that is made or changed has its objects and its status in 5 s, which speaks of its generation', async () => {
+    const second = gateway();
+    second.metadata!.name = 'second';
+    await cluster().apply([second]);
+    const of = <T extends KubeObject>(type: ResourceType<T>) => cluster().kube.get(type, namespace, 'second');
+    await until(async () => (await of(DEPLOYMENTS)) !== null, 'the Deployment is made', RECONCILE_MS);
+    for (const type of [DEPLOYMENTS, SERVICES, SERVICE_ACCOUNTS] as const)
+      expect((await of<KubeObject>(type))?.metadata?.ownerReferences).toMatchObject([
+        { kind: 'Gateway', name: 'second' },
+      ]);
+    const conditions = async () =>
+      ((await cluster().kube.get<Gateway>(GATEWAYS, namespace, 'second'))?.status?.conditions ?? [])
+        .filter(({ type }) => ['Accepted', 'Programmed', 'ResolvedRefs'].includes(type))
+        .map(({ type, status, observedGeneration }) => `${type} ${status} ${observedGeneration ?? 0}`)
+        .sort();
+    const all = (generation: number) =>
+      ['Accepted', 'Programmed', 'ResolvedRefs'].map((type) => `${type} True ${generation}`);
+    await until(async () => (await conditions()).join() === all(1).join(), 'the Gateway works', READY_MS);
+    const listeners = [{ name: 'other', port: 15_008, protocol: 'HBONE' }];
+    await cluster().apply([{ ...second, ...({ spec: { gatewayClassName: 'istio-waypoint', listeners } } as object) }]);
+    await until(async () => (await conditions()).join() === all(2).join(), 'the status follows', RECONCILE_MS);
+    await cluster().kubectlOk(['-n', namespace, 'delete', 'gtw', 'second']);
+    await until(async () => (await of(DEPLOYMENTS)) === null, 'the Deployment goes along', RECONCILE_MS);
   }, 120_000);
+
+  it('S-37: a Gateway of a managed class has a proxy in the pool and none of its own; deleting it gives the proxy back', async () => {
+    const system = 'istio-system';
+    const managedClass = {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'GatewayClass',
+      metadata: { name: 'managed' },
+      spec: { controllerName: 'istio.io/mesh-controller' },
+    } as KubeObject;
+    const labels = { 'gateway.istio.io/defaults-for-class': 'managed' };
+    const defaults = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'managed', namespace: system, labels },
+      data: { placement: 'pool' },
+    } as KubeObject;
+    const pool = async (state: string) =>
+      (await cluster().kube.list(PODS, { namespace: system, labelSelector: `weft.io/pool=${state}` })).filter(
+        ({ metadata }) => metadata?.deletionTimestamp === undefined,
+      );
+    const warm = () => until(async () => (await pool('warm')).length === 1, 'one proxy is warm', READY_MS);
+    await warm();
+    const pooled = gateway({ gatewayClassName: 'managed' });
+    pooled.metadata!.name = 'pooled';
+    await cluster().apply([managedClass, defaults, pooled]);
+    const wait = ['-n', namespace, 'wait', '--for=condition=Programmed', 'gtw/pooled', '--timeout=60s'];
+    await cluster().kubectlOk(wait, { timeoutMs: READY_MS + 10_000 });
+    const [claimed, ...others] = await pool('claimed');
+    expect(others).toEqual([]);
+    expect(claimed?.metadata?.annotations).toMatchObject({ 'weft.io/claimed-by': `${namespace}/pooled` });
+    expect(await cluster().kube.get(DEPLOYMENTS, namespace, 'pooled')).toBeNull();
+    const labelSelector = 'gateway.networking.k8s.io/gateway-name=pooled';
+    expect(await cluster().kube.list(PODS, { namespace, labelSelector })).toEqual([]);
+    await warm();
+    await cluster().delete([pooled]);
+    await until(async () => (await pool('claimed')).length === 0, 'the proxy is given back', READY_MS);
+    expect(await cluster().kube.get(SERVICES, namespace, 'pooled')).toBeNull();
+    await warm();
+    await cluster().kube.delete(CONFIG_MAPS, system, 'managed');
+    await cluster().delete([managedClass]);
+  }, 180_000);
 
   it('leaves the number of replicas to whoever scales', async () => {
     await cluster().kubectlOk(['-n', namespace, 'scale', 'deployment/waypoint', '--replicas=2']);
@@ -100,7 +181,7 @@ describe('Gateways run their proxies', () => {
     expect((await get(DEPLOYMENTS))?.spec?.replicas).toBe(0);
   }, 180_000);
 
-  it('a Gateway that is deleted takes everything along, while its pods come and go too', async () => {
+  it('S-38: a Gateway that is deleted while it scales takes everything along, while its pods come and go too', async () => {
     await cluster().kubectlOk(['-n', namespace, 'scale', 'deployment/waypoint', '--replicas=3']);
     await cluster().kubectlOk(['-n', namespace, 'delete', 'gtw', 'waypoint']);
     for (const type of [DEPLOYMENTS, SERVICES, SERVICE_ACCOUNTS] as const)

@@ -133,15 +133,30 @@ describe('routes at a waypoint', () => {
     }
   });
 
-  it('S-32: too many requests at once are answered 503 by the waypoint, and the rest is served', async () => {
+  it('S-32: too many requests at once are answered 503 by the waypoint, with flag UO in its log, and the rest is served', async () => {
+    const telemetry = object({
+      apiVersion: 'telemetry.istio.io/v1',
+      kind: 'Telemetry',
+      metadata: { name: 'logs', namespace: 'shop' },
+      spec: {
+        targetRefs: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'wp' }],
+        accessLogging: [{ providers: [{ name: 'envoy' }] }],
+      },
+    });
     const connectionPool = { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 1 } };
-    await cluster().apply([rule('all', { connectionPool })]);
+    await cluster().apply([telemetry, rule('all', { connectionPool })]);
     const burst = async (): Promise<readonly string[]> => {
       const one = `curl -s -o /dev/null -w '%{http_code} %header{x-envoy-overloaded}\\n' --max-time 10 http://all.shop/delay/500`;
       return (await run(`for i in 1 2 3 4 5 6; do ${one} & done; wait`)).split('\n').map((line) => line.trim());
     };
     await settles(async () => [...new Set(await burst())].sort(), ['200', '503 true']);
     expect((await ask('/')).slice(0, 3)).toBe('200');
+    await settles(async () => {
+      await burst();
+      const lines = (await cluster().kubectlOk(['logs', '-n', 'shop', 'deploy/wp', '--tail=200'])).split('\n');
+      return lines.some((line) => /"GET \/delay\/500 HTTP\/1\.1" 503 UO /.test(line));
+    }, true);
+    await cluster().delete([telemetry]);
   });
 
   it('S-32: a server that fails is left out for a while', async () => {

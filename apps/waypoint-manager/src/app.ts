@@ -31,11 +31,10 @@ import { tellClaim } from './pool/claim-call.js';
 import { POOL_NAME } from './pool/pool-objects.js';
 import { ProxyPool } from './pool/proxy-pool.js';
 import { readProxy } from './scaling/proxy-readings.js';
-import { SCALING_KEY } from './scaling/scaling-settings.js';
 import { WaypointScaler } from './scaling/waypoint-scaler.js';
 import { LABEL_MANAGED, OBJECT_TYPES } from './workloads/desired-objects.js';
 import { ObjectApplier } from './workloads/object-applier.js';
-import { PARAMETER_KEYS } from './workloads/parameters.js';
+import { KNOWN_KEYS, PARAMETER_KEYS } from './workloads/parameters.js';
 
 export interface WaypointManagerApp {
   readonly services: readonly Service[];
@@ -210,7 +209,7 @@ function withoutSpec({ metadata, status }: Pod): Pod {
   return { ...(metadata && { metadata }), ...(status && { status }) };
 }
 
-const KEPT_KEYS: readonly string[] = [SCALING_KEY, TRUST_BUNDLE_KEY, ...PARAMETER_KEYS];
+const KEPT_KEYS: readonly string[] = [...KNOWN_KEYS, TRUST_BUNDLE_KEY];
 
 /** ConfigMaps may be large, and few of them are ours. */
 function onlyParameters(map: ConfigMap): ConfigMap {

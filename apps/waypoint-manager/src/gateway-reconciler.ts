@@ -25,7 +25,7 @@ import type { ListenerSets } from './listener-sets.js';
 import { desiredObjects } from './workloads/desired-objects.js';
 import type { PoolCustomer } from './pool/proxy-pool.js';
 import { ANNOTATION_SERVICE_ACCOUNT, objectName } from './workloads/names.js';
-import { ANNOTATION_PLACEMENT, placementOf, PLACEMENTS } from './workloads/placement.js';
+import { placementOf, PLACEMENTS, type AskedPlacement } from './workloads/placement.js';
 import type { ApplyOutcome, ObjectApplier } from './workloads/object-applier.js';
 import { readParameters, type Parameters } from './workloads/parameters.js';
 
@@ -79,14 +79,13 @@ export class GatewayReconciler {
     const result = { object, gateway, kind };
     const { spec, meta } = gateway;
     if (spec === null || kind.proxy === null || !isManaged(spec)) return { ...result, ...NOTHING_MADE };
-    const asked = placementOf(meta);
-    const { parameters, problem: badParameters, ...read } = this.#parameters(gateway, className);
+    const { parameters, problem: badParameters, asked, ...read } = this.#parameters(gateway, className);
     const mayWake = kind.controllerName === CONTROLLERS.waypoint;
     const scaling = mayWake ? read.scaling : { ...read.scaling, toZero: false };
     const notZero = read.scaling.toZero && !mayWake ? NOBODY_WAKES : null;
-    const noPool = asked === 'pool' && (this.config.pool.size === 0 || !mayWake);
-    const placement = noPool ? 'in-cluster' : asked;
-    const problem = placement === null ? NO_SUCH_PLACE : noPool ? NO_POOL : (badParameters ?? notZero);
+    const noPool = asked.placement === 'pool' && (this.config.pool.size === 0 || !mayWake);
+    const placement = noPool ? 'in-cluster' : asked.placement;
+    const problem = placement === null ? noSuchPlace(asked) : noPool ? withoutPool(asked) : (badParameters ?? notZero);
     const network = meta.labels[LABEL_NETWORK] ?? this.#clusterNetwork();
     const workload = objectName(meta, className, kind.proxy);
     const desired = desiredObjects({
@@ -166,6 +165,7 @@ export class GatewayReconciler {
   ): {
     readonly parameters: Parameters;
     readonly scaling: ScalingSettings;
+    readonly asked: AskedPlacement;
     readonly problem: GatewayResult['problem'];
   } {
     const { configMaps } = this.informers;
@@ -181,6 +181,7 @@ export class GatewayReconciler {
     const invalid = (message: string) => ({
       parameters: readParameters(defaults).parameters,
       scaling: readScaling(defaults, annotation).settings,
+      asked: placementOf(meta, defaults),
       problem: { reason: 'InvalidParameters', message },
     });
     if (reference !== undefined && (reference.group !== '' || reference.kind !== 'ConfigMap'))
@@ -203,6 +204,7 @@ export class GatewayReconciler {
     ];
     return {
       parameters,
+      asked: placementOf(meta, all),
       scaling: twoOwners ? { ...settings, byLoad: null } : settings,
       problem: messages.length === 0 ? null : { reason: 'InvalidParameters', message: messages.join('; ') },
     };
@@ -226,15 +228,15 @@ const TWO_OWNERS =
 
 const NOTHING_MADE = { workload: null, problem: null, scaling: null, pool: null };
 
-const NO_POOL = {
+const withoutPool = ({ where }: AskedPlacement): GatewayResult['problem'] => ({
   reason: 'InvalidParameters',
-  message: `metadata.annotations[${ANNOTATION_PLACEMENT}]: there is no pool for this class; the waypoint manager needs POOL_SIZE, and the Gateway a waypoint class`,
-};
+  message: `${where}: there is no pool for this class; the waypoint manager needs POOL_SIZE, and the Gateway a waypoint class`,
+});
 
-const NO_SUCH_PLACE = {
+const noSuchPlace = ({ where }: AskedPlacement): GatewayResult['problem'] => ({
   reason: 'InvalidParameters',
-  message: `metadata.annotations[${ANNOTATION_PLACEMENT}]: there is no such place; use ${PLACEMENTS.join(', ')}`,
-};
+  message: `${where}: there is no such place; use ${PLACEMENTS.join(', ')}`,
+});
 
 export function classNameOf(object: KubeObject): string {
   const name = (object as { spec?: { gatewayClassName?: unknown } }).spec?.gatewayClassName;

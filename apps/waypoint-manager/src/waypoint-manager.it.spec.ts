@@ -187,7 +187,7 @@ describe('waypoint manager on a Kubernetes API server', () => {
       async () =>
         (await condition(kube, 'waypoint', 'Accepted'))?.message ===
         'ConfigMap shop/options, key service: is not a YAML object; write the fields to change; ' +
-          'ConfigMap shop/options, key deploy: is not known; use serviceAccount, service, deployment, horizontalPodAutoscaler, podDisruptionBudget, scaling',
+          'ConfigMap shop/options, key deploy: is not known; use serviceAccount, service, deployment, horizontalPodAutoscaler, podDisruptionBudget, scaling, placement',
       'both keys are named',
     );
   });
@@ -208,6 +208,36 @@ describe('waypoint manager on a Kubernetes API server', () => {
       async () =>
         (await condition(kube, 'nowhere', 'Accepted'))?.message ===
         'metadata.annotations[weft.io/placement]: there is no such place; use in-cluster, serverless, pool',
+      'it is told',
+    );
+  });
+
+  it('places pods by the ConfigMaps of a class and of a Gateway; the annotation of the Gateway has the last word', async () => {
+    const kube = await makeCluster();
+    const labels = { 'gateway.istio.io/defaults-for-class': 'istio-waypoint' };
+    await kube.create(CONFIG_MAPS, {
+      metadata: { name: 'defaults', namespace: 'istio-system', labels },
+      data: { placement: 'serverless' },
+    });
+    await kube.create(CONFIG_MAPS, {
+      metadata: { name: 'options', namespace: 'shop' },
+      data: { placement: 'moon' },
+    });
+    await startManager(kube);
+    const infrastructure = { parametersRef: { group: '', kind: 'ConfigMap', name: 'options' } };
+    const annotations = { 'weft.io/placement': 'in-cluster' };
+    await created(kube, gateway('by-class'));
+    await created(kube, gateway('by-annotation', { infrastructure }, { annotations }));
+    await created(kube, gateway('by-parameters', { infrastructure }));
+    const placed = async (name: string) =>
+      (await kube.get(DEPLOYMENTS, 'shop', name))?.spec?.template.spec?.nodeSelector?.['type'] ?? null;
+    await until(async () => (await placed('by-class')) === 'virtual-kubelet', 'the class places it');
+    await until(() => exists(kube.get(DEPLOYMENTS, 'shop', 'by-annotation')), 'the Deployment is there');
+    expect(await placed('by-annotation')).toBeNull();
+    await until(
+      async () =>
+        (await condition(kube, 'by-parameters', 'Accepted'))?.message ===
+        'ConfigMap shop/options, key placement: there is no such place; use in-cluster, serverless, pool',
       'it is told',
     );
   });

@@ -2,6 +2,7 @@ import type { ConfigMap } from '@weft/kube';
 import { toError } from '@weft/result';
 import { parse } from 'yaml';
 import { SCALING_KEY } from '../scaling/scaling-settings.js';
+import { PLACEMENT_KEY } from './placement.js';
 
 /** The objects that are made and may be customised, by the key of the ConfigMap, in the order in which they are needed. */
 export const PARAMETER_KEYS = [
@@ -12,6 +13,8 @@ export const PARAMETER_KEYS = [
   'podDisruptionBudget',
 ] as const;
 export type ParameterKey = (typeof PARAMETER_KEYS)[number];
+/** Of a ConfigMap. */
+export const KNOWN_KEYS: readonly string[] = [...PARAMETER_KEYS, SCALING_KEY, PLACEMENT_KEY];
 
 /** Strategic merge patches, in the order in which they apply. */
 export type Parameters = Readonly<Partial<Record<ParameterKey, readonly Readonly<Record<string, unknown>>[]>>>;
@@ -31,9 +34,9 @@ export function readParameters(configMaps: readonly ConfigMap[]): {
   for (const { metadata, data } of configMaps) {
     for (const [key, text] of Object.entries(data ?? {})) {
       const where = `ConfigMap ${metadata?.namespace ?? ''}/${metadata?.name ?? ''}, key ${key}`;
-      if (key === SCALING_KEY) continue;
+      if (key === SCALING_KEY || key === PLACEMENT_KEY) continue;
       if (!isParameterKey(key)) {
-        problems.push({ key: where, problem: `is not known; use ${[...PARAMETER_KEYS, SCALING_KEY].join(', ')}` });
+        problems.push({ key: where, problem: `is not known; use ${KNOWN_KEYS.join(', ')}` });
         continue;
       }
       const patch = parsePatch(text);

@@ -1,4 +1,4 @@
-import type { Deployment } from '@weft/kube';
+import type { ConfigMap, Deployment } from '@weft/kube';
 import type { ObjectMeta } from '@weft/mesh-api';
 import type { WaypointManagerConfig } from '../config.js';
 
@@ -8,12 +8,30 @@ export type Placement = (typeof PLACEMENTS)[number];
 
 type PodSpec = NonNullable<NonNullable<Deployment['spec']>['template']['spec']>;
 
-/** Where the Gateway wants its pods; null if it names what there is not. */
-export function placementOf({ annotations }: ObjectMeta): Placement | null {
-  const asked = annotations[ANNOTATION_PLACEMENT];
-  if (asked === undefined || asked === '') return 'in-cluster';
-  return PLACEMENTS.find((one) => one === asked) ?? null;
+/** The same in a ConfigMap of parameters. */
+export const PLACEMENT_KEY = 'placement';
+
+export interface AskedPlacement {
+  /** Null: there is no such place. */
+  readonly placement: Placement | null;
+  /** What asks for it, for messages. */
+  readonly where: string;
 }
+
+/** Where the pods of a Gateway are wanted: its annotation says it, else the last of the ConfigMaps that does. */
+export function placementOf({ annotations }: ObjectMeta, configMaps: readonly ConfigMap[]): AskedPlacement {
+  const own = annotations[ANNOTATION_PLACEMENT] ?? '';
+  if (own !== '') return placed(own, `metadata.annotations[${ANNOTATION_PLACEMENT}]`);
+  const configMap = configMaps.findLast(({ data }) => (data?.[PLACEMENT_KEY] ?? '').trim() !== '');
+  if (configMap === undefined) return { placement: 'in-cluster', where: '' };
+  const { namespace = '', name = '' } = configMap.metadata ?? {};
+  return placed(configMap.data![PLACEMENT_KEY]!.trim(), `ConfigMap ${namespace}/${name}, key ${PLACEMENT_KEY}`);
+}
+
+const placed = (asked: string, where: string): AskedPlacement => ({
+  placement: PLACEMENTS.find((one) => one === asked) ?? null,
+  where,
+});
 
 /** What brings pods to virtual nodes, which nothing else is scheduled to. */
 export function placementFields(
