@@ -91,7 +91,8 @@ describe('Gateways run their proxies', () => {
       'the Service is made again',
       RECONCILE_MS,
     );
-    for (const type of [DEPLOYMENTS, SERVICE_ACCOUNTS] as const) {
+    // Tokens of pods end with their account; those of the Deployment that comes next are of the new one.
+    for (const type of [SERVICE_ACCOUNTS, DEPLOYMENTS] as const) {
       const old = (await get<KubeObject>(type))!.metadata!.uid;
       await cluster().kubectlOk(['-n', namespace, 'delete', type.plural, 'waypoint', '--wait=false']);
       await until(

@@ -14,6 +14,7 @@ const SOURCES: Readonly<Record<string, keyof MeshSources>> = {
   ServiceEntry: 'serviceEntries',
   WorkloadEntry: 'workloadEntries',
   Gateway: 'gateways',
+  GatewayClass: 'gatewayClasses',
   HTTPRoute: 'httpRoutes',
   ReferenceGrant: 'referenceGrants',
   VirtualService: 'virtualServices',

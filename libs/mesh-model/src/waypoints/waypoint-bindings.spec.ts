@@ -84,6 +84,22 @@ describe('a waypoint that was asked for', () => {
     expect(ofPod(modelOf(...objects))).toBe(expected);
   });
 
+  it('may be of another class of the same controller', () => {
+    const own = gateway({}, READY);
+    const ofClass = { ...own, spec: { ...own.spec, gatewayClassName: 'managed' } };
+    const gatewayClass = (controllerName: string) => ({
+      kind: 'GatewayClass',
+      metadata: { name: 'managed' },
+      spec: { controllerName },
+    });
+    const bound = (controllerName: string) =>
+      [...modelOf(namespace(), service(USE), ofClass, gatewayClass(controllerName)).waypointStatuses.values()].map(
+        (status) => status.bound,
+      );
+    expect(bound('istio.io/mesh-controller')).toEqual([true]);
+    expect(bound('istio.io/gateway-controller')).toEqual([false]);
+  });
+
   it('the Service says that connections are refused', () => {
     const [status] = [...modelOf(namespace(), service(USE)).waypointStatuses.values()];
     expect(status).toMatchObject({

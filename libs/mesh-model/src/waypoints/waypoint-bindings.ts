@@ -1,6 +1,6 @@
 import type { Collection, FetchContext, Graph } from '@weft/collections';
-import { allowsNamespace } from '@weft/gateway-api';
-import { LABEL_USE_WAYPOINT, LABEL_USE_WAYPOINT_NAMESPACE } from '@weft/mesh-api';
+import { allowsNamespace, CONTROLLERS } from '@weft/gateway-api';
+import { GATEWAY_CLASSES, LABEL_USE_WAYPOINT, LABEL_USE_WAYPOINT_NAMESPACE } from '@weft/mesh-api';
 import type { GatewayAddress } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { MeshSources } from '../mesh-sources.js';
 import type { SurroundingsCollections } from '../surroundings-collections.js';
@@ -46,11 +46,13 @@ export function waypointBindings(
   surroundings: SurroundingsCollections,
   clusterDomain: string,
 ): WaypointBindings {
-  const waypoints = graph.derive<unknown, WaypointGateway>(
-    'waypoints',
-    sources.gateways,
-    (object, fetch) => waypointGatewayOf(object, surroundings.networkOf(fetch)) ?? undefined,
+  const classes = graph.derive('classes of waypoints', sources.gatewayClasses, (object) =>
+    GATEWAY_CLASSES.parse(object).spec?.controllerName === CONTROLLERS.waypoint ? true : undefined,
   );
+  const waypoints = graph.derive<unknown, WaypointGateway>('waypoints', sources.gateways, (object, fetch) => {
+    const isWaypointClass = (name: string) => fetch.get(classes, name) === true;
+    return waypointGatewayOf(object, surroundings.networkOf(fetch), isWaypointClass) ?? undefined;
+  });
   return {
     waypoints,
     bindingOf: (fetch, user) => {

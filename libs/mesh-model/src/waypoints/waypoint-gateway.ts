@@ -7,12 +7,13 @@ export const HBONE_PORT = 15_008;
 
 export type WaypointTraffic = 'service' | 'workload';
 
-/** A Gateway of class `istio-waypoint`. */
+/** A Gateway of class `istio-waypoint`, or of another class of its controller. */
 export interface WaypointGateway {
   /** `<namespace>/<name>`. */
   readonly key: string;
   readonly namespace: string;
   readonly name: string;
+  readonly className: string;
   /** Null until whoever runs it has published where it is. */
   readonly address: GatewayAddress | null;
   readonly traffic: readonly WaypointTraffic[];
@@ -27,15 +28,22 @@ const TRAFFIC: Readonly<Record<string, readonly WaypointTraffic[]>> = {
   none: [],
 };
 
-/** Null for a Gateway that is no waypoint. */
-export function waypointGatewayOf(object: unknown, network: string): WaypointGateway | null {
+/** Null for a Gateway that is no waypoint. The class that every mesh has needs no GatewayClass. */
+export function waypointGatewayOf(
+  object: unknown,
+  network: string,
+  isWaypointClass: (name: string) => boolean,
+): WaypointGateway | null {
   const { meta, spec } = GATEWAYS.parse(object);
-  if (spec === null || spec.gatewayClassName !== WAYPOINT_CLASS) return null;
+  if (spec === null) return null;
+  const { gatewayClassName: className } = spec;
+  if (className !== WAYPOINT_CLASS && !isWaypointClass(className)) return null;
   const listener = spec.listeners.find(({ port }) => port === HBONE_PORT) ?? spec.listeners[0];
   return {
     key: `${meta.namespace}/${meta.name}`,
     namespace: meta.namespace,
     name: meta.name,
+    className,
     address: addressOf(object, meta.namespace, network),
     traffic: TRAFFIC[meta.labels[LABEL_WAYPOINT_FOR] ?? 'service'] ?? ['service'],
     allowed: listener?.allowedRoutes.namespaces ?? { from: 'Same' },
