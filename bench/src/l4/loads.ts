@@ -40,8 +40,8 @@ export interface L4Sizes {
   readonly budgetMs: number;
   /** Before each window. */
   readonly warmMs: number;
-  /** Of each kind, once before the first round. */
-  readonly warmUpMs: number;
+  /** Of each kind, once before the first round; `compiling`: of a peer that compiles its code while it runs. */
+  readonly warmUpMs: Readonly<Record<'compiled' | 'compiling', number>>;
   readonly windowMs: Readonly<Record<'bulk' | 'exchange' | 'paced' | 'connects', number>>;
   readonly handshakes: number;
   readonly idleConnections: number;
@@ -51,7 +51,7 @@ export const QUICK: L4Sizes = {
   rounds: 3,
   budgetMs: 38_000,
   warmMs: 40,
-  warmUpMs: 300,
+  warmUpMs: { compiled: 300, compiling: 1500 },
   windowMs: { bulk: 120, exchange: 110, paced: 1000, connects: 160 },
   handshakes: 60,
   idleConnections: 2000,
@@ -61,7 +61,7 @@ export const FULL: L4Sizes = {
   rounds: 5,
   budgetMs: Number.POSITIVE_INFINITY,
   warmMs: 500,
-  warmUpMs: 3000,
+  warmUpMs: { compiled: 3000, compiling: 3000 },
   windowMs: { bulk: 2000, exchange: 2000, paced: 10_000, connects: 3000 },
   handshakes: 500,
   idleConnections: 10_000,
@@ -88,8 +88,8 @@ export function orderOf({ kind, connections, bytes }: L4Load, { warmMs, windowMs
   }
 }
 
-export function warmUpOrders({ warmUpMs }: L4Sizes): readonly LoadOrder[] {
-  const window = { warmMs: 0, windowMs: warmUpMs };
+export function warmUpOrders({ warmUpMs }: L4Sizes, peer: string): readonly LoadOrder[] {
+  const window = { warmMs: 0, windowMs: peer.startsWith('weft') ? warmUpMs.compiling : warmUpMs.compiled };
   return [
     { kind: 'bulk', connections: 8, ...window },
     { kind: 'exchange', connections: 64, bytes: 64, ...window },

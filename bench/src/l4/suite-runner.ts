@@ -64,7 +64,7 @@ export class SuiteRunner {
     this.settings.note('warming up');
     const running = this.site.peers.filter(({ name, error }) => peers.includes(name) && error === null);
     for (const { name } of running)
-      for (const order of warmUpOrders(this.sizes)) await this.site.run(name, order).catch(() => undefined);
+      for (const order of warmUpOrders(this.sizes, name)) await this.site.run(name, order).catch(() => undefined);
   }
 
   async #record(load: L4Load, peer: string, measure: () => Promise<Round>): Promise<void> {
