@@ -250,9 +250,10 @@ describe('a waypoint that scales', () => {
     const claimed = await inPool('claimed');
     expect(claimed).toHaveLength(1);
     expect(await cluster().kube.get(DEPLOYMENTS, 'shop', 'pooled')).toBeNull();
-    await log.line({ 'src.identity': 'spiffe://cluster.local/ns/shop/sa/pooled', direction: 'inbound' });
     await warm();
     await until(async () => (await inPool('claimed')).length === 0, 'it is let go when idle', READY_MS);
+    // A connection has its line when it ends, which those of the proxy do at the latest with it.
+    await log.line({ 'src.identity': 'spiffe://cluster.local/ns/shop/sa/pooled', direction: 'inbound' });
     const again = await curl('http://fast.shop/');
     expect(again.stdout).toMatch(/^200/);
     await cluster().kubectlOk(['delete', '-n', 'shop', 'gtw', 'pooled']);
