@@ -9,7 +9,7 @@ export type Suite = (typeof SUITES)[number];
 const DEFAULT_SUITES: readonly Suite[] = ['l4', 'cluster', 'ca'];
 const SOAK_MINUTES = 10;
 
-/** How suite `l4` gets connections to the source proxy, and from the destination proxy to the server; the first is judged by. */
+/** How suite `l4` gets connections to the source proxy, and from the destination proxy to the server. */
 const L4_PATHS = ['loopback', 'redirected'] as const;
 export type L4Path = (typeof L4_PATHS)[number];
 

@@ -130,14 +130,13 @@ describe('the launcher', () => {
     );
   }, 130_000);
 
-  it('a second up finds the cluster, and neither builds nor starts anything', async () => {
+  it('a second up finds the cluster and takes less than 5 s', async () => {
     const startMs = performance.now();
     const { code, stdout, stderr } = await weft('up', '--once', '--json');
     expect(code).toBe(0);
     expect(stderr).not.toContain('building'); // nothing changed between the two
     expect((JSON.parse(stdout) as Shown).nodes).toHaveLength(2);
-    // Less than 5 s on a quiet machine.
-    expect(performance.now() - startMs).toBeLessThan(15_000);
+    expect(performance.now() - startMs).toBeLessThan(5000);
   });
 
   it('status tells what runs, and the commands that up names work', async () => {

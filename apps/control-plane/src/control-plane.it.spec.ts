@@ -138,16 +138,18 @@ describe('the control plane', () => {
     ]);
   });
 
-  it('brings a policy to the proxies at once, and writes into its status whether it is enforced', async () => {
+  it('brings a policy to the proxies well under a second, and writes into its status whether it is enforced', async () => {
     const { kube, create } = await makeKube();
     const app = await start(kube);
     const proxy = await connect(addressOf(app));
     await until('synced', () => proxy.addresses.size === 3 && proxy.policies.size === 1);
+    const startedMs = performance.now();
     await create(AUTHORIZATION_POLICIES, {
       metadata: { name: 'deny', namespace: 'shop' },
       spec: { action: 'DENY', rules: [{ from: [{ source: { ipBlocks: ['10.0.0.0/33'] } }] }] },
     } as KubeObject);
     await until('the policy is there', () => proxy.policies.has('shop/deny'));
+    expect(performance.now() - startedMs).toBeLessThan(1000);
     const read = async () =>
       (await kube.get<MeshObject>(AUTHORIZATION_POLICIES, 'shop', 'deny'))?.status?.conditions?.[0];
     await until('the status is written', async () => (await read()) !== undefined);

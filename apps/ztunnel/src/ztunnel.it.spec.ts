@@ -121,14 +121,16 @@ describe('a whole ztunnel between two pods', () => {
     app.close();
   });
 
-  it('closes a live connection at once when a policy forbids it, refuses the next, and names the policy', async () => {
+  it('closes a live connection within a second of a policy that forbids it, refuses the next, and names the policy', async () => {
     const app = await echoServer();
     const socket = whole.pods[0].connect('10.96.0.1:80');
     socket.on('error', () => undefined);
     expect(await echo(socket, 'before')).toBe('before');
     whole.lines.length = 0;
+    const pushed = performance.now();
     whole.ads.streams[0]!.send(POLICY, [denyClient]);
     await closeOf(socket);
+    expect(performance.now() - pushed).toBeLessThan(1000);
     await until(
       () => access().some(({ direction, error }) => direction === 'inbound' && String(error).includes('policy change')),
       'the end is logged',
@@ -179,11 +181,16 @@ describe('a whole ztunnel between two pods', () => {
     await longEnded;
     expect(performance.now() - begun).toBeGreaterThan(3900);
     await stopped;
-    expect(access().filter(({ why, bytes_sent: sent }) => why === 'completed' && sent === 11)).toHaveLength(2);
+    expect(performance.now() - begun).toBeLessThan(5000);
+    // By what they carried, since a line of an earlier case's connection may come late.
+    const ends = (sent: string) => access().filter(({ bytes_sent: bytes }) => bytes === sent.length);
+    const [shortEnds, longEnds] = [ends('astill here'), ends('bme too')];
+    for (const both of [shortEnds, longEnds])
+      expect(both.map(({ direction }) => direction).sort()).toEqual(['inbound', 'outbound']);
+    expect(shortEnds.map(({ why }) => why)).toEqual(['completed', 'completed']);
     // Both ends are here: the worker of one may hear of the end of the other before it is told to stop itself.
-    const broken = access().filter(({ why }) => why !== 'completed');
-    expect(broken.map(({ direction }) => direction).sort()).toEqual(['inbound', 'outbound']);
-    expect(broken.map(({ error }) => error)).toContain('connection closed due to connection drain');
+    expect(longEnds.map(({ why }) => why)).not.toContain('completed');
+    expect(longEnds.map(({ error }) => error)).toContain('connection closed due to connection drain');
     expect(whole.lines).toContainEqual(
       expect.objectContaining({ broken: 2, message: expect.stringContaining('time to drain is over') as string }),
     );

@@ -34,7 +34,7 @@ export async function l4Suite(options: L4SuiteOptions): Promise<number> {
     else {
       const head = index === 0 ? machine(peers, rows) : '';
       const table = formatL4Table(rows, loads, path);
-      process.stdout.write(`${head}${table}\n${formatOutcomes(outcomes(rows, path), path)}`);
+      process.stdout.write(`${head}${table}\n${formatOutcomes(outcomes(rows), path)}`);
     }
     failed ||= rows.some(({ errors, error }) => errors > 0 || error !== undefined);
   }

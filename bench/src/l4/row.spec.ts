@@ -65,7 +65,7 @@ it('added latency is what is more than direct', () => {
 
 describe('outcomes', () => {
   it('a promise is a ratio of two rows of the same run, met or missed', () => {
-    const all = outcomes(withAddedLatency(paced, 'paced-1000'), 'loopback');
+    const all = outcomes(withAddedLatency(paced, 'paced-1000'));
     expect(all).toMatchObject([
       { figure: 'addedP50Us', against: 'haproxy', measured: 0.5, met: true },
       { figure: 'addedP99Us', against: 'haproxy', measured: 1.5, met: false },
@@ -74,14 +74,9 @@ describe('outcomes', () => {
     ]);
     expect(formatOutcomes(all, 'loopback')).toMatch(/weft\/haproxy +paced-1000 +addedP99Us +1.50 +at most 1 +MISSED/);
   });
-  it('where weft alone is redirected, its ratio is shown and not judged', () => {
-    const all = outcomes(withAddedLatency(paced, 'paced-1000'), 'redirected');
-    expect(all[1]).toMatchObject({ figure: 'addedP99Us', against: 'haproxy', measured: 1.5, met: null });
-    expect(formatOutcomes(all, 'redirected')).toMatch(/paced-1000, redirected +addedP99Us +1.50\s*\n/);
-  });
   it('memory is promised alone', () => {
     const idle = row('idle', 'weft', { idleRssMiB: 70, rssKiBPerConnection: 1 });
-    expect(outcomes([idle], 'redirected').map(({ figure, met }) => [figure, met])).toEqual([
+    expect(outcomes([idle]).map(({ figure, met }) => [figure, met])).toEqual([
       ['idleRssMiB', false],
       ['rssKiBPerConnection', true],
     ]);

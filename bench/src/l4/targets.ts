@@ -1,4 +1,3 @@
-import type { L4Path } from '../options.js';
 import type { L4Row } from './row.js';
 
 /** A figure of weft that the project promises, alone or as a ratio to another peer's in the same run. */
@@ -49,17 +48,11 @@ export interface Outcome extends Target {
   readonly met: boolean | null;
 }
 
-/**
- * Every promise beside what the rows say. Loads that were not run are left out. Where weft alone is redirected, its ratios to others
- * are shown and not judged: they do less there.
- */
-export function outcomes(rows: readonly L4Row[], path: L4Path): readonly Outcome[] {
+/** Every promise beside what the rows say. Loads that were not run are left out. */
+export function outcomes(rows: readonly L4Row[]): readonly Outcome[] {
   const figure = (load: string, peer: string, name: string): number | null =>
     rows.find((row) => row.load === load && row.peer === peer)?.figures[name] ?? null;
-  return [
-    ...TARGETS.map((it) => (path === 'redirected' && it.against !== null ? { ...it, value: Number.NaN } : it)),
-    ...SHOWN,
-  ]
+  return [...TARGETS, ...SHOWN]
     .filter(({ load }) => rows.some((row) => row.load === load && row.peer === 'weft'))
     .map((it) => {
       const own = figure(it.load, 'weft', it.figure);
