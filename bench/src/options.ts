@@ -48,8 +48,8 @@ export const USAGE = `weft bench [l4] [cluster] [ca] [l7] [control] [scale] [soa
               --only PEER   only this peer (may be repeated)
               --peer name=source-command,destination-command   one more pair, of shell commands that listen on
                             $BENCH_LISTEN and connect to $BENCH_CONNECT; see bench/README.md, bench/examples
-              --path PATH   loopback: the same for all, nobody is redirected; redirected: weft's pods are, as in a
-                            cluster (default: both, with --quick the first)
+              --path PATH   loopback: nobody is redirected; redirected: everybody is, by the rules that pods have in
+                            a cluster (default: both, with --quick the first)
               --before DIR  the ztunnel of another built checkout as weft-before, to compare in the same rounds
               --profile DIR CPU profiles of weft's processes, for Chrome's developer tools
   cluster   pods of a two-node cluster with and without the mesh

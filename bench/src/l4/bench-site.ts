@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toError } from '@weft/result';
+import type { L4Path } from '../options.js';
 import type { LoadOrder, LoadSample } from './client/load-order.js';
 import { processTree, residentMiB, threadsNamed } from './cpu-meter.js';
 import type { PairMemory } from './figures.js';
@@ -9,6 +10,7 @@ import { LoadThreads } from './load-threads.js';
 import { NamespacePair } from './namespace-pair.js';
 import { BenchAuthority } from './peers/bench-authority.js';
 import { writeCertificates } from './peers/peer-certificates.js';
+import { PEER_ROUTES } from './peers/peer-route.js';
 import type { Peer, RunningPeer } from './peers/peer.js';
 import type { Program } from './program.js';
 
@@ -21,6 +23,7 @@ export interface BenchSiteOptions {
   readonly peers: (authority: BenchAuthority) => readonly Peer[];
   readonly maxConnections: number;
   readonly coldTargets: number;
+  readonly path: L4Path;
   readonly profile: string | null;
 }
 
@@ -105,8 +108,8 @@ export class BenchSite {
   }
 
   async #start(): Promise<void> {
-    const { root, maxConnections, coldTargets, profile } = this.options;
-    const limits = { maxConnections, coldTargets, profile };
+    const { root, maxConnections, coldTargets, profile, path } = this.options;
+    const limits = { maxConnections, coldTargets, profile, route: PEER_ROUTES[path] };
     const certificates = await writeCertificates(this.directory, this.authority);
     await Promise.all(
       this.options.peers(this.authority).map(async (peer) => {
@@ -117,6 +120,7 @@ export class BenchSite {
         const base = { name: peer.name, namespaces, programs, coldUsed: 0 };
         try {
           const version = await peer.version(root);
+          if (path === 'redirected') await peer.redirect?.(namespaces);
           const running = await peer.start({ ...limits, root, directory, namespaces, certificates }, programs);
           this.#started.set(peer.name, { ...base, version, error: null, running });
         } catch (thrown) {

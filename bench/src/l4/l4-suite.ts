@@ -62,7 +62,8 @@ async function measurePath(options: L4SuiteOptions, path: L4Path, began: number)
   const maxConnections = Math.floor((raiseOpenFileLimit() - SPARE_DESCRIPTORS) / 2);
   const site = await BenchSite.open({
     root,
-    peers: (authority) => peersOf({ ...options, before: before === null ? null : resolve(before) }, path, authority),
+    peers: (authority) => peersOf({ ...options, before: before === null ? null : resolve(before) }, authority),
+    path,
     maxConnections: Math.min(maxConnections, sizes.idleConnections),
     coldTargets: sizes.handshakes * sizes.rounds,
     profile: options.profile,

@@ -6,6 +6,7 @@ export const CLIENT_ADDRESS = '10.214.0.2';
 export const SERVER_ADDRESS = '10.214.0.3';
 /** All addresses that begin like this are the server's, too; see `coldAddress`. */
 const COLD_PREFIX = '10.215';
+export const COLD_NETWORK = `${COLD_PREFIX}.0.0/16`;
 export const SERVER_PORT = 7000;
 /** A service of the server, local in the client's namespace: its ztunnel answers there without a redirection. */
 export const SERVICE_ADDRESS = '10.216.0.1';
@@ -44,10 +45,10 @@ export class NamespacePair {
         `ip -n ${name} link set eth0 up`,
         ...SYSCTL.map((setting) => `ip netns exec ${name} sysctl -qw "${setting}" || true`),
       ]),
-      `ip -n ${a} route add ${COLD_PREFIX}.0.0/16 via ${SERVER_ADDRESS}`,
+      `ip -n ${a} route add ${COLD_NETWORK} via ${SERVER_ADDRESS}`,
       `ip -n ${a} addr add ${SERVICE_ADDRESS}/32 dev lo`,
       `ip -n ${b} route add default via ${CLIENT_ADDRESS}`,
-      `ip -n ${b} route add local ${COLD_PREFIX}.0.0/16 dev lo`,
+      `ip -n ${b} route add local ${COLD_NETWORK} dev lo`,
     ];
     await runCommand(['sh', '-e', '-c', script.join('\n')]);
     const open = (name: string): BenchNamespace => {

@@ -48,6 +48,7 @@ export async function scaleSuite({ root, json, note }: ScaleOptions): Promise<nu
   await plane.start();
   const site = await BenchSite.open({
     root,
+    path: 'redirected',
     peers: (authority) => [weft(authority, { xdsAddress: plane.address, sliceProbe })],
     maxConnections: 100,
     coldTargets: 1,

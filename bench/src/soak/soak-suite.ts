@@ -37,8 +37,8 @@ export async function soakSuite(options: SoakOptions): Promise<number> {
   raiseOpenFileLimit();
   const site = await BenchSite.open({
     root,
-    peers: (authority) =>
-      peersOf({ ...options, only: options.only.length === 0 ? ['weft'] : options.only }, 'redirected', authority),
+    peers: (authority) => peersOf({ ...options, only: options.only.length === 0 ? ['weft'] : options.only }, authority),
+    path: 'redirected',
     maxConnections: SPARE_DESCRIPTORS,
     coldTargets: 1,
     profile: null,

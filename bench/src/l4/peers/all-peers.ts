@@ -1,4 +1,4 @@
-import type { BenchOptions, L4Path } from '../../options.js';
+import type { BenchOptions } from '../../options.js';
 import type { BenchAuthority } from './bench-authority.js';
 import { commandPair } from './command-pair.js';
 import { direct } from './direct.js';
@@ -11,20 +11,10 @@ import { weft } from './weft.js';
 /** The peers that the command line asks for. The portable engine is left out of a quick run that does not name it. */
 export function peersOf(
   { only, pairs, quick, before }: Pick<BenchOptions, 'only' | 'pairs' | 'quick' | 'before'>,
-  path: L4Path,
   authority: BenchAuthority,
 ): readonly Peer[] {
-  const portable = weft(authority, { engine: 'portable', path });
-  const earlier = before === null ? [] : [weft(authority, { path, before })];
-  const all = [
-    direct,
-    weft(authority, { path }),
-    ...earlier,
-    portable,
-    haproxy,
-    nginx,
-    envoy,
-    ...pairs.map(commandPair),
-  ];
+  const portable = weft(authority, { engine: 'portable' });
+  const earlier = before === null ? [] : [weft(authority, { before })];
+  const all = [direct, weft(authority), ...earlier, portable, haproxy, nginx, envoy, ...pairs.map(commandPair)];
   return all.filter((peer) => (only.length === 0 ? !quick || peer !== portable : only.includes(peer.name)));
 }

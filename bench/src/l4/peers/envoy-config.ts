@@ -1,18 +1,26 @@
 import { join } from 'node:path';
-import { CLIENT_ADDRESS, SERVER_ADDRESS, SERVER_PORT } from '../namespace-pair.js';
+import { SERVER_ADDRESS, SERVER_PORT } from '../namespace-pair.js';
 import { spiffeIdOf } from './bench-authority.js';
 import { SERVER_NAME, type CertificateFiles } from './peer-certificates.js';
-import { COLD_PORT, PROXY_PORT, type PeerSite } from './peer.js';
+import type { Endpoint, PeerRoute } from './peer-route.js';
+import type { PeerSite } from './peer.js';
 
 const type = (name: string): string => `type.googleapis.com/envoy.${name}`;
 const FILTERS = 'extensions.filters.network';
+const LISTENER_FILTERS = 'extensions.filters.listener';
 
 /** TCP in, one CONNECT stream for each connection out. */
 export function sourceConfig(site: PeerSite): object {
-  const { certificates, directory } = site;
-  const listener = (name: string, port: number): object => ({
+  const { certificates, directory, route } = site;
+  const original = {
+    name: 'original_dst',
+    typed_config: { '@type': type(`${LISTENER_FILTERS}.original_dst.v3.OriginalDst`) },
+  };
+  const app = route.redirected ? '%DOWNSTREAM_LOCAL_ADDRESS%' : `${SERVER_ADDRESS}:${SERVER_PORT}`;
+  const listener = (name: string, endpoint: Endpoint): object => ({
     name,
-    address: address(CLIENT_ADDRESS, port),
+    address: address(endpoint),
+    ...(route.redirected ? { listener_filters: [original] } : {}),
     filter_chains: [
       {
         filters: [
@@ -22,7 +30,7 @@ export function sourceConfig(site: PeerSite): object {
               '@type': type(`${FILTERS}.tcp_proxy.v3.TcpProxy`),
               stat_prefix: name,
               cluster: name,
-              tunneling_config: { hostname: `${SERVER_ADDRESS}:${SERVER_PORT}` },
+              tunneling_config: { hostname: app },
               access_log: accessLog(join(directory, 'source.access')),
             },
           },
@@ -31,7 +39,7 @@ export function sourceConfig(site: PeerSite): object {
     ],
   });
   const cluster = (name: string, reuse: boolean): object => ({
-    ...clusterTo(name, SERVER_ADDRESS, PROXY_PORT),
+    ...(route.redirected && reuse ? originalCluster(name, route) : clusterTo(name, route.next)),
     transport_socket: tls(
       'Upstream',
       site,
@@ -49,7 +57,7 @@ export function sourceConfig(site: PeerSite): object {
   });
   return {
     static_resources: {
-      listeners: [listener('warm', PROXY_PORT), listener('cold', COLD_PORT)],
+      listeners: [listener('warm', route.source), listener('cold', route.cold)],
       clusters: [cluster('warm', true), cluster('cold', false)],
     },
   };
@@ -57,6 +65,10 @@ export function sourceConfig(site: PeerSite): object {
 
 /** CONNECT streams in, TCP to the server out. */
 export function destinationConfig(site: PeerSite): object {
+  const originalSource = {
+    name: 'original_src',
+    typed_config: { '@type': type('extensions.filters.http.original_src.v3.OriginalSrc') },
+  };
   const connectionManager = {
     '@type': type(`${FILTERS}.http_connection_manager.v3.HttpConnectionManager`),
     stat_prefix: 'in',
@@ -99,6 +111,7 @@ export function destinationConfig(site: PeerSite): object {
           },
         },
       },
+      ...(site.route.redirected ? [originalSource] : []),
       { name: 'router', typed_config: { '@type': type('extensions.filters.http.router.v3.Router') } },
     ],
   };
@@ -108,7 +121,7 @@ export function destinationConfig(site: PeerSite): object {
       listeners: [
         {
           name: 'in',
-          address: address(SERVER_ADDRESS, PROXY_PORT),
+          address: address(site.route.destination),
           filter_chains: [
             {
               transport_socket: tls('Downstream', site, site.certificates.server, requireClient, 'client'),
@@ -117,21 +130,33 @@ export function destinationConfig(site: PeerSite): object {
           ],
         },
       ],
-      clusters: [clusterTo('app', SERVER_ADDRESS, SERVER_PORT)],
+      clusters: [clusterTo('app', { ip: SERVER_ADDRESS, port: SERVER_PORT })],
     },
   };
 }
 
-function clusterTo(name: string, host: string, port: number): object {
-  const limits = { max_connections: 100_000, max_pending_requests: 100_000, max_requests: 100_000 };
+/** The next proxy is where the client meant to go. */
+function originalCluster(name: string, { next }: PeerRoute): object {
   return {
-    name,
+    ...clusterBase(name),
+    type: 'ORIGINAL_DST',
+    lb_policy: 'CLUSTER_PROVIDED',
+    original_dst_lb_config: { upstream_port_override: next.port },
+  };
+}
+
+function clusterBase(name: string): object {
+  const limits = { max_connections: 100_000, max_pending_requests: 100_000, max_requests: 100_000 };
+  return { name, connect_timeout: '10s', circuit_breakers: { thresholds: [limits] } };
+}
+
+function clusterTo(name: string, endpoint: Endpoint): object {
+  return {
+    ...clusterBase(name),
     type: 'STATIC',
-    connect_timeout: '10s',
-    circuit_breakers: { thresholds: [limits] },
     load_assignment: {
       cluster_name: name,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(host, port) } }] }],
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(endpoint) } }] }],
     },
   };
 }
@@ -165,6 +190,6 @@ function accessLog(path: string): readonly object[] {
   return [{ name: 'file', typed_config: { '@type': type('extensions.access_loggers.file.v3.FileAccessLog'), path } }];
 }
 
-function address(host: string, port: number): object {
-  return { socket_address: { address: host, port_value: port } };
+function address({ ip, port }: Endpoint): object {
+  return { socket_address: { address: ip, port_value: port } };
 }

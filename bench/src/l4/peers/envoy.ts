@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PeerError } from '../bench-error.js';
-import { CLIENT_ADDRESS } from '../namespace-pair.js';
 import { Program } from '../program.js';
 import { destinationConfig, sourceConfig } from './envoy-config.js';
-import { COLD_PORT, PROXY_PORT, type Peer } from './peer.js';
+import type { Peer } from './peer.js';
+import { redirectUnmarkedPair } from './redirect-pair.js';
 
 /** A pair of Envoy that speaks HBONE: CONNECT tunnels in HTTP/2 over mTLS; one worker each; RBAC, stats and access log on. */
 export const envoy: Peer = {
@@ -14,6 +14,7 @@ export const envoy: Peer = {
     const text = execFileSync(envoyBinary(root), ['--version'], { encoding: 'utf8' });
     return Promise.resolve(`Envoy ${/\/(\d+\.\d+\.\d+[^/]*)\//.exec(text)?.[1] ?? text.trim()}`);
   },
+  redirect: redirectUnmarkedPair,
   async start(site, started) {
     const binary = envoyBinary(site.root);
     const run = async (name: string, netns: string, config: object): Promise<Program> => {
@@ -30,8 +31,8 @@ export const envoy: Peer = {
     return {
       source: [source],
       destination: [destination],
-      target: `${CLIENT_ADDRESS}:${PROXY_PORT}`,
-      coldTarget: () => `${CLIENT_ADDRESS}:${COLD_PORT}`,
+      target: site.route.target,
+      coldTarget: site.route.coldTarget,
     };
   },
 };

@@ -1,14 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CLIENT_ADDRESS, SERVER_ADDRESS, SERVER_PORT } from '../namespace-pair.js';
+import { SERVER_ADDRESS, SERVER_PORT } from '../namespace-pair.js';
 import { Program } from '../program.js';
-import { COLD_PORT, PROXY_PORT, type Peer, type PeerSite } from './peer.js';
+import type { Peer, PeerSite } from './peer.js';
+import { redirectUnmarkedPair } from './redirect-pair.js';
 
 /** A pair of HAProxy: one thread each, TLS 1.3 with client certificates, TLS sessions reused, access log on. */
 export const haproxy: Peer = {
   name: 'haproxy',
   version: () => Promise.resolve(execFileSync('haproxy', ['-v'], { encoding: 'utf8' }).split('\n')[0]!.trim()),
+  redirect: redirectUnmarkedPair,
   async start(site, started) {
     const run = async (name: string, netns: string, config: string): Promise<Program> => {
       const path = join(site.directory, `${name}.cfg`);
@@ -23,8 +25,8 @@ export const haproxy: Peer = {
     return {
       source: [source],
       destination: [destination],
-      target: `${CLIENT_ADDRESS}:${PROXY_PORT}`,
-      coldTarget: () => `${CLIENT_ADDRESS}:${COLD_PORT}`,
+      target: site.route.target,
+      coldTarget: site.route.coldTarget,
     };
   },
 };
@@ -47,23 +49,26 @@ defaults
 
 function sourceConfig(site: PeerSite): string {
   const { client, caFile } = site.certificates;
-  const server = `server next ${SERVER_ADDRESS}:${PROXY_PORT} ssl crt ${client.bothFile} ca-file ${caFile} verify required`;
+  const { source, cold, next, redirected } = site.route;
+  // 0.0.0.0 is where the client meant to go.
+  const server = `server next ${redirected ? '0.0.0.0' : next.ip}:${next.port} ssl crt ${client.bothFile} ca-file ${caFile} verify required`;
   return `${head(site)}
 listen warm
-  bind ${CLIENT_ADDRESS}:${PROXY_PORT}
+  bind ${source.ip}:${source.port}
   ${server}
 listen cold
-  bind ${CLIENT_ADDRESS}:${COLD_PORT}
+  bind ${cold.ip}:${cold.port}
   ${server} no-ssl-reuse
 `;
 }
 
 function destinationConfig(site: PeerSite): string {
   const { server, caFile } = site.certificates;
+  const { destination, redirected } = site.route;
   return `${head(site)}
 listen in
-  bind ${SERVER_ADDRESS}:${PROXY_PORT} ssl crt ${server.bothFile} ca-file ${caFile} verify required
+  bind ${destination.ip}:${destination.port} ssl crt ${server.bothFile} ca-file ${caFile} verify required
   tcp-request content reject unless { ssl_c_verify 0 }
-  server app ${SERVER_ADDRESS}:${SERVER_PORT}
+  server app ${SERVER_ADDRESS}:${SERVER_PORT}${redirected ? ' source 0.0.0.0 usesrc clientip' : ''}
 `;
 }

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { CLIENT_ADDRESS, SERVER_ADDRESS, SERVER_PORT } from '../namespace-pair.js';
 import { Program } from '../program.js';
 import { SERVER_NAME } from './peer-certificates.js';
-import { COLD_PORT, PROXY_PORT, type Peer, type PeerSite } from './peer.js';
+import type { Endpoint } from './peer-route.js';
+import type { Peer, PeerSite } from './peer.js';
+import { redirectUnmarkedPair } from './redirect-pair.js';
 
 const STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so';
 
@@ -15,6 +17,7 @@ export const nginx: Peer = {
     Promise.resolve(
       execFileSync('sh', ['-c', 'nginx -v 2>&1'], { encoding: 'utf8' }).trim().replace('nginx version: ', ''),
     ),
+  redirect: redirectUnmarkedPair,
   async start(site, started) {
     const run = async (name: string, netns: string, servers: string): Promise<Program> => {
       const path = join(site.directory, `${name}.conf`);
@@ -30,8 +33,8 @@ export const nginx: Peer = {
     return {
       source: [source],
       destination: [destination],
-      target: `${CLIENT_ADDRESS}:${PROXY_PORT}`,
-      coldTarget: () => `${CLIENT_ADDRESS}:${COLD_PORT}`,
+      target: site.route.target,
+      coldTarget: site.route.coldTarget,
     };
   },
 };
@@ -58,11 +61,11 @@ ${servers}
 `;
 }
 
-function sourceServers({ certificates: { client, caFile } }: PeerSite): string {
-  const server = (port: number, reuse: 'on' | 'off'): string => `
+function sourceServers({ certificates: { client, caFile }, route }: PeerSite): string {
+  const server = ({ ip, port }: Endpoint, reuse: 'on' | 'off'): string => `
   server {
-    listen ${CLIENT_ADDRESS}:${port} backlog=4096;
-    proxy_pass ${SERVER_ADDRESS}:${PROXY_PORT};
+    listen ${ip}:${port} backlog=4096;
+    proxy_pass ${route.next.ip}:${route.next.port};
     proxy_ssl on;
     proxy_ssl_certificate ${client.certFile};
     proxy_ssl_certificate_key ${client.keyFile};
@@ -71,13 +74,14 @@ function sourceServers({ certificates: { client, caFile } }: PeerSite): string {
     proxy_ssl_name ${SERVER_NAME};
     proxy_ssl_session_reuse ${reuse};
   }`;
-  return server(PROXY_PORT, 'on') + server(COLD_PORT, 'off');
+  return server(route.source, 'on') + server(route.cold, 'off');
 }
 
-function destinationServers({ certificates: { server, caFile } }: PeerSite): string {
+function destinationServers({ certificates: { server, caFile }, route }: PeerSite): string {
+  const { destination, redirected } = route;
   return `
   server {
-    listen ${SERVER_ADDRESS}:${PROXY_PORT} ssl backlog=4096;
+    listen ${destination.ip}:${destination.port} ssl backlog=4096;
     ssl_certificate ${server.certFile};
     ssl_certificate_key ${server.keyFile};
     ssl_client_certificate ${caFile};
@@ -86,5 +90,6 @@ function destinationServers({ certificates: { server, caFile } }: PeerSite): str
     allow ${CLIENT_ADDRESS};
     deny all;
     proxy_pass ${SERVER_ADDRESS}:${SERVER_PORT};
+    ${redirected ? 'proxy_bind $remote_addr transparent;' : ''}
   }`;
 }

@@ -1,6 +1,7 @@
 import type { NamespacePair } from '../namespace-pair.js';
 import type { Program } from '../program.js';
 import type { PeerCertificates } from './peer-certificates.js';
+import type { PeerRoute } from './peer-route.js';
 
 /** What a peer is given to start in. */
 export interface PeerSite {
@@ -8,6 +9,7 @@ export interface PeerSite {
   /** A folder of its own. */
   readonly directory: string;
   readonly namespaces: NamespacePair;
+  readonly route: PeerRoute;
   readonly certificates: PeerCertificates;
   /** How many connections at once it must be able to carry. */
   readonly maxConnections: number;
@@ -34,10 +36,8 @@ export interface Peer {
   readonly name: string;
   /** One line about what runs, for the head of the table. */
   version(root: string): Promise<string>;
+  /** The rules of the path `redirected`, before `start`. */
+  redirect?(namespaces: NamespacePair): Promise<void>;
   /** Rejects with PeerError. What it started before it failed is in `started`. */
   start(site: PeerSite, started: Program[]): Promise<RunningPeer>;
 }
-
-/** Where proxies that are dialled by address listen; behind the second, nothing is reused. */
-export const PROXY_PORT = 8000;
-export const COLD_PORT = 8001;

@@ -1,22 +1,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PodRedirection, runCommand } from '@weft/linux';
-import { coldAddress, SERVER_ADDRESS, SERVER_PORT, SERVICE_ADDRESS } from '../namespace-pair.js';
-import type { L4Path } from '../../options.js';
+import { SERVICE_ADDRESS } from '../namespace-pair.js';
 import { Program } from '../program.js';
 import { BenchAgent } from './bench-agent.js';
 import type { BenchAuthority } from './bench-authority.js';
 import { meshYaml, SERVICE_PORT } from './mesh-yaml.js';
 import type { Peer, PeerSite } from './peer.js';
-
-const REDIRECTION = { families: [4], dnsCapture: false, bypassInbound: false, virtualInterfaces: [] } as const;
+import { redirectPair } from './redirect-pair.js';
 
 export interface WeftOptions {
   /** `WEFT_ENGINE` of both. */
   readonly engine?: 'ffi' | 'portable';
   /** Where the mesh is told from; empty: a file. */
   readonly xdsAddress?: string;
-  readonly path?: L4Path;
   /** Another checkout, built, whose ztunnel it is. */
   readonly before?: string;
   /** Measures the main threads; see `slice-probe.entry.ts`. */
@@ -40,7 +36,7 @@ export interface SliceProbe {
  */
 export function weft(
   authority: BenchAuthority,
-  { engine = 'ffi', xdsAddress = '', path = 'redirected', before, sliceProbe = null }: WeftOptions = {},
+  { engine = 'ffi', xdsAddress = '', before, sliceProbe = null }: WeftOptions = {},
 ): Peer {
   return {
     name: before !== undefined ? 'weft-before' : engine === 'ffi' ? 'weft' : `weft-${engine}`,
@@ -48,6 +44,7 @@ export function weft(
       const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version?: string };
       return Promise.resolve(`ztunnel ${version ?? ''} (Node.js ${process.version})`);
     },
+    redirect: redirectPair,
     async start(site, started) {
       const { client, server } = site.namespaces;
       const meshPath = join(site.directory, 'mesh.yaml');
@@ -56,9 +53,6 @@ export function weft(
         new BenchAgent(join(site.directory, 'source.sock'), { name: 'client', namespace: client }),
         new BenchAgent(join(site.directory, 'destination.sock'), { name: 'server', namespace: server }),
       ];
-      const redirection = new PodRedirection(runCommand, 'iptables');
-      if (path === 'redirected')
-        await Promise.all([client, server].map(({ fd }) => redirection.install(fd, REDIRECTION)));
       const [source, destination] = await Promise.all(
         ['source', 'destination'].map((role) =>
           ztunnel(before === undefined ? site : { ...site, root: before }, role, {
@@ -66,7 +60,6 @@ export function weft(
             xdsAddress,
             caAddress: authority.address,
             engine,
-            path,
             sliceProbe,
           }),
         ),
@@ -76,8 +69,8 @@ export function weft(
       return {
         source: [source!],
         destination: [destination!],
-        target: path === 'loopback' ? `${SERVICE_ADDRESS}:${SERVICE_PORT}` : `${SERVER_ADDRESS}:${SERVER_PORT}`,
-        coldTarget: (n) => `${coldAddress(n)}:${SERVER_PORT}`,
+        target: site.route.redirected ? site.route.target : `${SERVICE_ADDRESS}:${SERVICE_PORT}`,
+        coldTarget: site.route.coldTarget,
         close: () => agents.forEach((agent) => agent.close()),
       };
     },
@@ -85,14 +78,13 @@ export function weft(
 }
 
 function ztunnel(
-  { root, directory, profile }: PeerSite,
+  { root, directory, profile, route }: PeerSite,
   role: string,
   {
     meshPath,
     xdsAddress,
     caAddress,
     engine,
-    path,
     sliceProbe,
   }: Required<Omit<WeftOptions, 'before'>> & Readonly<Record<'meshPath' | 'caAddress', string>>,
 ): Promise<Program> {
@@ -111,7 +103,7 @@ function ztunnel(
       INPOD_UDS: join(directory, `${role}.sock`),
       WEFT_ENGINE: engine,
       // A foreign source address takes rules that bring the answers back.
-      ...(path === 'loopback' ? { ENABLE_ORIG_SRC: 'false' } : {}),
+      ...(route.redirected ? {} : { ENABLE_ORIG_SRC: 'false' }),
       ZTUNNEL_WORKER_THREADS: '1',
       WEFT_ADMIN_PORT: '0',
       WEFT_METRICS_PORT: '0',
