@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { LeaderElector, MeshTrustWatch, NAMESPACES, PODS, type KubeClient, type KubeObject } from '@weft/kube';
 import type { Clock } from '@weft/result';
-import { AdminServer, Readiness, type Logger, type Service, everyAddress } from '@weft/runtime';
+import { AdminServer, everyAddress, Readiness, SERVING, servingTask, type Logger, type Service } from '@weft/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { authenticatorsOf } from './authentication/authenticators-of.js';
 import { TokenReviewer } from './authentication/token-reviewer.js';
@@ -41,7 +41,7 @@ export function createCaApp(
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const metrics = new CaMetrics(registry);
-  const readiness = new Readiness(['root', 'pods synced', 'serving']);
+  const readiness = new Readiness(['root', 'pods synced', SERVING]);
   const pods = kube.informer(PODS, { transform: podIdentity });
   const labelSelector = config.namespaceSelector;
   const namespaces = kube.informer(NAMESPACES, labelSelector === null ? {} : { labelSelector });
@@ -157,22 +157,11 @@ export function createCaApp(
     },
     stop: () => Promise.resolve(),
   };
-  const serving: Service = {
-    name: 'readiness',
-    start: () => {
-      readiness.done('serving');
-      return Promise.resolve();
-    },
-    stop: () => {
-      readiness.pend('serving');
-      return Promise.resolve();
-    },
-  };
   const trustBundles = config.clusterTrustBundle ? [trustBundle] : [];
   return {
     services: [
       ...[admin, root, pods, namespaces, trust, register, synced, grpc, bundle],
-      ...[distributor, crls, ...trustBundles, elector, serving],
+      ...[distributor, crls, ...trustBundles, elector, servingTask(readiness)],
     ],
     grpc,
     bundle,

@@ -4,7 +4,6 @@ const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 3, 10];
 
 /** Names are Istio's where it has one. */
 export class ControlPlaneMetrics {
-  readonly clients: Gauge;
   readonly pushes: Counter<'type'>;
   readonly pushBytes: Counter<'type'>;
   readonly configSize: Histogram<'type'>;
@@ -27,16 +26,8 @@ export class ControlPlaneMetrics {
   readonly jwksFetches: Counter<'result'>;
   readonly activations: Counter;
 
-  constructor(registry: Registry, clients: () => number) {
+  constructor(registry: Registry) {
     const registers = [registry];
-    this.clients = new Gauge({
-      name: 'pilot_xds',
-      help: 'Connected xDS clients.',
-      registers,
-      collect() {
-        this.set(clients());
-      },
-    });
     this.activations = new Counter({
       name: 'weft_waypoint_activations_total',
       help: 'Times that a sleeping waypoint was asked for, because connections wait for it.',
@@ -151,6 +142,18 @@ export class ControlPlaneMetrics {
       registers,
     });
     this.leader = new Gauge({ name: 'weft_status_leader', help: '1 on the replica that writes status.', registers });
+  }
+
+  /** Counted at each scrape. */
+  watchClients(registry: Registry, clients: () => number): void {
+    new Gauge({
+      name: 'pilot_xds',
+      help: 'Connected xDS clients.',
+      registers: [registry],
+      collect() {
+        this.set(clients());
+      },
+    });
   }
 }
 

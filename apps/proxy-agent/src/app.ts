@@ -1,9 +1,9 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@weft/result';
-import { AdminServer, Readiness, type Logger, type Service } from '@weft/runtime';
+import { AdminServer, Readiness, SERVING, servingTask, type Logger, type Service } from '@weft/runtime';
 import { SecretManager } from '@weft/spiffe';
-import { CaClient, MeshEndpoint, type MeshEndpointOptions } from '@weft/xds-grpc';
+import { CaClient, MeshEndpoint } from '@weft/xds-grpc';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { envoyBootstrap } from './bootstrap/envoy-bootstrap.js';
 import { anyAddress } from './bootstrap/static-listeners.js';
@@ -44,7 +44,7 @@ export interface ProxyAgent {
 export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shutdown }: AgentPorts): ProxyAgent {
   mkdirSync(config.configDir, { recursive: true });
   const sockets = { ads: join(config.configDir, 'XDS'), sds: join(config.configDir, 'SDS') };
-  const readiness = new Readiness(config.envoyDisabled ? ['serving'] : ['certificate', 'Envoy', 'serving']);
+  const readiness = new Readiness(config.envoyDisabled ? [SERVING] : ['certificate', 'Envoy', SERVING]);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'agent_' });
   const registers = [registry];
@@ -66,7 +66,7 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
 
   const secrets = new SdsServer({ path: sockets.sds, clock, log });
   const pool = config.spiffeId === null ? new PoolMembership(config.trustDomain) : null;
-  const ca = new CaClient(endpointOf(config.ca), pool === null ? 'own' : 'impersonate');
+  const ca = new CaClient(MeshEndpoint.require(config.ca), pool === null ? 'own' : 'impersonate');
   const certificates = new SecretManager({
     signer: ca,
     clock,
@@ -146,7 +146,7 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
   };
   const relay = new AdsRelay({
     path: sockets.ads,
-    endpoint: endpointOf(config.xds),
+    endpoint: MeshEndpoint.require(config.xds),
     versions,
     extensions,
     ...(pool !== null && { opened: pool.whenClaimed() }),
@@ -195,19 +195,8 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
       });
     },
   });
-  const serving: Service = {
-    name: 'readiness',
-    start: () => {
-      readiness.done('serving');
-      return Promise.resolve();
-    },
-    stop: () => {
-      readiness.pend('serving');
-      return Promise.resolve();
-    },
-  };
   const services = config.envoyDisabled
-    ? [status, relay, bootstrapFile(config, sockets.ads), serving]
+    ? [status, relay, bootstrapFile(config, sockets.ads), servingTask(readiness)]
     : [
         status,
         secrets,
@@ -217,7 +206,7 @@ export function createProxyAgent(config: AgentConfig, { clock, log, onCrash, shu
         relay,
         bootstrapFile(config, sockets.ads),
         envoy,
-        serving,
+        servingTask(readiness),
       ];
   return { services, readiness, status };
 }
@@ -236,10 +225,4 @@ function bootstrapFile(config: AgentConfig, adsSocket: string): Service {
     },
     stop: () => Promise.resolve(),
   };
-}
-
-function endpointOf(options: MeshEndpointOptions): MeshEndpoint {
-  const endpoint = MeshEndpoint.parse(options);
-  if (!endpoint.ok) throw endpoint.error;
-  return endpoint.value;
 }

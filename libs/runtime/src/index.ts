@@ -6,6 +6,7 @@ export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.j
 export { Readiness } from './readiness.js';
 export { exitOnConfigProblems, runProcess, type RunOptions } from './run-process.js';
 export { startAll, type Service } from './service.js';
+export { SERVING, servingTask } from './serving-task.js';
 export { TurnDestination } from './turn-destination.js';
 export { useTlsProfile } from './use-tls-profile.js';
 export { systemClock } from './system-clock.js';

@@ -39,6 +39,13 @@ export class MeshEndpoint {
     return ok(new MeshEndpoint(match[2]!, match[1] !== 'http', options));
   }
 
+  /** For a configuration without which the process cannot work. Throws `XDS_ENDPOINT_INVALID`. */
+  static require(options: MeshEndpointOptions): MeshEndpoint {
+    const endpoint = MeshEndpoint.parse(options);
+    if (!endpoint.ok) throw endpoint.error;
+    return endpoint.value;
+  }
+
   /** PEM of the trusted roots now; null for the machine's own. Throws `XDS_CREDENTIALS_MISSING`. */
   rootPem(): string | null {
     const { root } = this.options;

@@ -56,7 +56,7 @@ async function makeBed(): Promise<Bed> {
     kube,
     namespace: NAMESPACE,
     identity: 'replica-1',
-    metrics: new ControlPlaneMetrics(registry, () => 0),
+    metrics: new ControlPlaneMetrics(registry),
     log,
   });
   webhook.update(

@@ -5,6 +5,7 @@ import { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import { Service, Workload } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { ProxylessEngines } from '../envoy/proxyless-engines.js';
 import type { WaypointEngines } from '../envoy/waypoint-engines.js';
+import type { NackLog } from '../serving/nack-log.js';
 import { explainPolicies } from './explain-policies.js';
 import { shortType } from '../control-plane-metrics.js';
 
@@ -23,7 +24,7 @@ export interface DebugSources {
   readonly xds: XdsServer;
   /** Without secrets. */
   readonly config: unknown;
-  readonly lastNacks: () => readonly unknown[];
+  readonly nacks: NackLog;
 }
 
 export function debugPages({
@@ -33,7 +34,7 @@ export function debugPages({
   proxyless,
   xds,
   config,
-  lastNacks,
+  nacks,
 }: DebugSources): readonly DebugPage[] {
   const only = <T>(items: Iterable<T>, namespaceOf: (item: T) => string, namespace: string | undefined): T[] =>
     [...items].filter((item) => namespace === undefined || namespaceOf(item) === namespace);
@@ -59,7 +60,7 @@ export function debugPages({
           .map(statusOf)
           .filter((one) => namespace === undefined || one.namespace === namespace),
     },
-    { path: '/debug/nackz', help: 'the last rejections by clients', answer: () => ({ nacks: lastNacks() }) },
+    { path: '/debug/nackz', help: 'the last rejections by clients', answer: () => ({ nacks: nacks.all() }) },
     {
       path: '/debug/workloads',
       help: 'workloads (?namespace=)',

@@ -1,7 +1,7 @@
 import type { Collection } from '@weft/collections';
 import { STATUS_KINDS, type MeshModel, type StatusKind } from '@weft/mesh-model';
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, type DeltaServer, type XdsResource } from '@weft/xds';
-import { shortType, type ControlPlaneMetrics } from './control-plane-metrics.js';
+import { shortType, type ControlPlaneMetrics } from '../control-plane-metrics.js';
 
 /** Brings what the model derived into the xDS engine and counts it. */
 export function publishModel(model: MeshModel, engine: DeltaServer, metrics: ControlPlaneMetrics): void {
