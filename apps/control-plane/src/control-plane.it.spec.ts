@@ -2,7 +2,7 @@ import { ServerCredentials } from '@grpc/grpc-js';
 import { type KubeObject, NAMESPACES, NODES, PODS, SERVICES, type ResourceType } from '@weft/kube';
 import { InMemoryKube } from '@weft/kube/testing';
 import { createLogger, startAll, systemClock } from '@weft/runtime';
-import { until as untilHolds } from '@weft/testing-fixtures';
+import { until } from '@weft/testing-fixtures';
 import { Address } from '@weft/xds/gen/mesh/workload/workload.js';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,6 @@ import { parseControlPlaneConfig } from './config.js';
 import { AUTHORIZATION_POLICIES, PEER_AUTHENTICATIONS, type MeshObject } from './kube/kube-resources.js';
 
 const ZTUNNEL = 'system:serviceaccount:istio-system:ztunnel';
-const until = (what: string, condition: () => boolean | Promise<boolean>) => untilHolds(condition, what);
 const disposers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const dispose of disposers.splice(0).reverse()) await dispose();
@@ -105,7 +104,7 @@ describe('the control plane', () => {
     const { kube } = await makeKube();
     const app = await start(kube);
     const proxy = await connect(addressOf(app));
-    await until('the mesh is there', () => proxy.addresses.size === 3 && proxy.policies.size === 1);
+    await until(() => proxy.addresses.size === 3 && proxy.policies.size === 1, 'the mesh is there');
     expect([...proxy.addresses.keys()].sort()).toEqual([
       'Kubernetes//Pod/shop/web-1',
       'Kubernetes//Pod/shop/web-2',
@@ -126,13 +125,13 @@ describe('the control plane', () => {
       ...changed!,
       status: { ...changed!.status, conditions: [{ type: 'Ready', status: 'False' }] },
     });
-    await until('the change is there', () => proxy.updates.length > 0);
+    await until(() => proxy.updates.length > 0, 'the change is there');
     expect(proxy.updates.map(({ upserts, removals }) => [upserts.map(({ name }) => name), removals])).toEqual([
       [['Kubernetes//Pod/shop/web-2'], []],
     ]);
     proxy.updates.length = 0;
     await kube.delete(PODS, 'shop', 'web-2');
-    await until('the removal is there', () => proxy.updates.length > 0);
+    await until(() => proxy.updates.length > 0, 'the removal is there');
     expect(proxy.updates.map(({ upserts, removals }) => [upserts.length, removals])).toEqual([
       [0, ['Kubernetes//Pod/shop/web-2']],
     ]);
@@ -142,17 +141,17 @@ describe('the control plane', () => {
     const { kube, create } = await makeKube();
     const app = await start(kube);
     const proxy = await connect(addressOf(app));
-    await until('synced', () => proxy.addresses.size === 3 && proxy.policies.size === 1);
+    await until(() => proxy.addresses.size === 3 && proxy.policies.size === 1, 'synced');
     const startedMs = performance.now();
     await create(AUTHORIZATION_POLICIES, {
       metadata: { name: 'deny', namespace: 'shop' },
       spec: { action: 'DENY', rules: [{ from: [{ source: { ipBlocks: ['10.0.0.0/33'] } }] }] },
     } as KubeObject);
-    await until('the policy is there', () => proxy.policies.has('shop/deny'));
+    await until(() => proxy.policies.has('shop/deny'), 'the policy is there');
     expect(performance.now() - startedMs).toBeLessThan(1000);
     const read = async () =>
       (await kube.get<MeshObject>(AUTHORIZATION_POLICIES, 'shop', 'deny'))?.status?.conditions?.[0];
-    await until('the status is written', async () => (await read()) !== undefined);
+    await until(async () => (await read()) !== undefined, 'the status is written');
     expect(await read()).toMatchObject({
       type: 'ZtunnelAccepted',
       status: 'False',
@@ -166,37 +165,37 @@ describe('the control plane', () => {
       ...object!,
       spec: { action: 'DENY', rules: [{ from: [{ source: { ipBlocks: ['10.0.0.0/8'] } }] }] },
     });
-    await until('the status is corrected', async () => (await read())?.status === 'True');
+    await until(async () => (await read())?.status === 'True', 'the status is corrected');
     expect(await read()).toMatchObject({ reason: 'Accepted', observedGeneration: 2 });
   });
 
   it('writes status from one replica only, and the other takes over when that one goes', async () => {
     const { api, kube, create } = await makeKube();
     const first = await start(kube, { POD_NAME: 'replica-a' });
-    await until('the first leads', async () => (await get(first, '/metrics')).includes('weft_status_leader 1'));
+    await until(async () => (await get(first, '/metrics')).includes('weft_status_leader 1'), 'the first leads');
     const second = await start(kube, { POD_NAME: 'replica-b' });
     await create(AUTHORIZATION_POLICIES, { metadata: { name: 'p', namespace: 'shop' }, spec: {} } as KubeObject);
     const isWritten = async (name: string) =>
       (await kube.get<MeshObject>(AUTHORIZATION_POLICIES, 'shop', name))?.status?.conditions !== undefined;
-    await until('the status is written', () => isWritten('p'));
+    await until(() => isWritten('p'), 'the status is written');
     expect(api.requests.filter(({ method, path }) => method === 'PATCH' && path.endsWith('/p/status'))).toHaveLength(1);
     expect(await get(second, '/metrics')).toContain('weft_status_leader 0');
     await disposers.splice(disposers.length - 2, 1)[0]!();
     await create(AUTHORIZATION_POLICIES, { metadata: { name: 'q', namespace: 'shop' }, spec: {} } as KubeObject);
-    await until('the other writes', () => isWritten('q'));
+    await until(() => isWritten('q'), 'the other writes');
   });
 
   it('binds a STRICT PeerAuthentication to the workloads it rules', async () => {
     const { create, kube } = await makeKube();
     const app = await start(kube);
     const proxy = await connect(addressOf(app));
-    await until('synced', () => proxy.addresses.size === 3 && proxy.policies.size === 1);
+    await until(() => proxy.addresses.size === 3 && proxy.policies.size === 1, 'synced');
     await create(PEER_AUTHENTICATIONS, {
       metadata: { name: 'default', namespace: 'shop' },
       spec: { mtls: { mode: 'STRICT' } },
     } as KubeObject);
     const policiesOf = () => proxy.workload('Kubernetes//Pod/shop/web-1')?.authorizationPolicies ?? [];
-    await until('it is bound', () => policiesOf().length > 0);
+    await until(() => policiesOf().length > 0, 'it is bound');
     expect(policiesOf()).toEqual(['istio-system/istio_converted_static_strict']);
     expect(proxy.policies.has('istio-system/istio_converted_static_strict')).toBe(true);
     expect(JSON.parse(await get(app, '/debug/policy?workload=shop/web-1'))).toMatchObject({
@@ -211,7 +210,7 @@ describe('the control plane', () => {
     const app = await start(kube);
     for (const token of ['', 'bad-token', 'app-token']) {
       const proxy = await connect(addressOf(app), { token });
-      await until(`refused ${token}`, () => proxy.terminated > 0);
+      await until(() => proxy.terminated > 0, `refused ${token}`);
       expect(proxy.updates).toEqual([]);
     }
     expect(await get(app, '/metrics')).toMatch(/weft_xds_refused_clients_total\{code="PERMISSION_DENIED"\} [1-9]/);
@@ -221,11 +220,12 @@ describe('the control plane', () => {
     const { kube, create } = await makeKube();
     const app = await start(kube);
     const proxy = await connect(addressOf(app));
-    await until('synced', () => proxy.addresses.size === 3 && proxy.policies.size === 1);
+    await until(() => proxy.addresses.size === 3 && proxy.policies.size === 1, 'synced');
     proxy.reject = 'cannot read it';
     await create(PODS, pod('web-3', '10.244.1.4'));
-    await until('rejected', async () =>
-      (await get(app, '/debug/nackz')).includes('Kubernetes//Pod/shop/web-3: cannot read it'),
+    await until(
+      async () => (await get(app, '/debug/nackz')).includes('Kubernetes//Pod/shop/web-3: cannot read it'),
+      'rejected',
     );
     expect(await get(app, '/metrics')).toContain('pilot_total_xds_rejects{type="Address"} 1');
     expect(JSON.parse(await get(app, '/debug/syncz'))).toMatchObject({
@@ -245,16 +245,16 @@ describe('the control plane', () => {
     const { api, kube, create } = await makeKube();
     const app = await start(kube);
     const first = await connect(addressOf(app));
-    await until('synced', () => first.addresses.size === 3);
+    await until(() => first.addresses.size === 3, 'synced');
     api.offline = new Error('connection refused');
     api.breakWatches();
     const second = await connect(addressOf(app));
-    await until('refused for now: its token cannot be reviewed', () => second.terminated > 0);
+    await until(() => second.terminated > 0, 'refused for now: its token cannot be reviewed');
     expect([first.terminated, first.addresses.size]).toEqual([0, 3]);
     api.offline = null;
-    await until('the second is served', () => second.addresses.size === 3);
+    await until(() => second.addresses.size === 3, 'the second is served');
     await create(PODS, pod('web-3', '10.244.1.4'));
-    await until('changes flow again', () => first.addresses.size === 4 && second.addresses.size === 4);
+    await until(() => first.addresses.size === 4 && second.addresses.size === 4, 'changes flow again');
     expect(first.terminated).toBe(0);
   });
 
@@ -263,12 +263,12 @@ describe('the control plane', () => {
     api.react = ({ path }) => (path.includes('authorizationpolicies') ? new Error('not served') : undefined);
     const app = await start(kube);
     const proxy = await connect(addressOf(app));
-    await until('refused', () => proxy.terminated > 0);
+    await until(() => proxy.terminated > 0, 'refused');
     expect(proxy.updates).toEqual([]);
     await until(
-      'only policies are missing',
       async () =>
         (await get(app, '/readyz')) === 'not ready, pending: authorizationpolicies listed, kubernetes synced\n',
+      'only policies are missing',
     );
   });
 
@@ -286,7 +286,7 @@ describe('the control plane', () => {
       true,
     );
     const proxy = await connect(`https://127.0.0.1:${app.xds.port}`, { root: authority.rootPem });
-    await until('synced over TLS', () => proxy.addresses.size === 3 && proxy.policies.size === 1);
+    await until(() => proxy.addresses.size === 3 && proxy.policies.size === 1, 'synced over TLS');
     expect(await get(app, '/readyz')).toContain('ready');
   });
 });

@@ -4,7 +4,7 @@ import { NAMESPACES, PODS, SERVICES, type KubeObject, type ResourceType } from '
 import { InMemoryKube } from '@weft/kube/testing';
 import { DESTINATION_RULES, GRPC_ROUTES, HTTP_ROUTES, VIRTUAL_SERVICES } from '@weft/mesh-api';
 import { createLogger, startAll, systemClock } from '@weft/runtime';
-import { until as untilHolds } from '@weft/testing-fixtures';
+import { until } from '@weft/testing-fixtures';
 import { createControlPlane } from './app.js';
 import { parseControlPlaneConfig } from './config.js';
 import { EchoClient, EchoServer } from './testing/grpc-echo.js';
@@ -12,7 +12,6 @@ import { SwitchedPort } from './testing/switched-port.js';
 
 register();
 jest.setTimeout(60_000);
-const until = (what: string, condition: () => boolean | Promise<boolean>) => untilHolds(condition, what, 15_000);
 
 const pod = (name: string, ip: string, labels: Record<string, string>): KubeObject =>
   ({
@@ -139,15 +138,15 @@ describe('a gRPC client without a proxy', () => {
 
   it('finds a service by the name that it dials, and balances among its pods', async () => {
     const client = dial(ECHO);
-    await until('both are connected to', () => asksBoth(client));
+    await until(() => asksBoth(client), 'both are connected to');
     const { v1 = 0, v2 = 0 } = await client.count(20);
     expect([v1 + v2, Math.abs(v1 - v2) <= 2]).toEqual([20, true]);
     const syncz = await (await fetch(`http://127.0.0.1:${adminPort}/debug/syncz`)).text();
     expect(JSON.parse(syncz)).toMatchObject({ clients: [{ protocol: 'sotw', caller: 'shop/echo' }] });
     await kube.delete(PODS, 'shop', 'echo-v2');
-    await until('the pod that is gone is not asked any more', async () => !('v2' in (await client.count(4))));
+    await until(async () => !('v2' in (await client.count(4))), 'the pod that is gone is not asked any more');
     await create(PODS, pod('echo-v2', '127.0.1.2', { app: 'echo', version: 'v2' }));
-    await until('it is back', async () => 'v2' in (await client.count(4)));
+    await until(async () => 'v2' in (await client.count(4)), 'it is back');
   });
 
   it('splits by the weights of an HTTPRoute, and follows when they change', async () => {
@@ -165,14 +164,14 @@ describe('a gRPC client without a proxy', () => {
         ],
       });
     await split(0, 1);
-    await until('all goes to v3', async () => (await client.count(6))['v3'] === 6);
+    await until(async () => (await client.count(6))['v3'] === 6, 'all goes to v3');
     await split(1, 1);
-    await until('v1 gets some again', async () => 'v1' in (await client.count(6)));
+    await until(async () => 'v1' in (await client.count(6)), 'v1 gets some again');
     const seen = await client.count(200);
     expect(seen['v3']).toBeGreaterThan(60);
     expect(seen['v3']).toBeLessThan(140);
     await remove(HTTP_ROUTES, 'echo');
-    await until('the route is gone', async () => !('v3' in (await client.count(8))));
+    await until(async () => !('v3' in (await client.count(8))), 'the route is gone');
   });
 
   it('matches method and header, chooses subsets, and retries, by VirtualService and DestinationRule', async () => {
@@ -199,7 +198,7 @@ describe('a gRPC client without a proxy', () => {
         { route: to('one'), retries: { attempts: 3, retryOn: 'unavailable' } },
       ],
     });
-    await until('all goes to v1', async () => (await client.count(6))['v1'] === 6);
+    await until(async () => (await client.count(6))['v1'] === 6, 'all goes to v1');
     expect([
       await client.call('Who', { 'x-user': 'jason' }),
       await client.call('Other'),
@@ -212,7 +211,7 @@ describe('a gRPC client without a proxy', () => {
     expect(await client.call('Who', { 'x-fault': 'yes' })).toBe('ABORTED');
     await remove(VIRTUAL_SERVICES, 'echo');
     await remove(DESTINATION_RULES, 'echo');
-    await until('both are gone', async () => 'v2' in (await client.count(4)));
+    await until(async () => 'v2' in (await client.count(4)), 'both are gone');
   });
 
   it('matches a method by GRPCRoute', async () => {
@@ -227,29 +226,29 @@ describe('a gRPC client without a proxy', () => {
         { backendRefs: [{ name: 'echo', port }] },
       ],
     });
-    await until('one method goes to v3', async () => (await client.call('Other')) === 'v3');
+    await until(async () => (await client.call('Other')) === 'v3', 'one method goes to v3');
     expect(await client.call('Who')).toMatch(/v[12]/);
     await remove(GRPC_ROUTES, 'echo');
-    await until('the route is gone', async () => (await client.call('Other')) !== 'v3');
+    await until(async () => (await client.call('Other')) !== 'v3', 'the route is gone');
   });
 
   it('is told what its own namespace says of a service of another, and the others are not', async () => {
     tokenUser = 'system:serviceaccount:bank:echo';
     const bank = dial(ECHO, 'bank');
-    await until('the bank is served', async () => (await bank.call()) !== 'UNAVAILABLE');
+    await until(async () => (await bank.call()) !== 'UNAVAILABLE', 'the bank is served');
     tokenUser = 'system:serviceaccount:shop:echo';
     const shop = dial(ECHO);
     const route = { destination: { host: 'echo-v3.shop.svc.cluster.local' } };
     await put(VIRTUAL_SERVICES, 'echo', { hosts: [ECHO], http: [{ route: [route] }] }, 'bank');
-    await until('the bank goes to v3', async () => (await bank.count(4))['v3'] === 4);
-    await until('the others are as before', () => asksBoth(shop));
+    await until(async () => (await bank.count(4))['v3'] === 4, 'the bank goes to v3');
+    await until(() => asksBoth(shop), 'the others are as before');
     await remove(VIRTUAL_SERVICES, 'echo', 'bank');
-    await until('the bank is as the others', async () => !('v3' in (await bank.count(4))));
+    await until(async () => !('v3' in (await bank.count(4))), 'the bank is as the others');
   });
 
   it('keeps its connections and its routes while the control plane is away, and follows it when it is back', async () => {
     const client = dial(ECHO);
-    await until('both are connected to', () => asksBoth(client));
+    await until(() => asksBoth(client), 'both are connected to');
     await controlPlane.stop();
     expect(Object.keys(await client.count(4)).sort()).toEqual(['v1', 'v2']);
     await controlPlane.start();
@@ -257,6 +256,6 @@ describe('a gRPC client without a proxy', () => {
       parentRefs: [{ group: '', kind: 'Service', name: 'echo' }],
       rules: [{ backendRefs: [{ name: 'echo-v3', port }] }],
     });
-    await until('the new route is followed', async () => (await client.call()) === 'v3');
+    await until(async () => (await client.call()) === 'v3', 'the new route is followed');
   });
 });

@@ -3,7 +3,7 @@ import { KubeConnectionError } from './errors.js';
 import type { Informer } from './informer.js';
 import { CONFIG_MAPS, type ConfigMap } from './resources.js';
 import { InMemoryKube } from './testing/index.js';
-import { until } from './testing/until.js';
+import { until } from '@weft/testing-fixtures';
 
 const configMap = (name: string, value = 'a', labels: Record<string, string> = {}): ConfigMap => ({
   metadata: { name, namespace: 'shop', labels },
@@ -33,7 +33,7 @@ describe('Informer', () => {
     informers.push(informer);
     await informer.start();
     await informer.synced;
-    await until('the watch is open', () => api.openWatches > 0);
+    await until(() => api.openWatches > 0, 'the watch is open');
     return informer;
   }
 
@@ -46,7 +46,7 @@ describe('Informer', () => {
     await kube.create(CONFIG_MAPS, configMap('b'));
     await kube.replace(CONFIG_MAPS, configMap('a', 'z'));
     await kube.delete(CONFIG_MAPS, 'shop', 'b');
-    await until('all changes', () => seen.length === 4);
+    await until(() => seen.length === 4, 'all changes');
     expect(seen).toEqual(['+a', '+b', '~a a>z', '-b']);
     expect(informer.get('shop', 'a')?.data).toEqual({ value: 'z' });
     expect(informer.get('shop', 'b')).toBeUndefined();
@@ -60,7 +60,7 @@ describe('Informer', () => {
     api.breakWatches();
     await kube.delete(CONFIG_MAPS, 'shop', 'a');
     await kube.create(CONFIG_MAPS, configMap('b'));
-    await until('both changes', () => seen.length === 3);
+    await until(() => seen.length === 3, 'both changes');
     expect(seen).toEqual(['+a', '-a', '+b']);
     expect(api.requests.filter(({ method, query }) => method === 'GET' && query?.['watch'] === undefined)).toHaveLength(
       1,
@@ -78,7 +78,7 @@ describe('Informer', () => {
     expect(informer.list()).toHaveLength(1);
     api.offline = null;
     await kube.replace(CONFIG_MAPS, configMap('a', 'b'));
-    await until('the update', () => seen.length === 2);
+    await until(() => seen.length === 2, 'the update');
     expect(seen).toEqual(['+a', '~a a>b']);
   });
 
@@ -89,7 +89,7 @@ describe('Informer', () => {
     const seen = record(informer);
     seen.length = 0;
     await kube.create(CONFIG_MAPS, configMap('x'));
-    await until('x', () => seen.length === 1);
+    await until(() => seen.length === 1, 'x');
     api.offline = new KubeConnectionError('connection refused');
     api.breakWatches();
     api.offline = null;
@@ -98,7 +98,7 @@ describe('Informer', () => {
     await kube.create(CONFIG_MAPS, configMap('renewed', 'new'));
     await kube.create(CONFIG_MAPS, configMap('new'));
     api.compact();
-    await until('the new list', () => seen.length === 5);
+    await until(() => seen.length === 5, 'the new list');
     expect(seen.slice(1).sort()).toEqual(['+new', '+renewed', '-gone', '-renewed']);
     expect(seen.indexOf('-renewed')).toBeLessThan(seen.indexOf('+renewed'));
   });
@@ -112,7 +112,7 @@ describe('Informer', () => {
     api.compact();
     api.breakWatches();
     await client().create(CONFIG_MAPS, configMap('b'));
-    await until('b', () => seen.length === 2);
+    await until(() => seen.length === 2, 'b');
     expect(api.requests.filter(({ query, method }) => method === 'GET' && query?.['watch'] === undefined)).toHaveLength(
       1,
     );
@@ -135,7 +135,7 @@ describe('Informer', () => {
     const informer = await started({ labelSelector: 'app=web' });
     const seen = record(informer);
     await kube.replace(CONFIG_MAPS, configMap('a', 'a', { app: 'db' }));
-    await until('the delete', () => seen.length === 2);
+    await until(() => seen.length === 2, 'the delete');
     expect(seen).toEqual(['+a', '-a']);
   });
 
@@ -147,7 +147,7 @@ describe('Informer', () => {
     const seen = record(informer);
     await kube.create(CONFIG_MAPS, configMap('b', 'red'));
     await kube.replace(CONFIG_MAPS, configMap('a', 'blue'));
-    await until('both', () => seen.length === 3);
+    await until(() => seen.length === 3, 'both');
     expect(byValue.get('red').map((object) => object.metadata!.name)).toEqual(['b']);
     expect(byValue.get('blue').map((object) => object.metadata!.name)).toEqual(['a']);
   });
@@ -161,7 +161,7 @@ describe('Informer', () => {
     });
     const seen = record(informer);
     await client().create(CONFIG_MAPS, configMap('a'));
-    await until('a', () => seen.length === 1);
+    await until(() => seen.length === 1, 'a');
   });
 
   describe('properties', () => {
@@ -205,7 +205,7 @@ describe('Informer', () => {
             else await new Promise((resolve) => setImmediate(resolve));
           }
           await kube.create(CONFIG_MAPS, configMap('last'));
-          await until('the last change', () => alive.has('last'));
+          await until(() => alive.has('last'), 'the last change');
           const onServer = (await kube.list(CONFIG_MAPS)).map((o) => [o.metadata!.name!, o.data!['value']!] as const);
           expect(new Map(alive)).toEqual(new Map(onServer));
           expect(informer.list()).toHaveLength(onServer.length);

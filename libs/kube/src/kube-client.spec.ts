@@ -4,7 +4,7 @@ import { setCondition, type Condition } from './conditions.js';
 import { CONFIG_MAPS, EVENTS, PODS, type Pod } from './resources.js';
 import { StatusWriter } from './status-writer.js';
 import { InMemoryKube } from './testing/index.js';
-import { until } from './testing/until.js';
+import { until } from '@weft/testing-fixtures';
 
 const pod = (name: string): Pod => ({
   metadata: { name, namespace: 'shop' },
@@ -91,7 +91,7 @@ describe('metrics', () => {
     api.offline = null;
     const informer = two.informer(PODS);
     await informer.start();
-    await until('the watch is open', () => api.openWatches === 1);
+    await until(() => api.openWatches === 1, 'the watch is open');
     await informer.stop();
     const text = await registry.metrics();
     expect(text).toContain('kube_client_requests_total{method="GET",code="404"} 1');

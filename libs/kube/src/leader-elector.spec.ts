@@ -2,7 +2,7 @@ import { KubeConnectionError } from './errors.js';
 import { LeaderElector } from './leader-elector.js';
 import { LEASES } from './resources.js';
 import { InMemoryKube } from './testing/index.js';
-import { until } from './testing/until.js';
+import { until } from '@weft/testing-fixtures';
 
 describe('LeaderElector', () => {
   const electors: LeaderElector[] = [];
@@ -31,11 +31,11 @@ describe('LeaderElector', () => {
     const first = candidate(api, 'one', 60_000);
     const second = candidate(api, 'two', 60_000);
     await first.elector.start();
-    await until('first leads', () => first.elector.isLeader);
+    await until(() => first.elector.isLeader, 'first leads');
     await second.elector.start();
     await first.elector.stop();
     expect(first.terms[0]!.aborted).toBe(true);
-    await until('second leads', () => second.elector.isLeader);
+    await until(() => second.elector.isLeader, 'second leads');
     expect(first.elector.isLeader).toBe(false);
     const lease = await api.client().get(LEASES, 'istio-system', 'weft-leader');
     expect(lease?.spec).toMatchObject({ holderIdentity: 'two', leaseTransitions: 1 });
@@ -47,10 +47,10 @@ describe('LeaderElector', () => {
     const api = new InMemoryKube();
     const first = candidate(api, 'one', LEASE_MS);
     await first.elector.start();
-    await until('first leads', () => first.elector.isLeader);
+    await until(() => first.elector.isLeader, 'first leads');
     api.offline = new KubeConnectionError('connection refused');
     const lostAt = performance.now();
-    await until('first steps down', () => !first.elector.isLeader);
+    await until(() => !first.elector.isLeader, 'first steps down');
     expect(performance.now() - lostAt).toBeLessThan(LEASE_MS);
     expect(first.terms[0]!.aborted).toBe(true);
   });
@@ -70,7 +70,7 @@ describe('LeaderElector', () => {
     const { elector, terms } = candidate(api, 'two');
     const startedAt = performance.now();
     await elector.start();
-    await until('takes over', () => elector.isLeader);
+    await until(() => elector.isLeader, 'takes over');
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(1000);
     expect(terms).toHaveLength(1);
     expect((await api.client().get(LEASES, 'istio-system', 'weft-leader'))?.spec?.leaseTransitions).toBe(4);

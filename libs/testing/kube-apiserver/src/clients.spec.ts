@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CoreV1Api, KubeConfig, makeInformer, type V1ConfigMap, type V1Pod } from '@kubernetes/client-node';
 import { buildSync } from 'esbuild';
+import { until } from '@weft/testing-fixtures';
 import type { ApiServer } from './api-server.js';
-import { ApiClient, configMap, eventually, startServer } from './testing/test-server.js';
+import { ApiClient, configMap, startServer } from './testing/test-server.js';
 
 describe('@kubernetes/client-node', () => {
   let server: ApiServer;
@@ -56,11 +57,11 @@ describe('@kubernetes/client-node', () => {
     await informer.start();
     try {
       await core.createNamespacedConfigMap({ namespace: 'default', body: body('after') });
-      await eventually('add', () => seen.includes('add after'));
+      await until(() => seen.includes('add after'), 'add');
       await core.replaceNamespacedConfigMap({ namespace: 'default', name: 'after', body: body('after', { a: 'b' }) });
-      await eventually('update', () => seen.includes('update after'));
+      await until(() => seen.includes('update after'), 'update');
       await core.deleteNamespacedConfigMap({ namespace: 'default', name: 'after' });
-      await eventually('delete', () => seen.includes('delete after'));
+      await until(() => seen.includes('delete after'), 'delete');
       expect(seen).toEqual(['add before', 'add after', 'update after', 'delete after']);
     } finally {
       await informer.stop();
@@ -127,6 +128,6 @@ describe('listeners', () => {
     const server = await startServer();
     const watch = await new ApiClient(server).watch('/api/v1/pods?watch=1');
     await server.stop();
-    await eventually('watch ended', () => watch.ended);
+    await until(() => watch.ended, 'watch ended');
   });
 });

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@weft/testing-kube-schema';
+import { until } from '@weft/testing-fixtures';
 import type { ApiServer } from './api-server.js';
-import { ApiClient, eventually, metaOf, startServer } from './testing/test-server.js';
+import { ApiClient, metaOf, startServer } from './testing/test-server.js';
 
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const WIDGETS = '/apis/example.com/v1/namespaces/default/widgets';
@@ -148,7 +149,7 @@ describe('CustomResourceDefinitions', () => {
     });
     expect((await api.get('/apis/example.com/v1/gadgets')).status).toBe(404);
     await api.delete(`${CRDS}/widgets.example.com`);
-    await eventually('gadgets are served', async () => (await api.get('/apis/example.com/v1/gadgets')).status === 200);
+    await until(async () => (await api.get('/apis/example.com/v1/gadgets')).status === 200, 'gadgets are served');
   });
 
   it('a definition that is not structural is 422', async () => {
@@ -177,10 +178,10 @@ describe('CustomResourceDefinitions', () => {
     await api.post(WIDGETS, widget('free'));
     const { body } = await api.delete(`${CRDS}/widgets.example.com`);
     expect(metaOf(body)['deletionTimestamp']).toBeDefined();
-    await eventually('free is gone', async () => (await api.get(`${WIDGETS}/free`)).status === 404);
+    await until(async () => (await api.get(`${WIDGETS}/free`)).status === 404, 'free is gone');
     expect((await api.get(`${CRDS}/widgets.example.com`)).status).toBe(200);
     await api.patch(`${WIDGETS}/held`, 'merge', { metadata: { finalizers: null } });
-    await eventually('definition is gone', async () => (await api.get(`${CRDS}/widgets.example.com`)).status === 404);
+    await until(async () => (await api.get(`${CRDS}/widgets.example.com`)).status === 404, 'definition is gone');
     expect((await api.get(WIDGETS)).body).toMatchObject({
       code: 404,
       message: 'the server could not find the requested resource',

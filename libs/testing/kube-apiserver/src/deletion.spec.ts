@@ -1,6 +1,7 @@
 import type { JsonObject } from '@weft/testing-kube-schema';
+import { until } from '@weft/testing-fixtures';
 import type { ApiServer } from './api-server.js';
-import { ApiClient, configMap, eventually, metaOf, pod, startServer } from './testing/test-server.js';
+import { ApiClient, configMap, metaOf, pod, startServer } from './testing/test-server.js';
 
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const PODS = '/api/v1/namespaces/default/pods';
@@ -15,7 +16,7 @@ describe('deletion', () => {
   });
   afterAll(() => server.stop());
 
-  const gone = (path: string) => eventually(`${path} is gone`, async () => (await api.get(path)).status === 404);
+  const gone = (path: string) => until(async () => (await api.get(path)).status === 404, `${path} is gone`);
   const owned = async (name: string, owner: string, block = true): Promise<void> => {
     const { body } = await api.get(`${MAPS}/${owner}`);
     const reference = {
@@ -126,9 +127,9 @@ describe('deletion', () => {
       await api.patch(`${MAPS}/fg-child`, 'merge', { metadata: { finalizers: ['example.com/wait'] } });
       const { body } = await api.delete(`${MAPS}/fg?propagationPolicy=Foreground`);
       expect(metaOf(body)['finalizers']).toEqual(['foregroundDeletion']);
-      await eventually(
-        'child is being deleted',
+      await until(
         async () => metaOf((await api.get(`${MAPS}/fg-child`)).body)['deletionTimestamp'],
+        'child is being deleted',
       );
       expect((await api.get(`${MAPS}/fg`)).status).toBe(200);
       await api.patch(`${MAPS}/fg-child`, 'merge', { metadata: { finalizers: null } });
@@ -160,10 +161,10 @@ describe('deletion', () => {
         configMap('shared', {}, { ownerReferences: [await reference('dies'), await reference('lives')] }),
       );
       await api.delete(`${MAPS}/dies`);
-      const left = await eventually('one owner', async () => {
+      const left = await until(async () => {
         const owners = metaOf((await api.get(`${MAPS}/shared`)).body)['ownerReferences'] as { name: string }[];
         return owners.length === 1 && owners;
-      });
+      }, 'one owner');
       expect(left[0]!.name).toBe('lives');
     });
 
@@ -182,20 +183,20 @@ describe('deletion', () => {
   describe('namespaces', () => {
     it('a new one has the default ServiceAccount and the root certificate, and gets them back', async () => {
       await api.post('/api/v1/namespaces', { metadata: { name: 'fresh' } });
-      await eventually(
-        'account',
+      await until(
         async () => (await api.get('/api/v1/namespaces/fresh/serviceaccounts/default')).status === 200,
+        'account',
       );
-      await eventually(
-        'root',
+      await until(
         async () => (await api.get('/api/v1/namespaces/fresh/configmaps/kube-root-ca.crt')).status === 200,
+        'root',
       );
       const { body } = await api.get('/api/v1/namespaces/fresh/configmaps/kube-root-ca.crt');
       expect((body['data'] as Record<string, string>)['ca.crt']).toBe(server.caPem);
       await api.delete('/api/v1/namespaces/fresh/serviceaccounts/default');
-      await eventually(
-        'account again',
+      await until(
         async () => (await api.get('/api/v1/namespaces/fresh/serviceaccounts/default')).status === 200,
+        'account again',
       );
       expect((await api.get('/api/v1/namespaces/fresh')).body).toMatchObject({
         metadata: { labels: { 'kubernetes.io/metadata.name': 'fresh' } },
@@ -216,10 +217,10 @@ describe('deletion', () => {
       const refused = await api.post('/api/v1/namespaces/leaving/configmaps', configMap('late'));
       expect(refused.body).toMatchObject({ code: 403, details: { causes: [{ reason: 'NamespaceTerminating' }] } });
       await gone('/api/v1/namespaces/leaving/configmaps/goes');
-      const told = await eventually('condition', async () => {
+      const told = await until(async () => {
         const status = (await api.get('/api/v1/namespaces/leaving')).body['status'] as JsonObject;
         return JSON.stringify(status).includes('example.com/x') && status;
-      });
+      }, 'condition');
       expect(told).toMatchObject({
         conditions: [
           { type: 'NamespaceContentRemaining', status: 'True' },

@@ -3,10 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@weft/testing-fixtures';
 import type { ApiServer } from './api-server.js';
 import { Kubectl } from './testing/kubectl.js';
 import { ProcessKubelet } from './testing/process-kubelet.js';
-import { ApiClient, eventually, pod, startServer } from './testing/test-server.js';
+import { ApiClient, pod, startServer } from './testing/test-server.js';
 
 const MEBIBYTE = 1024 * 1024;
 const hash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
@@ -37,7 +38,7 @@ describe.each([
       await api.patch(`/api/v1/namespaces/default/pods/${name}/status`, 'merge', { status: { phase: 'Running' } });
     }
   });
-  afterEach(() => eventually('every command has ended', () => kubelet.running === 0));
+  afterEach(() => until(() => kubelet.running === 0, 'every command has ended'));
   afterAll(async () => {
     kubectl.dispose();
     kubelet.dispose();
@@ -142,7 +143,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     expect(result.stdout.toString()).toMatch(/^\/dev\/pts\/\d+\r\n/);
     expect(result.stdout.toString()).toContain('read hello\r\n');
     expect(result.code).toBe(4);
-    await eventually('the size', () => kubelet.sizes.includes('111x33'));
+    await until(() => kubelet.sizes.includes('111x33'), 'the size');
   });
 
   it('cp: a file goes in and comes back', async () => {
@@ -209,9 +210,9 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
       socket.write('held open');
       const count = (): Promise<number> =>
         new Promise((resolve) => doubler.getConnections((_error, open) => resolve(open)));
-      await eventually('one connection', async () => (await count()) === 1);
+      await until(async () => (await count()) === 1, 'one connection');
       forward.stop();
-      await eventually('none left', async () => (await count()) === 0);
+      await until(async () => (await count()) === 0, 'none left');
       socket.destroy();
     });
 

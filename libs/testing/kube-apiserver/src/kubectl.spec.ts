@@ -1,8 +1,9 @@
 import { PassThrough } from 'node:stream';
+import { until } from '@weft/testing-fixtures';
 import type { ApiServer } from './api-server.js';
 import type { ExecSession, KubeletConnector } from './streaming/kubelet-connector.js';
 import { Kubectl } from './testing/kubectl.js';
-import { ApiClient, eventually, startServer } from './testing/test-server.js';
+import { ApiClient, startServer } from './testing/test-server.js';
 
 const DEPLOYMENT = `
 apiVersion: apps/v1
@@ -254,9 +255,9 @@ describe('the real kubectl', () => {
       await kubectl.run('create cm held --from-literal=a=b');
       await kubectl.run(`patch cm held --type=merge -p '{"metadata":{"finalizers":["example.com/x"]}}'`);
       const deleting = kubectl.run('delete cm held');
-      await eventually(
-        'deletion starts',
+      await until(
         async () => (await kubectl.run("get cm held -o jsonpath='{.metadata.deletionTimestamp}'")) !== '',
+        'deletion starts',
       );
       await kubectl.run(`patch cm held --type=merge -p '{"metadata":{"finalizers":null}}'`);
       expect(await deleting).toContain('configmap "held" deleted');
@@ -274,7 +275,7 @@ describe('the real kubectl', () => {
         await kubectl.run(`delete cm owner --cascade=${cascade}`);
         const left = async (): Promise<string> => kubectl.run(`get cm child-${cascade} --ignore-not-found -o name`);
         if (cascade === 'orphan') expect(await left()).toBe('configmap/child-orphan\n');
-        else await eventually('child is gone', async () => (await left()) === '');
+        else await until(async () => (await left()) === '', 'child is gone');
       }
     });
 

@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import WebSocket from 'ws';
+import { until } from '@weft/testing-fixtures';
 import type { ApiServer } from './api-server.js';
 import type {
   ContainerRef,
@@ -8,7 +9,7 @@ import type {
   KubeletConnector,
   LogOptions,
 } from './streaming/kubelet-connector.js';
-import { ApiClient, eventually, pod, startServer } from './testing/test-server.js';
+import { ApiClient, pod, startServer } from './testing/test-server.js';
 
 const PODS = '/api/v1/namespaces/default/pods';
 
@@ -147,7 +148,7 @@ describe('logs and exec', () => {
     const { signal } = kubelet.logCalls.at(-1)!;
     expect(signal.aborted).toBe(false);
     stream.close();
-    await eventually('abort', () => signal.aborted);
+    await until(() => signal.aborted, 'abort');
   });
 
   it.each([
@@ -204,9 +205,9 @@ describe('logs and exec', () => {
     ]);
     client.send(4, '{"Width":120,"Height":40}');
     client.send(4, 'nonsense');
-    await eventually('resize', () => kubelet.sizes.includes('120x40'));
+    await until(() => kubelet.sizes.includes('120x40'), 'resize');
     client.socket.terminate();
-    await eventually('kill', () => kubelet.killed > before);
+    await until(() => kubelet.killed > before, 'kill');
   });
 
   it.each([

@@ -1,5 +1,6 @@
+import { until } from '@weft/testing-fixtures';
 import type { ApiServer } from './api-server.js';
-import { ApiClient, configMap, eventually, metaOf, pod, startServer, type WatchClient } from './testing/test-server.js';
+import { ApiClient, configMap, metaOf, pod, startServer, type WatchClient } from './testing/test-server.js';
 
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const PODS = '/api/v1/namespaces/default/pods';
@@ -76,8 +77,9 @@ describe('lists and watches', () => {
     const version = await listVersion();
     const events = await watch(`${MAPS}?watch=1&resourceVersion=${version}&allowWatchBookmarks=true`);
     await api.post(PODS, pod('elsewhere'));
-    const bookmark = await eventually('bookmark', () =>
-      events.events.find(({ object }) => Number(metaOf(object)['resourceVersion']) > Number(version)),
+    const bookmark = await until(
+      () => events.events.find(({ object }) => Number(metaOf(object)['resourceVersion']) > Number(version)),
+      'bookmark',
     );
     expect(bookmark).toMatchObject({ type: 'BOOKMARK', object: { kind: 'ConfigMap', apiVersion: 'v1' } });
   });
@@ -103,7 +105,7 @@ describe('lists and watches', () => {
     const events = await watch(`${MAPS}?watch=1&resourceVersion=${version}`);
     await events.until(1);
     expect(events.events[0]).toMatchObject({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } });
-    await eventually('end of watch', () => events.ended);
+    await until(() => events.ended, 'end of watch');
     const exact = await api.get(`${MAPS}?resourceVersion=${version}&resourceVersionMatch=Exact`);
     expect(exact.status).toBe(410);
   });
@@ -147,7 +149,7 @@ describe('lists and watches', () => {
 
   it('timeoutSeconds ends a watch', async () => {
     const events = await watch(`${MAPS}?watch=1&timeoutSeconds=1`);
-    await eventually('end of watch', () => events.ended);
+    await until(() => events.ended, 'end of watch');
   });
 
   it('tables and metadata-only objects come by Accept header, also in watches', async () => {

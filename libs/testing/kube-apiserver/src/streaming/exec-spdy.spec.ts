@@ -1,6 +1,6 @@
 import { duplexPair, PassThrough } from 'node:stream';
+import { until } from '@weft/testing-fixtures';
 import { SpdyClient } from '../testing/spdy-client.js';
-import { eventually } from '../testing/test-server.js';
 import { ExecSpdy } from './exec-spdy.js';
 import type { ExecSession } from './kubelet-connector.js';
 
@@ -48,7 +48,7 @@ describe('exec over SPDY', () => {
   }
   afterEach(async () => {
     client.transport.end();
-    await eventually('killed', () => command.killed);
+    await until(() => command.killed, 'killed');
   });
 
   const status = (streamId: number): unknown => JSON.parse(client.received(streamId).toString()) as unknown;
@@ -63,9 +63,9 @@ describe('exec over SPDY', () => {
     await client.until('ping');
     expect(client.frames.some(({ type }) => type === 'data')).toBe(false);
     client.open(5, 'stderr');
-    await eventually('output', () => client.received(3).toString() === 'early');
+    await until(() => client.received(3).toString() === 'early', 'output');
     command.end(0);
-    await eventually('status', () => client.received(1).length > 0);
+    await until(() => client.received(1).length > 0, 'status');
     expect(status(1)).toEqual({ metadata: {}, status: 'Success' });
   });
 
@@ -77,7 +77,7 @@ describe('exec over SPDY', () => {
     command.end(9);
     const ended = (streamId: number): boolean =>
       client.frames.some((frame) => frame.type === 'data' && frame.streamId === streamId && frame.fin);
-    await eventually('all ends', () => [1, 3, 5, 7].every(ended));
+    await until(() => [1, 3, 5, 7].every(ended), 'all ends');
     expect(client.received(5)).toHaveLength(500_000);
     expect(client.received(7).toString()).toBe('complaint');
     expect(status(1)).toMatchObject({ reason: 'NonZeroExitCode', details: { causes: [{ message: '9' }] } });
@@ -93,7 +93,7 @@ describe('exec over SPDY', () => {
     for (const [index, type] of ['error', 'stdin', 'stdout', 'stderr'].entries()) client.open(index * 2 + 1, type);
     await client.until('synReply', 7);
     act();
-    await eventually('the end', () => command.stdin.writableEnded);
+    await until(() => command.stdin.writableEnded, 'the end');
   });
 
   it('a client that resets an output does not stop the command', async () => {
@@ -102,11 +102,10 @@ describe('exec over SPDY', () => {
     await client.until('synReply', 7);
     client.send({ type: 'rstStream', streamId: 5, status: 5 });
     for (let written = 0; written < 8; written++) {
-      if (!command.stdout.write(Buffer.alloc(65_536)))
-        await eventually('read', () => !command.stdout.writableNeedDrain);
+      if (!command.stdout.write(Buffer.alloc(65_536))) await until(() => !command.stdout.writableNeedDrain, 'read');
     }
     command.end(0);
-    await eventually('status', () => client.received(1).length > 0);
+    await until(() => client.received(1).length > 0, 'status');
     expect(status(1)).toMatchObject({ status: 'Success' });
   });
 
@@ -115,7 +114,7 @@ describe('exec over SPDY', () => {
     for (const [index, type] of ['error', 'stdout', 'resize'].entries()) client.open(index * 2 + 1, type);
     client.data(5, '{"Width":80,"Hei');
     client.data(5, 'ght":24}\nnonsense\n{"Width":-1,"Height":1}\n{"Width":100,"Height":40}\n');
-    await eventually('sizes', () => command.sizes.length === 2);
+    await until(() => command.sizes.length === 2, 'sizes');
     expect(command.sizes).toEqual(['80x24', '100x40']);
   });
 
@@ -145,7 +144,7 @@ describe('exec over SPDY', () => {
     new ExecSpdy(right, NONE, broken, { stdin: false, stdout: true, stderr: false, tty: false });
     client.open(1, 'error');
     client.open(3, 'stdout');
-    await eventually('status', () => client.received(1).length > 0);
+    await until(() => client.received(1).length > 0, 'status');
     expect(status(1)).toMatchObject({ code: 500, message: expect.stringContaining('node is gone') as unknown });
     command.kill();
   });

@@ -1,6 +1,6 @@
 import { duplexPair, type Duplex } from 'node:stream';
+import { until } from '@weft/testing-fixtures';
 import { SpdyClient } from '../testing/spdy-client.js';
-import { eventually } from '../testing/test-server.js';
 import { PortForwardSpdy } from './port-forward-spdy.js';
 
 describe('port-forward over SPDY', () => {
@@ -44,7 +44,7 @@ describe('port-forward over SPDY', () => {
   }
   const ended = (streamId: number): boolean =>
     client.frames.some((frame) => frame.type === 'data' && frame.streamId === streamId && frame.fin);
-  const connection = (index: number): Promise<Duplex> => eventually('a connection', () => pod[index]);
+  const connection = (index: number): Promise<Duplex> => until(() => pod[index], 'a connection');
 
   it('two streams with one id are one connection; it is made when both are there', async () => {
     open(1, 'error', '0', '80');
@@ -58,9 +58,9 @@ describe('port-forward over SPDY', () => {
     let heard = '';
     second.on('data', (chunk: Buffer) => (heard += chunk.toString()));
     client.data(5, 'hello');
-    await eventually('bytes', () => heard === 'hello');
+    await until(() => heard === 'hello', 'bytes');
     first.write('from the first');
-    await eventually('bytes', () => client.received(3).toString() === 'from the first');
+    await until(() => client.received(3).toString() === 'from the first', 'bytes');
     expect(client.received(5)).toHaveLength(0);
   });
 
@@ -70,9 +70,9 @@ describe('port-forward over SPDY', () => {
     const end = await connection(0);
     end.resume();
     client.data(3, 'request', true);
-    await eventually('the end of the request', () => end.readableEnded);
+    await until(() => end.readableEnded, 'the end of the request');
     end.end('late answer');
-    await eventually('both ends', () => ended(3) && ended(1));
+    await until(() => ended(3) && ended(1), 'both ends');
     expect(client.received(3).toString()).toBe('late answer');
     expect(client.received(1)).toHaveLength(0);
   });
@@ -80,7 +80,7 @@ describe('port-forward over SPDY', () => {
   it('a connection that cannot be made is told on its error stream, and others go on', async () => {
     open(1, 'error', '0', '81');
     open(3, 'data', '0', '81');
-    await eventually('both ends', () => ended(1) && ended(3));
+    await until(() => ended(1) && ended(3), 'both ends');
     expect(client.received(1).toString()).toBe('error forwarding port 81 to the pod: connection refused');
     open(5, 'error', '1', '80');
     open(7, 'data', '1', '80');
@@ -96,11 +96,11 @@ describe('port-forward over SPDY', () => {
     first.resume();
     second.resume();
     client.send({ type: 'rstStream', streamId: 3, status: 5 });
-    await eventually('error stream ends', () => ended(1));
+    await until(() => ended(1), 'error stream ends');
     expect(second.readableEnded).toBe(false);
     expect(signals[1]!.aborted).toBe(false);
     client.transport.end();
-    await eventually('aborted', () => signals.every((signal) => signal.aborted));
+    await until(() => signals.every((signal) => signal.aborted), 'aborted');
   });
 
   it.each([

@@ -2,8 +2,9 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@weft/testing-fixtures';
 import type { ApiServer } from '../api-server.js';
-import { DEADLINE_MS, eventually } from './test-server.js';
+import { DEADLINE_MS } from './test-server.js';
 
 export interface KubectlResult {
   readonly code: number;
@@ -99,7 +100,7 @@ export class Kubectl {
     child.on('error', () => undefined);
     return {
       output: () => text,
-      until: (wanted) => eventually(`kubectl ${args} prints ${wanted}; so far: ${text}`, () => text.includes(wanted)),
+      until: (wanted) => until(() => text.includes(wanted), `kubectl ${args} prints ${wanted}; so far: ${text}`),
       stop: () => child.kill('SIGKILL'),
     };
   }

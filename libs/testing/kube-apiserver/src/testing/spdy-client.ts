@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
+import { until } from '@weft/testing-fixtures';
 import { FrameDecoder } from '../streaming/spdy/frame-decoder.js';
 import { FrameEncoder } from '../streaming/spdy/frame-encoder.js';
 import type { SpdyFrame } from '../streaming/spdy/spdy-frame.js';
-import { eventually } from './test-server.js';
 
 /** The client's end of a SPDY connection, frame by frame. */
 export class SpdyClient {
@@ -31,7 +31,7 @@ export class SpdyClient {
   until<T extends SpdyFrame['type']>(type: T, streamId?: number): Promise<Extract<SpdyFrame, { type: T }>> {
     const wanted = (frame: SpdyFrame): frame is Extract<SpdyFrame, { type: T }> =>
       frame.type === type && (streamId === undefined || ('streamId' in frame && frame.streamId === streamId));
-    return eventually(`${type} arrives`, () => this.frames.find(wanted));
+    return until(() => this.frames.find(wanted), `${type} arrives`);
   }
 
   received(streamId: number): Buffer {

@@ -2,6 +2,7 @@ import { request as httpsRequest } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { createLogger } from '@weft/runtime';
+import { until } from '@weft/testing-fixtures';
 import { isObject, type JsonObject } from '@weft/testing-kube-schema';
 import { ApiServer } from '../api-server.js';
 import type { ApiServerOptions } from '../api-server-options.js';
@@ -26,7 +27,7 @@ export interface WatchedEvent {
   readonly object: JsonObject;
 }
 
-/** Every wait of a test ends after this. */
+/** For what a test waits for outside of this process. */
 export const DEADLINE_MS = 10_000;
 
 export async function startServer(options: Partial<ApiServerOptions> = {}): Promise<ApiServer> {
@@ -39,20 +40,6 @@ export async function startServer(options: Partial<ApiServerOptions> = {}): Prom
   });
   await server.start();
   return server;
-}
-
-/** Polls until the condition gives something. */
-export async function eventually<T>(
-  what: string,
-  poll: () => Promise<T | undefined | null | false> | T | undefined | null | false,
-): Promise<T> {
-  const deadline = Date.now() + DEADLINE_MS;
-  for (;;) {
-    const value = await poll();
-    if (value !== undefined && value !== null && value !== false) return value;
-    if (Date.now() > deadline) throw new Error(`not within ${DEADLINE_MS} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 /** A client of one server, over its real listener. */
@@ -180,7 +167,7 @@ export class WatchClient {
   }
 
   async until(count: number): Promise<readonly WatchedEvent[]> {
-    await eventually(`${count} watch events`, () => this.events.length >= count);
+    await until(() => this.events.length >= count, `${count} watch events`);
     return this.events;
   }
 }

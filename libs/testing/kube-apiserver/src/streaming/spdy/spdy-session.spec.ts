@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { duplexPair } from 'node:stream';
+import { until } from '@weft/testing-fixtures';
 import { SpdyClient } from '../../testing/spdy-client.js';
-import { eventually } from '../../testing/test-server.js';
 import { FrameEncoder } from './frame-encoder.js';
 import { RST_STATUS } from './spdy-frame.js';
 import { SpdySession } from './spdy-session.js';
@@ -32,7 +32,7 @@ describe('a SPDY/3.1 session', () => {
     client.transport.destroy();
   });
 
-  const opened = (index: number): Promise<SpdyStream> => eventually('a stream', () => streams[index]);
+  const opened = (index: number): Promise<SpdyStream> => until(() => streams[index], 'a stream');
 
   it('a stream is answered before anything comes on it, and carries bytes both ways until both sides have ended', async () => {
     client.open(1);
@@ -41,9 +41,9 @@ describe('a SPDY/3.1 session', () => {
     const chunks: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.end('answer');
-    await eventually('both ended', () => stream.closed);
+    await until(() => stream.closed, 'both ended');
     expect(Buffer.concat(chunks).toString()).toBe('question');
-    await eventually('the end', () => client.frames.some((frame) => frame.type === 'data' && frame.fin));
+    await until(() => client.frames.some((frame) => frame.type === 'data' && frame.fin), 'the end');
     expect(client.frames[0]).toMatchObject({ type: 'synReply', streamId: 1, fin: false });
     expect(client.received(1).toString()).toBe('answer');
     expect(client.frames.some(({ type }) => type === 'rstStream')).toBe(false);
@@ -79,9 +79,9 @@ describe('a SPDY/3.1 session', () => {
     client.open(3);
     const [first, second] = [await opened(0), await opened(1)];
     client.send({ type: 'rstStream', streamId: 1, status: RST_STATUS.cancel });
-    await eventually('closed', () => first.closed);
+    await until(() => first.closed, 'closed');
     second.write('still here');
-    await eventually('data', () => client.received(3).toString() === 'still here');
+    await until(() => client.received(3).toString() === 'still here', 'data');
     expect(client.frames.some(({ type }) => type === 'rstStream')).toBe(false);
   });
 
@@ -110,7 +110,7 @@ describe('a SPDY/3.1 session', () => {
     const stream = await opened(0);
     const bytes = Buffer.alloc(300_000, 'x');
     stream.write(bytes);
-    await eventually('all of it', () => client.received(1).length === bytes.length);
+    await until(() => client.received(1).length === bytes.length, 'all of it');
   });
 
   it('a write longer than a frame can be becomes several frames', async () => {
@@ -118,7 +118,7 @@ describe('a SPDY/3.1 session', () => {
     const stream = await opened(0);
     const bytes = Buffer.alloc(2 ** 24 + 10, 'y');
     stream.end(bytes);
-    await eventually('all of it', () => client.received(1).length === bytes.length);
+    await until(() => client.received(1).length === bytes.length, 'all of it');
     expect(client.received(1).equals(bytes)).toBe(true);
   });
 
@@ -127,11 +127,11 @@ describe('a SPDY/3.1 session', () => {
     const stream = await opened(0);
     const sent = 3 * 1024 * 1024;
     for (let left = sent; left > 0; left -= 65_536) client.data(1, Buffer.alloc(65_536), left === 65_536);
-    await eventually('paused', () => server.isPaused());
+    await until(() => server.isPaused(), 'paused');
     expect(stream.readableLength).toBeLessThan(2 * 1024 * 1024);
     let read = 0;
     stream.on('data', (chunk: Buffer) => (read += chunk.length));
-    await eventually('all of it', () => read === sent);
+    await until(() => read === sent, 'all of it');
     expect(server.isPaused()).toBe(false);
   });
 
@@ -139,7 +139,7 @@ describe('a SPDY/3.1 session', () => {
     client.open(1);
     const stream = await opened(0);
     for (let sent = 0; sent < 32; sent++) client.data(1, Buffer.alloc(65_536));
-    await eventually('paused', () => server.isPaused());
+    await until(() => server.isPaused(), 'paused');
     stream.destroy();
     client.open(3);
     await client.until('synReply', 3);
@@ -151,10 +151,10 @@ describe('a SPDY/3.1 session', () => {
     client.transport.pause();
     for (let sent = 0; sent < 20; sent++) stream.write(Buffer.alloc(65_536));
     expect(stream.writableNeedDrain).toBe(true);
-    await eventually('waits', () => server.writableLength > 0);
+    await until(() => server.writableLength > 0, 'waits');
     expect(server.writableLength).toBeLessThan(500_000);
     client.transport.resume();
-    await eventually('all of it', () => client.received(1).length === 20 * 65_536);
+    await until(() => client.received(1).length === 20 * 65_536, 'all of it');
   });
 
   it('bytes that are no SPDY end the session with GOAWAY', async () => {
@@ -162,9 +162,9 @@ describe('a SPDY/3.1 session', () => {
     const stream = await opened(0);
     client.transport.write(Buffer.from('80ff0001000000000000', 'hex'));
     expect(await client.until('goaway')).toMatchObject({ status: 1, lastStreamId: 1 });
-    await eventually('the end', () => client.transport.readableEnded);
+    await until(() => client.transport.readableEnded, 'the end');
     client.transport.end();
-    await eventually('closed', () => closes === 1 && stream.closed);
+    await until(() => closes === 1 && stream.closed, 'closed');
   });
 
   it.each(['end', 'destroy'] as const)('a client that goes (%s) closes every stream, once', async (how) => {
@@ -173,7 +173,7 @@ describe('a SPDY/3.1 session', () => {
     await opened(1);
     client.transport[how]();
     if (how === 'destroy') server.destroy();
-    await eventually('closed', () => closes === 1 && streams.every((stream) => stream.closed));
+    await until(() => closes === 1 && streams.every((stream) => stream.closed), 'closed');
     session.destroy();
     session.end();
     expect(closes).toBe(1);
