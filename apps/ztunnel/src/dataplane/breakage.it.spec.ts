@@ -118,7 +118,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       const socket = suite.connect();
       await echo(socket);
       const ended = endOf(socket);
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       await suite.rig.crashWorker();
       expect(await ended).toMatch(/ECONNRESET|end/);
       expect(suite.rig.of('connectionClosed').map(({ why }) => why)).toEqual([
@@ -141,7 +141,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
         socket.write(bytes);
         await endOf(socket);
       }
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('connectionFailed').map(({ flag }) => flag)).toEqual([
         'TLS_FAILURE',
         'TLS_FAILURE',
@@ -191,7 +191,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
 /** One connection, at both proxies. */
 async function allClosed({ rig }: DataPlaneSuite): Promise<void> {
   const closed = async (): Promise<boolean> => {
-    await rig.dataPlane.settle();
+    await rig.settle();
     return rig.of('connectionClosed').length === 2;
   };
   await until(closed, 'both proxies have closed it', 10_000);

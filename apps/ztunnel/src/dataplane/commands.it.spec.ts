@@ -17,7 +17,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       expect(await echo(doomed)).toBe('ping');
       const port = doomed.localPort;
       expect(await echo(other)).toBe('ping');
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       const { connectionId } = suite.rig
         .of('connectionOpened')
         .find(({ direction, source }) => direction === 'outbound' && source.endsWith(`:${port}`))!;
@@ -57,7 +57,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       await echo(suite.connect());
       await echo(suite.connect());
       expect(suite.rig.of('outboundPlanNeeded')).toHaveLength(1);
-      suite.rig.dataPlane.send({ type: 'invalidate' });
+      await suite.rig.command({ type: 'invalidate' });
       await echo(suite.connect());
       expect(suite.rig.of('outboundPlanNeeded')).toHaveLength(2);
       expect(suite.rig.of('inboundVerdictNeeded')).toHaveLength(2);
@@ -86,7 +86,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       suite.rig.dataPlane.send({ type: 'setIdentity', identity: other });
       // Another expectation wants another tunnel.
       suite.rig.plan = (destination) => suite.rig.hbonePlan(destination, { expected: [SERVER_ID, CLIENT_ID] });
-      suite.rig.dataPlane.send({ type: 'invalidate' });
+      await suite.rig.command({ type: 'invalidate' });
       expect(await echo(suite.connect())).toBe('ping');
       expect(await echo(socket, 'still')).toBe('still');
     });
@@ -98,7 +98,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       await echo(socket);
       suite.rig.dataPlane.send({ type: 'evictTunnels', addresses: ['10.213.0.3'] });
       expect(await endOf(socket)).not.toBe('');
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('connectionClosed').map(({ error }) => error)).toContainEqual(
         expect.stringContaining('the workload at 10.213.0.3:15008 is gone'),
       );
@@ -108,7 +108,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
     it('a connection waits for an identity that is not loaded yet', async () => {
       await suite.start();
       await suite.serveEcho();
-      suite.rig.dataPlane.send({ type: 'dropIdentity', spiffeId: CLIENT_ID });
+      await suite.rig.command({ type: 'dropIdentity', spiffeId: CLIENT_ID });
       const answer = echo(suite.connect());
       expect(await suite.rig.waitFor('identityNeeded')).toMatchObject({ spiffeId: CLIENT_ID });
       suite.rig.dataPlane.send({ type: 'setIdentity', identity: suite.rig.identities.client });

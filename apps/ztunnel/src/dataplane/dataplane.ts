@@ -136,14 +136,14 @@ export class DataPlane implements Service {
 
   /**
    * Resolves when everything has been heard that workers had to say until now: what tells of connections is gathered for
-   * up to 50 ms. A worker that does not answer soon is not waited for.
+   * up to 50 ms. A worker that does not answer within `deadlineMs` is not waited for.
    */
-  async settle(): Promise<void> {
+  async settle(deadlineMs = SETTLE_MS): Promise<void> {
     const waiting = new Set(this.#running.flatMap((worker) => (worker?.ready === true ? [worker.index] : [])));
     if (waiting.size === 0) return;
     const reportId = this.#nextReportId++;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, SETTLE_MS);
+      const timer = setTimeout(resolve, deadlineMs);
       this.#reports.set(reportId, (workerIndex) => {
         waiting.delete(workerIndex);
         if (waiting.size > 0) return;

@@ -64,7 +64,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       socket.end('hello');
       expect((await readAll(socket)).toString()).toBe('hello');
       await until(() => suite.rig.of('connectionClosed').length === 2, 'both ends are closed');
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('inboundVerdictNeeded')[0]?.context).toMatchObject({
         peerIdentity: CLIENT_ID,
         authority: AUTHORITY,

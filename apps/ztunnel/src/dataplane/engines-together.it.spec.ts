@@ -101,7 +101,7 @@ describe.each(PAIRS)('%s to %s', (client, server) => {
     expect(await echo(client2, 'a')).toBe('x');
     client2.resetAndDestroy();
     await until(async () => {
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       return suite.rig.of('connectionClosed').length === 3;
     }, 'all three are closed');
   });

@@ -154,7 +154,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       expect(['ECONNRESET', 'end']).toContain(await endOf(denied));
       expect(await suite.rig.waitFor('connectionFailed')).toMatchObject({ flag: 'DENY', peerIdentity: CLIENT_ID });
       suite.rig.verdict = (context) => suite.rig.allow(context);
-      suite.rig.dataPlane.send({ type: 'invalidate' });
+      await suite.rig.command({ type: 'invalidate' });
       expect(await echo(connect())).toBe('ping');
     });
 

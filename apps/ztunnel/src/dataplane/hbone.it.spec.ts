@@ -23,7 +23,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       expect((await readAll(socket)).toString()).toBe('hello through the mesh');
       expect(seen).toEqual([suite.rig.client.address]);
       await until(() => suite.rig.of('connectionClosed').length === 2, 'both ends are closed');
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('connectionOpened')).toEqual([
         expect.objectContaining({
           direction: 'inbound',

@@ -31,7 +31,7 @@ describe.each(ENGINE_NAMES)('%s engine: connections to a waypoint that is asleep
     rig.plan = () => ASLEEP;
     const end = endOf(suite.connect());
     await held(1);
-    rig.dataPlane.send({ type: 'invalidate' });
+    await rig.command({ type: 'invalidate' });
     expect(await end).toBe('ECONNRESET');
     expect(await rig.waitFor('connectionFailed')).toMatchObject({
       reason: 'waypoint shop/w is asleep: not started within 500 ms',

@@ -100,7 +100,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       const session = await start();
       expect(await statusOf(request(session, headers))).toBe(400);
       expect(await statusOf(request(session, connectHeaders(`${suite.rig.server.address}:${APP_PORT}`)))).toBe(200);
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('connectionFailed')).toHaveLength(1);
     });
 
@@ -155,9 +155,9 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
 
     it('a drain finishes a handshake that was on its way, and serves what was asked with it', async () => {
       const raw = await connectRaw();
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       suite.rig.dataPlane.send({ type: 'drain' });
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       const stream = request(http2Over(raw), connectHeaders(`${suite.rig.server.address}:${APP_PORT}`));
       expect(await statusOf(stream)).toBe(200);
       stream.resume().end();
@@ -339,7 +339,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       });
       expect(await echo(connect(), 'x')).toBe('x');
       expect(peer.requests).toHaveLength(2);
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('connectionFailed')).toEqual([]);
     });
 

@@ -161,7 +161,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       // Another expectation wants another tunnel, with a handshake of its own.
       const expected = [SERVER_ID, `${SERVER_ID}-${round}`];
       rig.plan = (destination) => rig.hbonePlan(destination, { expected });
-      rig.dataPlane.send({ type: 'invalidate' });
+      await rig.command({ type: 'invalidate' });
       expect(await echo(suite.connect())).toBe('ping');
       for (const socket of sockets) expect(await echo(socket, 'still')).toBe('still');
     }

@@ -16,12 +16,12 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
     await suite.serve((socket) => socket.pipe(socket));
   });
   const connect = (): net.Socket => suite.connect().on('error', () => undefined);
-  const trust = (change: Partial<Extract<ToWorker, { type: 'setPeerTrust' }>>): void =>
-    suite.rig.dataPlane.send({
+  const trust = (change: Partial<Extract<ToWorker, { type: 'setPeerTrust' }>>): Promise<void> =>
+    suite.rig.command({
       type: 'setPeerTrust',
       ...{ crl: '', issuersPem: [suite.rig.authority.rootsPem], distrustedRootsPem: '', trustDomains: [], ...change },
     });
-  const revoke = (what: RevokedInTest): void =>
+  const revoke = (what: RevokedInTest): Promise<void> =>
     trust({ crl: Buffer.from(suite.rig.authority.crl(what)).toString('base64') });
 
   describe('a certificate that is taken back', () => {
@@ -33,8 +33,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
     ])('ends live connections of %s at once, flag CERT_REVOKED, and refuses new ones', async (_, what, direction) => {
       const live = connect();
       expect(await echo(live)).toBe('ping');
-      revoke(what());
-      await closed(live);
+      await Promise.all([closed(live), revoke(what())]);
       await suite.rig.waitFor('connectionClosed', ({ flag }) => flag === 'CERT_REVOKED');
       const ended = suite.rig.of('connectionClosed').find(({ flag }) => flag === 'CERT_REVOKED');
       expect(ended?.error).toMatch(/^connection closed: peer certificate revoked by CRL: (certificate|identity)/);
@@ -46,16 +45,15 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
     it('does not touch the connections of others, and counts again when the list is lifted', async () => {
       const live = connect();
       expect(await echo(live)).toBe('ping');
-      revoke({ serials: ['abcdef'], identities: ['spiffe://cluster.local/ns/shop/sa/other'] });
+      await revoke({ serials: ['abcdef'], identities: ['spiffe://cluster.local/ns/shop/sa/other'] });
       expect(await echo(live)).toBe('ping');
-      revoke({ identities: [CLIENT_ID] });
-      await closed(live);
-      revoke({});
+      await Promise.all([closed(live), revoke({ identities: [CLIENT_ID] })]);
+      await revoke({});
       expect(await echo(connect())).toBe('ping');
     });
 
     it('is remembered for a worker that is started again', async () => {
-      revoke({ identities: [CLIENT_ID] });
+      await revoke({ identities: [CLIENT_ID] });
       await suite.rig.crashWorker();
       await until(async () => {
         await closed(connect());
@@ -68,8 +66,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
   it('a root that is distrusted ends what leads to it, at once', async () => {
     const live = connect();
     expect(await echo(live)).toBe('ping');
-    trust({ distrustedRootsPem: suite.rig.authority.rootsPem });
-    await closed(live);
+    await Promise.all([closed(live), trust({ distrustedRootsPem: suite.rig.authority.rootsPem })]);
     const ended = await suite.rig.waitFor('connectionClosed', ({ flag }) => flag === 'CERT_REVOKED');
     expect(ended.error).toContain('the root of its chain is not trusted any more');
   });
@@ -80,7 +77,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       // The client's proxy still expects the old name; the server's workload already has the new one.
       suite.rig.dataPlane.send({ type: 'setIdentity', identity: renamed });
       const { spiffeId: sourceIdentity } = renamed;
-      suite.rig.dataPlane.send({
+      await suite.rig.command({
         type: 'updatePod',
         podUid: 'server',
         podIps: [suite.rig.server.address],
@@ -88,7 +85,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       });
       await closed(connect());
       await suite.rig.waitFor('connectionFailed', ({ flag }) => flag === 'IDENTITY_ERROR');
-      trust({ trustDomains: ['new.example', 'cluster.local'] });
+      await trust({ trustDomains: ['new.example', 'cluster.local'] });
       expect(await echo(connect())).toBe('ping');
     });
   });

@@ -56,10 +56,10 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       await suite.rig.enrol('client');
       await suite.rig.enrol('server');
       expect(await echo(before, 'pong')).toBe('pong');
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('connectionOpened')).toEqual([]);
       expect(await echo(suite.connect())).toBe('ping');
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('connectionOpened')).toHaveLength(2);
     });
   });

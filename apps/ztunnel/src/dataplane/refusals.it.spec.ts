@@ -28,7 +28,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
         targetId: 7,
         peerIdentity: SERVER_ID,
       });
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('connectionOpened')).toEqual([]);
       expect(served).not.toHaveBeenCalled();
     });
@@ -103,7 +103,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
         destination.endsWith(':1') ? { kind: 'reject', reason: 'unknown service' } : null;
       expect(await endOf(suite.connect('10.213.0.3:1'))).toBe('ECONNRESET');
       expect(await endOf(suite.connect('10.213.0.3:2'))).toBe('ECONNRESET');
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('connectionFailed').map(({ reason }) => reason)).toEqual([
         'unknown service',
         'no plan for 10.213.0.3:2 after 1500 ms',
@@ -141,7 +141,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
         return { ...good, targets: [bad, good.targets[0]!] };
       };
       expect(await echo(suite.connect())).toBe('ping');
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('connectionFailed')).toEqual([]);
       expect(suite.rig.of('connectionOpened').find(({ direction }) => direction === 'outbound')?.targetId).toBe(7);
     });
@@ -163,7 +163,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       };
       expect(await echo(suite.connect())).toBe('ping');
       status = 401;
-      suite.rig.dataPlane.send({ type: 'invalidate' });
+      await suite.rig.command({ type: 'invalidate' });
       expect(await endOf(suite.connect())).toBe('ECONNRESET');
     });
 
@@ -179,7 +179,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
         return { ...plan, targets: [], plainTargets: [{ dial: destination, weight: 1, targetId: 3 }] };
       };
       expect(await echo(suite.connect())).toBe('ping');
-      await suite.rig.dataPlane.settle();
+      await suite.rig.settle();
       expect(suite.rig.of('connectionOpened').find(({ direction }) => direction === 'outbound')).toMatchObject({
         transport: 'plaintext',
         targetId: 3,

@@ -13,7 +13,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
     await suite.serveEcho();
     await echo(suite.connect());
     await until(async () => {
-      await rig.dataPlane.settle();
+      await rig.settle();
       return rig.of('connectionOpened').length === 2;
     }, 'both proxies tell of it');
     const told = rig.of('connectionOpened');

@@ -21,7 +21,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
   };
   /** Which worker has the connection: ids go round the workers. */
   async function workerOf(socket: net.Socket): Promise<number> {
-    await suite.rig.dataPlane.settle();
+    await suite.rig.settle();
     const source = `${suite.rig.client.address}:${socket.localPort}`;
     const opened = suite.rig.of('connectionOpened').find((told) => told.source === source);
     return opened!.connectionId % suite.rig.dataPlane.counters.length;
@@ -50,7 +50,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       expect(await rig.waitFor('workerLost', () => true, 30_000)).toMatchObject({ cause });
       await Promise.all(ends);
       for (const socket of others) expect(await echo(socket, 'still')).toBe('still');
-      await rig.dataPlane.settle();
+      await rig.settle();
       const lost = rig.of('connectionClosed').filter(({ why }) => why === CLOSED_BY_WORKER_END);
       expect(lost.map(({ connectionId }) => connectionId % 2)).toEqual(doomed.map(() => 0));
       expect(rig.of('workerLost')[0]?.openConnections).toBe(doomed.length);
@@ -59,7 +59,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       await until(() => listeners().length === 2, 'two workers listen', 20_000);
       await rig.enrol('server');
       rig.plan = (destination) => rig.hbonePlan(destination);
-      rig.dataPlane.send({ type: 'invalidate' });
+      await rig.command({ type: 'invalidate' });
       for (let i = 0; i < 8; i++) expect(await echo(suite.connect())).toBe('ping');
       for (const socket of others) expect(await echo(socket, 'on')).toBe('on');
     },

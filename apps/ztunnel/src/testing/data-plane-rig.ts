@@ -9,7 +9,7 @@ import { build, type Plugin } from 'esbuild';
 import { DataPlane } from '../dataplane/dataplane.js';
 import type { EngineName } from '../dataplane/engine.js';
 import type { DataPlaneLimits } from '../dataplane/limits.js';
-import type { FromWorker, InboundContext, InboundVerdict, OutboundPlan } from '../dataplane/messages.js';
+import type { FromWorker, InboundContext, InboundVerdict, OutboundPlan, ToWorker } from '../dataplane/messages.js';
 import { PodNamespace } from './pod-namespace.js';
 
 export const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/client';
@@ -143,6 +143,17 @@ export class DataPlaneRig {
   ) {
     await until(() => this.of(type).some(match), `the worker says ${type}`, deadlineMs);
     return this.of(type).find(match)!;
+  }
+
+  /** All that the workers had to say until now is in `messages`, however busy the machine is. */
+  settle(): Promise<void> {
+    return this.dataPlane.settle(20_000);
+  }
+
+  /** Resolves when every worker acts by it; a connection of afterwards could otherwise come before the command. */
+  async command(message: ToWorker): Promise<void> {
+    this.dataPlane.send(message);
+    await this.settle();
   }
 
   /** Makes the first worker's thread end without a word. */
