@@ -8,7 +8,8 @@ import { until } from '@weft/testing-fixtures';
 import { ROTATE_ANNOTATION, STAGE_ANNOTATION } from './root-record.js';
 import { CaRig, SYSTEM, type CaClient, type RunningCa } from './testing/ca-rig.js';
 
-const FAST = { CA_ROOT_REFRESH: '200ms', CA_ROTATION_WAIT: '2500ms', ROOT_CA_DIR: '/nonexistent' };
+/** A replica stops issuing after six refreshes in vain, so this is what a stall of the machine may last. */
+const FAST = { CA_ROOT_REFRESH: '500ms', CA_ROTATION_WAIT: '700ms', ROOT_CA_DIR: '/nonexistent' };
 let rig: CaRig;
 beforeEach(async () => {
   rig = await CaRig.start();
@@ -27,6 +28,8 @@ const secretText = async (key: string): Promise<string> =>
 class Workloads {
   readonly #svids = new Map<string, readonly string[]>();
   readonly #running: Promise<void>[] = [];
+  /** Whom each is asking just now. */
+  readonly #asked = new Map<string, CaClient>();
   #stopped = false;
   renewals = 0;
   clients: CaClient[] = [];
@@ -44,10 +47,18 @@ class Workloads {
     await Promise.all(this.#running);
   }
 
+  /** When it resolves, nobody asks there any more. */
+  async leave(client: CaClient): Promise<void> {
+    this.clients = this.clients.filter((other) => other !== client);
+    await until(() => ![...this.#asked.values()].includes(client), 'whoever asked there has an answer');
+  }
+
   async #renewForever(spiffeId: string, token: string): Promise<void> {
     while (!this.#stopped) {
       const client = this.clients[this.renewals % this.clients.length]!;
+      this.#asked.set(spiffeId, client);
       this.#svids.set(spiffeId, (await client.certify(token, spiffeId)).certChain);
+      this.#asked.delete(spiffeId);
       this.renewals++;
       for (const [a, svid] of this.#svids)
         for (const [b, peer] of this.#svids) {
@@ -61,7 +72,8 @@ class Workloads {
 
 describe('the rotation of the self-signed root', () => {
   it('runs on request through all states, over the end of the leader, and no two workloads ever refuse each other', async () => {
-    const leader = await rig.startCa(FAST);
+    // It ends before the next step, however long that takes.
+    const leader = await rig.startCa({ ...FAST, CA_ROTATION_WAIT: '10m' });
     await until(async () => (await rig.root('shop')) !== undefined, 'the root is distributed');
     const old = (await rig.root('shop'))!;
     const follower = await rig.startCa(FAST);
@@ -74,7 +86,7 @@ describe('the rotation of the self-signed root', () => {
     await until(async () => splitPemCertificates((await rig.root('shop')) ?? '').length === 2, 'both are everywhere');
     const shown = () => rig.metric(follower, 'weft_ca_rotation_state{state="distributing"}');
     await until(async () => (await shown())[0]?.endsWith(' 1') === true, 'the follower shows it, too');
-    workloads.clients.shift();
+    await workloads.leave(workloads.clients[0]!);
     await leader.stop();
     await until(async () => (await stage()) === 'signing', 'the other replica goes on', 20_000);
     const rotated = await secretText('ca-cert.pem');
@@ -91,13 +103,13 @@ describe('the rotation of the self-signed root', () => {
     await rig.kube.eventsWritten();
     const items = await rig.kube.list(EVENTS, { namespace: SYSTEM });
     expect(items.filter(({ reason }) => reason === 'RootRotation')).toHaveLength(5);
-  }, 60_000);
+  });
 
   it('begins by itself when the root nears its end', async () => {
     await rig.startCa({ ...FAST, CA_ROOT_TTL: '20s' });
     const first = await secretText('ca-cert.pem');
-    await until(async () => (await secretText('ca-cert.pem')) !== first, 'a new root signs', 10_000);
-  }, 20_000);
+    await until(async () => (await secretText('ca-cert.pem')) !== first, 'a new root signs');
+  });
 
   it('waits for the longest lifetime that was issued, which is noted before such a certificate is given out', async () => {
     const ca = await rig.startCa({ ...FAST, CA_ROTATION_WAIT: '' });
