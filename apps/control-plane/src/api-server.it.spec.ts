@@ -7,9 +7,6 @@ import { createControlPlane } from './app.js';
 import { parseControlPlaneConfig } from './config.js';
 import { AUTHORIZATION_POLICIES, SERVICE_ENTRIES } from './kube/kube-resources.js';
 import { TestProxy } from './testing/test-proxy.js';
-
-// Other work on the machine may slow the whole app down; no wait below is a sleep.
-jest.setTimeout(20_000);
 const log = createLogger('test', 'silent');
 const disposers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

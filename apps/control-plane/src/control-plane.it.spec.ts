@@ -18,9 +18,6 @@ const disposers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const dispose of disposers.splice(0).reverse()) await dispose();
 });
-
-// Other work on the machine may slow the whole app down; no wait below is a sleep.
-jest.setTimeout(20_000);
 const log = createLogger('test', 'silent');
 const pod = (name: string, ip: string, labels: Record<string, string> = { app: 'web' }): KubeObject =>
   ({

@@ -11,8 +11,6 @@ import { EchoClient, EchoServer } from './testing/grpc-echo.js';
 import { SwitchedPort } from './testing/switched-port.js';
 
 register();
-jest.setTimeout(60_000);
-
 const pod = (name: string, ip: string, labels: Record<string, string>): KubeObject =>
   ({
     metadata: { name, namespace: 'shop', labels },
@@ -29,9 +27,11 @@ describe('a gRPC client without a proxy', () => {
   let adminPort = 0;
   let port = 0;
   const create = (type: object, object: object) => kube.create(type as ResourceType<KubeObject>, object);
+  /** In one step: without it others would be asked meanwhile. */
   const put = async (type: object, name: string, spec: object, namespace = 'shop') => {
-    await kube.delete(type as ResourceType<KubeObject>, namespace, name).catch(() => undefined);
-    await create(type, { metadata: { name, namespace }, spec });
+    const held = await kube.get(type as ResourceType<KubeObject>, namespace, name);
+    if (held === null) await create(type, { metadata: { name, namespace }, spec });
+    else await kube.replace(type as ResourceType<KubeObject>, { ...held, spec } as KubeObject);
   };
   const remove = (type: object, name: string, namespace = 'shop') =>
     kube.delete(type as ResourceType<KubeObject>, namespace, name);

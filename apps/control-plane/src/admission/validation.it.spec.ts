@@ -107,7 +107,7 @@ function runKubectl(config: string, home: string, args: readonly string[], stdin
 
 const policyOf = async (kube: KubeClient): Promise<string | undefined> =>
   (await kube.get(VALIDATING_WEBHOOK_CONFIGURATIONS, undefined, NAME))?.webhooks?.[0]?.failurePolicy;
-const working = ({ kube }: Bed) => until(async () => (await policyOf(kube)) === 'Fail', 'the webhook works', 15_000);
+const working = ({ kube }: Bed) => until(async () => (await policyOf(kube)) === 'Fail', 'the webhook works');
 
 const virtualService = (spec: object): KubeObject & { spec: object } => ({
   apiVersion: VIRTUAL_SERVICES.apiVersion,

@@ -37,7 +37,7 @@ async function flagsOf(name: string): Promise<Readonly<Record<string, number>>> 
 /** A new Service with routes, known before they are asked for. */
 async function virtual(http: (name: string) => readonly object[]) {
   const { name, ip } = frontend();
-  await rig().apply(service(name, ip, null), istio('VirtualService', name, { hosts: [name], http: http(name) }));
+  await rig().apply(istio('VirtualService', name, { hosts: [name], http: http(name) }), service(name, ip, null));
   return { name, echo: `${ip}:80` };
 }
 const to = (version: string) => [{ destination: { host: `echo-${version}`, port: { number: 80 } } }];
@@ -87,7 +87,7 @@ describe('acceptance', () => {
       const toBusy = async (simple: string): Promise<number> => {
         const { echo } = await ruled({ loadBalancer: { simple } });
         await expectAnswers(echo, [['/', 200]]);
-        return share(await asked(echo, 400, () => ({ path: '/delay-at/v1/400' })), ({ server }) => server === 'v1');
+        return share(await asked(echo, 400, () => ({ path: '/delay-at/v1/1000' })), ({ server }) => server === 'v1');
       };
       expect(await toBusy('LEAST_REQUEST')).toBeLessThan(0.2);
       expect(await toBusy('RANDOM')).toBeGreaterThan(0.2);

@@ -66,7 +66,10 @@ describe('an HTTPRoute of a Service', () => {
       { matches: [prefix('/fail/2')], retry: { attempts: 2, codes: [503], backoff: '1ms' }, backendRefs: v1 },
       { matches: [prefix('/fail/1')], retry: { attempts: 0, codes: [503] }, backendRefs: v1 },
     ]);
-    await expectAnswers(echo, [['/fail/2/route-a', { status: 200, seen: { 'x-envoy-attempt-count': '3' } }]]);
+    await expectAnswers(echo, [
+      ['/', 404],
+      ['/fail/2/route-a', { status: 200, seen: { 'x-envoy-attempt-count': '3' } }],
+    ]);
     expect((await rig().ask(echo, { path: '/fail/1/route-b' })).status).toBe(503);
   });
 

@@ -9,7 +9,7 @@ const match = (service_: string | undefined, method?: string, type?: string) => 
 
 async function routed(rules: readonly object[]): Promise<string> {
   const { name, ip } = frontend();
-  await rig().apply(service(name, ip, null), route('GRPCRoute', name, { name, port: 7070 }, { rules }));
+  await rig().apply(route('GRPCRoute', name, { name, port: 7070 }, { rules }), service(name, ip, null));
   return `${ip}:7070`;
 }
 const serverOf = async (authority: string, path: string, headers: Record<string, string> = {}) => {

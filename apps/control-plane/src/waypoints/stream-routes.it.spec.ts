@@ -10,7 +10,7 @@ const to = (version: string, number: number, weight = 1) => ({
 
 async function routed(kind: 'TCPRoute' | 'TLSRoute', port: number, spec: object): Promise<string> {
   const { name, ip } = frontend();
-  await rig().apply(service(name, ip, null), route(kind, name, { name, port }, spec));
+  await rig().apply(route(kind, name, { name, port }, spec), service(name, ip, null));
   return `${ip}:${port}`;
 }
 const count = async (authority: string, connections: number): Promise<Record<string, number>> => {

@@ -10,7 +10,7 @@ const when = (uri: object, more: object = {}) => [{ uri, ...more }];
 /** A new Service with a VirtualService of these rules. */
 async function routed(http: readonly object[], more: object = {}): Promise<string> {
   const { name, ip } = frontend();
-  await rig().apply(service(name, ip, null), istio('VirtualService', name, { hosts: [name], http, ...more }));
+  await rig().apply(istio('VirtualService', name, { hosts: [name], http, ...more }), service(name, ip, null));
   return `${ip}:80`;
 }
 
@@ -165,8 +165,11 @@ describe('a VirtualService at a waypoint: actions', () => {
 
   it('perTryTimeout: each try has its own time', async () => {
     const retries = { attempts: 2, perTryTimeout: '1s', retryOn: '5xx,reset', backoff: '1ms' };
-    const echo = await routed([{ retries, route: v1 }]);
-    await expectAnswers(echo, [['/delay/5000', 504]]);
+    const echo = await routed([{ retries, headers: { response: { set: { 'x-route': 'yes' } } }, route: v1 }]);
+    await expectAnswers(echo, [
+      ['/', { status: 200, headers: { 'x-route': 'yes' } }],
+      ['/delay/5000', 504],
+    ]);
     expect(
       rig()
         .pod('v1')

@@ -2,11 +2,13 @@ import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { toError } from '@weft/result';
 
 const run = promisify(execFile);
-const TRIES = 10;
-/** Of 10.<x>.<y>.0/24: what test networks are cut from. */
+const TRIES = 20;
+/** Of 10.<x>.<y>.0/24: what test networks are cut from, one for each id. */
 const FIRST = 225;
+const IDS = 16 * 256;
 const SERVER_COUNT = 8;
 const PROXY_COUNT = 3;
 
@@ -24,19 +26,25 @@ export class PrivateNetwork {
 
   static async create(): Promise<PrivateNetwork> {
     for (let tries = 1; ; tries++) {
-      const id = randomInt(0x1_0000);
+      const id = randomInt(IDS);
       const network = new PrivateNetwork(
         `weft-route-${id.toString(16)}`,
-        `10.${FIRST + randomInt(16)}.${id % 256}`,
+        `10.${FIRST + (id >> 8)}.${id & 255}`,
         `wr${id.toString(16)}`,
         `fd00:3ef7:${id.toString(16)}`,
       );
+      // The name is what nobody else can have at the same time, and the addresses go with it.
+      const taken = await run('ip', ['netns', 'add', network.namespace]).catch(toError);
+      if (taken instanceof Error) {
+        if (tries === TRIES) throw taken;
+        continue;
+      }
       try {
         await network.#set();
         return network;
       } catch (failure) {
         await network.remove();
-        if (tries === TRIES) throw failure;
+        throw failure;
       }
     }
   }
@@ -75,7 +83,6 @@ export class PrivateNetwork {
   async #set(): Promise<void> {
     const { namespace, link } = this;
     const inside = (...argv: string[]) => run('ip', ['-n', namespace, ...argv]);
-    await run('ip', ['netns', 'add', namespace]);
     // Who is started there by `ip netns exec` sees it as its own.
     await mkdir(this.#etc, { recursive: true });
     await writeFile(`${this.#etc}/resolv.conf`, `nameserver ${this.host}\n`);

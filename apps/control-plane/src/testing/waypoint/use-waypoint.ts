@@ -10,7 +10,7 @@ export interface WaypointTests {
   readonly rig: () => WaypointRig;
   /** A new Service for all pods, by its `<clusterIP>`; its name counts up from `echo`. */
   readonly frontend: () => { readonly name: string; readonly ip: string };
-  /** A new Service with an HTTPRoute of these rules for its port 80. */
+  /** A new Service with an HTTPRoute of these rules for its port 80, which is known first: no request goes without it. */
   readonly routed: (rules: readonly object[]) => Promise<string>;
   /** A new Service for all pods with this DestinationRule, which is known first, so that its clusters never have another one. */
   readonly ruled: (
@@ -51,7 +51,7 @@ export function useWaypoint(): WaypointTests {
     frontend,
     routed: async (rules) => {
       const { name, ip } = frontend();
-      await rig().apply(service(name, ip, null), route('HTTPRoute', name, { name, port: 80 }, { rules }));
+      await rig().apply(route('HTTPRoute', name, { name, port: 80 }, { rules }), service(name, ip, null));
       return `${ip}:80`;
     },
     ruled: async (trafficPolicy, more = {}, ports) => {
