@@ -12,8 +12,9 @@ const esmOnly = [
 
 module.exports = {
   testEnvironment: 'node',
-  // A hang is found all the same; a kernel or a disk that others keep busy is not taken for one.
-  testTimeout: 30_000,
+  // A hang is found all the same; a kernel or a disk that others keep busy is not taken for one. Several waits, each of which
+  // names what it waits for after 20 s, have to fit in.
+  testTimeout: 60_000,
   testMatch: ['**/*.spec.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   resolver: '@nx/jest/plugins/resolver',

@@ -11,6 +11,7 @@ import { EchoClient, EchoServer } from './testing/grpc-echo.js';
 import { SwitchedPort } from './testing/switched-port.js';
 
 register();
+
 const pod = (name: string, ip: string, labels: Record<string, string>): KubeObject =>
   ({
     metadata: { name, namespace: 'shop', labels },

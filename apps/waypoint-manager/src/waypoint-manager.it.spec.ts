@@ -311,6 +311,6 @@ describe('waypoint manager on a Kubernetes API server', () => {
     await startManager(kube, 'replica-2');
     await stopFirst();
     await created(kube, gateway('two'));
-    await until(() => exists(kube.get(DEPLOYMENTS, 'shop', 'two')), 'the second replica works', 15_000);
+    await until(() => exists(kube.get(DEPLOYMENTS, 'shop', 'two')), 'the second replica works');
   });
 });

@@ -7,8 +7,6 @@ import { until } from '@weft/testing-fixtures';
 import { memberOf, serviceMessage, workloadMessage } from './testing/mesh-fixtures.js';
 import { WholeZtunnel } from './testing/whole-ztunnel.js';
 
-jest.setTimeout(60_000);
-
 const DISK_KIB = 64;
 /** Two lines each, of some 500 bytes. */
 const CONNECTIONS = 200;

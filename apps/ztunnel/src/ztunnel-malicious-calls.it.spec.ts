@@ -3,8 +3,6 @@ import { until } from '@weft/testing-fixtures';
 import { memberOf, serviceMessage, workloadMessage } from './testing/mesh-fixtures.js';
 import { WholeZtunnel } from './testing/whole-ztunnel.js';
 
-jest.setTimeout(60_000);
-
 const PORTS = { outbound: 15_001, inboundPlaintext: 15_006, inboundHbone: 15_008, dns: 15_053 } as const;
 type Port = keyof typeof PORTS;
 const NAMES = Object.keys(PORTS) as Port[];

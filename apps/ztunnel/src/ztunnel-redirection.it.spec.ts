@@ -5,8 +5,6 @@ import { until } from '@weft/testing-fixtures';
 import { bytes, memberOf, serviceMessage, workloadMessage } from './testing/mesh-fixtures.js';
 import { WholeZtunnel } from './testing/whole-ztunnel.js';
 
-jest.setTimeout(60_000);
-
 const CLIENT = 'spiffe://cluster.local/ns/shop/sa/client';
 const OPTIONS = { families: [4, 6], dnsCapture: true, bypassInbound: false, virtualInterfaces: [] } as const;
 const MARK = 0x539;

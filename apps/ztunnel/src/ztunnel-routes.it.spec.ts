@@ -11,8 +11,6 @@ import { WholeZtunnel } from './testing/whole-ztunnel.js';
 
 // What the control plane says, through routing and the data plane, to the application at the other end.
 
-jest.setTimeout(60_000);
-
 const CLIENT = 'spiffe://cluster.local/ns/shop/sa/client';
 const SERVER = 'spiffe://cluster.local/ns/shop/sa/server';
 const GATEWAY = 'spiffe://cluster.local/ns/istio-system/sa/gateway';

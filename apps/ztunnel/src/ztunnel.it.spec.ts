@@ -7,8 +7,6 @@ import { Action, Authorization, Scope } from '@weft/xds/gen/mesh/security/author
 import { memberOf, serviceMessage, workloadMessage } from './testing/mesh-fixtures.js';
 import { WholeZtunnel } from './testing/whole-ztunnel.js';
 
-jest.setTimeout(30_000);
-
 const CLIENT = 'spiffe://cluster.local/ns/shop/sa/client';
 const SERVER = 'spiffe://cluster.local/ns/shop/sa/server';
 const denyClient: FakeResource = {

@@ -10,8 +10,6 @@ import { TLS_PROFILES, type TlsProfileName } from '@weft/tls-profile';
 import { TLS_DONE, TLS_FAILED, TLS_WANT_READ, TlsConnection, TlsContext } from './index.js';
 
 // The mesh's TLS with the openssl command at the other end: a library of another version, which has no ML-KEM.
-
-jest.setTimeout(60_000);
 const LIMIT_MS = 10_000;
 let folder: string;
 let ours: TestIdentity;

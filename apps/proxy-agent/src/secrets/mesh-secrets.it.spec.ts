@@ -12,8 +12,6 @@ import { CrlFileWatch } from './crl-file-watch.js';
 import { crlForEnvoy } from './crl-for-envoy.js';
 import { MeshSecrets } from './mesh-secrets.js';
 import { SdsServer } from './sds-server.js';
-
-jest.setTimeout(60_000);
 const HOUR_MS = 3_600_000;
 const LIMIT_MS = 20_000;
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -8,8 +8,6 @@ import { ENGINE_NAMES } from './engine.js';
 // to speak of, and leave everybody else alone (reference: Envoy's limits for CVE-2019-9512 to -9518, CVE-2023-44487,
 // CVE-2024-27919, CVE-2025-64763).
 
-jest.setTimeout(60_000);
-
 const { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION } = frameType;
 const ENHANCE_YOUR_CALM = 11;
 const PROTOCOL_ERROR = 1;

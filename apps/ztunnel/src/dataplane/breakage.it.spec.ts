@@ -6,8 +6,6 @@ import { APP_PORT } from '../testing/data-plane-rig.js';
 import { DataPlaneSuite, echo, endOf } from '../testing/data-plane-suite.js';
 import { ENGINE_NAMES } from './engine.js';
 
-jest.setTimeout(30_000);
-
 describe.each(ENGINE_NAMES)('%s engine', (engine) => {
   const suite = new DataPlaneSuite(engine);
 
@@ -194,7 +192,7 @@ async function allClosed({ rig }: DataPlaneSuite): Promise<void> {
     await rig.settle();
     return rig.of('connectionClosed').length === 2;
   };
-  await until(closed, 'both proxies have closed it', 10_000);
+  await until(closed, 'both proxies have closed it');
 }
 
 const STILL_LOOKS = 20;

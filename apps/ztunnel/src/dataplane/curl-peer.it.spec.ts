@@ -8,8 +8,6 @@ import { ENGINE_NAMES } from './engine.js';
 
 // What curl (libcurl with nghttp2 and OpenSSL) is told when it takes a pod's 15008 for a web server.
 
-jest.setTimeout(30_000);
-
 const run = promisify(execFile);
 /** curl's exit status when TLS did not come about, or was ended by the peer afterwards. */
 const TLS_FAILURES = [16, 35, 52, 55, 56, 92];

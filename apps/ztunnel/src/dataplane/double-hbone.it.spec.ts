@@ -10,8 +10,6 @@ import type { HboneTarget } from './messages.js';
 
 // A tunnel in a tunnel, through gateways that are not ours, to a peer behind them that is.
 
-jest.setTimeout(60_000);
-
 const GATEWAY_ID = 'spiffe://cluster.local/ns/istio-system/sa/east-west';
 const AUTHORITY = 'app.shop.svc.cluster.local:80';
 const SERVICE = '10.96.0.1:80';

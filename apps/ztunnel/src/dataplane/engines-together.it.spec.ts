@@ -12,8 +12,6 @@ import type { FromWorker } from './messages.js';
 
 // The client's node runs one engine, the server's node the other.
 
-jest.setTimeout(60_000);
-
 const PAIRS: readonly (readonly [client: EngineName, server: EngineName])[] = [
   ['ffi', 'portable'],
   ['portable', 'ffi'],

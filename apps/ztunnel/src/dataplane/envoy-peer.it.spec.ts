@@ -9,8 +9,6 @@ import { ENGINE_NAMES } from './engine.js';
 
 // HBONE with the real Envoy: as the client of a pod's 15008, and as the server that a pod's connections go to.
 
-jest.setTimeout(60_000);
-
 const ENTRY_PORT = 9000;
 const MARK = 0x539;
 

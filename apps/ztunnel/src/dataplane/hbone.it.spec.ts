@@ -5,8 +5,6 @@ import { DataPlaneSuite, echo, readAll, sha256 } from '../testing/data-plane-sui
 import { ENGINE_NAMES } from './engine.js';
 import { DEFAULT_LIMITS } from './limits.js';
 
-jest.setTimeout(30_000);
-
 describe.each(ENGINE_NAMES)('%s engine', (engine) => {
   const suite = new DataPlaneSuite(engine);
 

@@ -3,8 +3,6 @@ import { DataPlaneSuite, echo, endOf } from '../testing/data-plane-suite.js';
 import { ENGINE_NAMES } from './engine.js';
 import type { OutboundPlan } from './messages.js';
 
-jest.setTimeout(30_000);
-
 const ASLEEP: OutboundPlan = { kind: 'hold', reason: 'waypoint shop/w is asleep', targetId: 7 };
 const BURST = 200;
 

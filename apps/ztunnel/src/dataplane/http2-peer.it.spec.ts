@@ -11,8 +11,6 @@ import { ENGINE_NAMES } from './engine.js';
 
 // An HTTP/2 and TLS implementation that is not ours, on either side of the data plane.
 
-jest.setTimeout(30_000);
-
 function tlsOptions({ certificateChainPem, privateKeyPem, rootsPem }: TestIdentity) {
   return {
     cert: certificateChainPem,

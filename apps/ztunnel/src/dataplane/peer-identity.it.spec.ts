@@ -9,8 +9,6 @@ import { ENGINE_NAMES } from './engine.js';
 
 // Who may speak to whom, in both directions. A peer that is refused gets no answer to any request.
 
-jest.setTimeout(60_000);
-
 const HOUR_MS = 3_600_000;
 
 interface BadCertificate {

@@ -3,8 +3,6 @@ import { until } from '@weft/testing-fixtures';
 import { DataPlaneSuite, echo, endOf, readAll, sha256 } from '../testing/data-plane-suite.js';
 import { ENGINE_NAMES } from './engine.js';
 
-jest.setTimeout(30_000);
-
 describe.each(ENGINE_NAMES)('%s engine', (engine) => {
   const suite = new DataPlaneSuite(engine);
 

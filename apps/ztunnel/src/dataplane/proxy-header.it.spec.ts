@@ -15,8 +15,6 @@ import {
 
 // A waypoint behind ztunnel: it is told by a PROXY header who connects.
 
-jest.setTimeout(60_000);
-
 const TUNNEL_PORT = 15_088;
 
 async function start(suite: DataPlaneSuite, serviceHostname?: string): Promise<void> {

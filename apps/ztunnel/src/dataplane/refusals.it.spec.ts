@@ -2,8 +2,6 @@ import { CLIENT_ID, SERVER_ID } from '../testing/data-plane-rig.js';
 import { DataPlaneSuite, echo, endOf } from '../testing/data-plane-suite.js';
 import { ENGINE_NAMES } from './engine.js';
 
-jest.setTimeout(30_000);
-
 describe.each(ENGINE_NAMES)('%s engine', (engine) => {
   const suite = new DataPlaneSuite(engine);
 

@@ -2,8 +2,6 @@ import { until } from '@weft/testing-fixtures';
 import { DataPlaneSuite, echo, endOf } from '../testing/data-plane-suite.js';
 import { ENGINE_NAMES } from './engine.js';
 
-jest.setTimeout(30_000);
-
 describe.each(ENGINE_NAMES)('%s engine', (engine) => {
   const suite = new DataPlaneSuite(engine);
 

@@ -4,8 +4,6 @@ import { DataPlaneSuite, echo, endOf } from '../testing/data-plane-suite.js';
 import { ENGINE_NAMES } from './engine.js';
 import { CLOSED_BY_WORKER_END } from './messages.js';
 
-jest.setTimeout(60_000);
-
 const THROW = 1;
 const OUT_OF_MEMORY = 2;
 

@@ -19,8 +19,6 @@ import { createDnsProxy } from './create-dns-proxy.js';
 import type { DnsProxy } from './dns-proxy.js';
 import { frame, MessageFraming } from './message-framing.js';
 
-jest.setTimeout(30_000);
-
 const UPSTREAM = ['10.213.0.3', 'fd00:213::3'] as const;
 /** Addresses where nobody is: that they answer shows the capture. */
 const SERVERS = { 4: '10.213.0.99:53', 6: '[fd00:213::99]:53' } as const;

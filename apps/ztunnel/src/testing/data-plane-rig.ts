@@ -139,7 +139,7 @@ export class DataPlaneRig {
   async waitFor<T extends FromWorker['type']>(
     type: T,
     match: (message: Message<T>) => boolean = () => true,
-    deadlineMs = 5000,
+    deadlineMs?: number,
   ) {
     await until(() => this.of(type).some(match), `the worker says ${type}`, deadlineMs);
     return this.of(type).find(match)!;

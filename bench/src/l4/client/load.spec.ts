@@ -8,7 +8,7 @@ import { Tally } from './tally.js';
 
 const PORT = 20_000 + (process.pid % 10_000);
 const address = parseSocketAddress(`127.0.0.1:${PORT}`)!;
-const DEADLINE_MS = 5000;
+const DEADLINE_MS = 20_000;
 
 let server: LoadServer;
 let counters: ServerCounters;

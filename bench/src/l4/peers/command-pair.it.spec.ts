@@ -5,8 +5,6 @@ import { commandPair } from './command-pair.js';
 
 const EXAMPLES = resolve(__dirname, '../../../examples');
 
-jest.setTimeout(60_000);
-
 const haproxy = (role: string): string => `haproxy -db -f ${EXAMPLES}/haproxy-${role}.cfg`;
 
 describe('a pair of proxies given as commands', () => {

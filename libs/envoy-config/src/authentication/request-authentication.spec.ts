@@ -7,8 +7,6 @@ import { loadMesh } from '../testing/load-mesh.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 import { jwksSources } from './jwks-sources.js';
 
-jest.setTimeout(60_000);
-
 const alice = new TokenIssuer('https://alice.example.com/');
 const bob = new TokenIssuer('bob');
 const rotated = new TokenIssuer(alice.name, 'k2');

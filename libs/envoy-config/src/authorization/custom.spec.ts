@@ -4,8 +4,6 @@ import { loadMesh } from '../testing/load-mesh.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 import { customMesh, HOST, WEB } from '../testing/custom-mesh.js';
 
-jest.setTimeout(60_000);
-
 describe('CUSTOM policies, by a real Envoy', () => {
   const asked: IncomingMessage[] = [];
   let authz: Server;

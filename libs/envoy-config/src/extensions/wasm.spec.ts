@@ -8,8 +8,6 @@ import { attached, HOST, WEB } from '../testing/custom-mesh.js';
 import { loadMesh } from '../testing/load-mesh.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 
-jest.setTimeout(60_000);
-
 const SERVICE = [{ group: '', kind: 'Service', name: 'web' }];
 
 describe('WebAssembly modules in waypoints', () => {

@@ -6,8 +6,6 @@ import { grpcClusterAt } from '../testing/grpc-cluster.js';
 import { loadMesh } from '../testing/load-mesh.js';
 import { WaypointEnvoy, type Ask } from '../testing/waypoint-envoy.js';
 
-jest.setTimeout(60_000);
-
 const FILTER = 'envoy.filters.http.ext_proc';
 const TYPES = 'type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3';
 

@@ -4,8 +4,6 @@ import { attached, HOST, WEB } from '../testing/custom-mesh.js';
 import { loadMesh } from '../testing/load-mesh.js';
 import { WaypointEnvoy, type Told } from '../testing/waypoint-envoy.js';
 
-jest.setTimeout(60_000);
-
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http';
 const HCM = 'envoy.filters.network.http_connection_manager';
 const GATEWAY = [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'wp' }];

@@ -6,8 +6,6 @@ import { loadMesh } from '../testing/load-mesh.js';
 import { RateLimitServer } from '../testing/rate-limit-server.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 
-jest.setTimeout(60_000);
-
 const FILTERS = 'type.googleapis.com/envoy.extensions.filters.http';
 
 /** As in docs/extensions.md, but for the address of the service. */

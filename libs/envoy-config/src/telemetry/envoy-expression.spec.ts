@@ -7,8 +7,6 @@ import { filter } from '../messages/extension.js';
 import { rejectionByEnvoy } from '../testing/validate-with-envoy.js';
 import { celFilter } from './provider-logs.js';
 
-jest.setTimeout(60_000);
-
 /** What Envoy says to them, as filters of logs and as values of tags: it refuses all for one. */
 function rejection(expressions: readonly string[]): Promise<string | null> {
   const logOf = (text: string) =>

@@ -5,8 +5,6 @@ import { attached, HOST, WEB } from '../testing/custom-mesh.js';
 import { loadMesh } from '../testing/load-mesh.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 
-jest.setTimeout(60_000);
-
 const OTHER = '10.96.0.9';
 const OTHER_HOST = 'other.shop.svc.cluster.local';
 

@@ -7,8 +7,6 @@ import { attached, HOST, WEB } from '../testing/custom-mesh.js';
 import { loadMesh } from '../testing/load-mesh.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 
-jest.setTimeout(60_000);
-
 type Labels = Readonly<Record<string, string>>;
 
 const BAGGAGE =
@@ -137,7 +135,7 @@ describe('the standard metrics, by a real Envoy', () => {
     const labels = { ...HTTP, ...SOURCE, ...DESTINATION, ...SERVICE };
     let text = '';
     const measured = async () => samples((text = await page()), 'istio_response_bytes_count')[0]?.value === 1;
-    await until(measured, 'it is counted, and the histograms are flushed', 20_000);
+    await until(measured, 'it is counted, and the histograms are flushed');
     expect(samples(text, 'istio_requests_total')).toEqual([{ labels, value: 1 }]);
     for (const [name, sum] of [
       ['istio_request_bytes', 300],
@@ -155,7 +153,7 @@ describe('the standard metrics, by a real Envoy', () => {
     expect((await envoy.ask({ address: WEB, port: 83 })).status).toBe(503);
     const ofRefused = async () =>
       samples(await page(), 'istio_requests_total').filter(({ labels }) => labels['response_code'] === '503');
-    await until(async () => (await ofRefused()).length > 0, 'it is counted', 15_000);
+    await until(async () => (await ofRefused()).length > 0, 'it is counted');
     const labels = { ...HTTP, ...none(SOURCE, '-'), ...none(DESTINATION, ''), ...SERVICE };
     expect(await ofRefused()).toEqual([
       { labels: { ...labels, response_code: '503', response_flags: 'UH' }, value: 1 },
@@ -182,7 +180,7 @@ describe('the standard metrics, by a real Envoy', () => {
     };
     const of = async (name: string) =>
       samples(await page(), name).filter((one) => one.labels['request_protocol'] === 'grpc');
-    await until(async () => (await of('istio_requests_total')).length > 0, 'it is counted', 15_000);
+    await until(async () => (await of('istio_requests_total')).length > 0, 'it is counted');
     expect(await of('istio_requests_total')).toEqual([{ labels, value: 1 }]);
   });
 
@@ -192,7 +190,7 @@ describe('the standard metrics, by a real Envoy', () => {
     await new Promise((resolve) => tunnel.resume().on('end', resolve));
     tunnel.destroy();
     const labels = { ...COMMON, ...SOURCE, ...DESTINATION, ...SERVICE, request_protocol: 'tcp' };
-    await until(async () => (await page()).includes('istio_tcp_connections_closed_total{'), 'it is counted', 15_000);
+    await until(async () => (await page()).includes('istio_tcp_connections_closed_total{'), 'it is counted');
     const text = await page();
     for (const [name, value] of [
       ['connections_opened', 1],

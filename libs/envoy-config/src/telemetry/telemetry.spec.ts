@@ -9,8 +9,6 @@ import { attached, HOST, WEB } from '../testing/custom-mesh.js';
 import { loadMesh } from '../testing/load-mesh.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 
-jest.setTimeout(60_000);
-
 const collector = (port: number, more: object = {}) => ({ service: 'collector.shop.svc.cluster.local', port, ...more });
 const EXPORT = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
 
@@ -118,10 +116,10 @@ describe('a Telemetry, by a real Envoy', () => {
     await start(mesh({ accessLogging: [{ providers, filter: { expression: "request.path.startsWith('/log')" } }] }));
     await get('/quiet');
     expect((await get('/logged')).status).toBe(200);
-    await until(() => logs.some((entry) => entry.includes('otlp /logged')), 'the entry has come by OTLP', 15_000);
+    await until(() => logs.some((entry) => entry.includes('otlp /logged')), 'the entry has come by OTLP');
     expect(logs.join('')).not.toContain('/quiet');
     await envoy!.envoy.admin('/reopen_logs').catch(() => '');
-    await until(() => readFileSync(file, 'utf8') !== '', 'the line is in the file', 15_000);
+    await until(() => readFileSync(file, 'utf8') !== '', 'the line is in the file');
     expect(readFileSync(file, 'utf8')).toBe('{"path":"/logged"}\n');
   });
 
@@ -133,7 +131,7 @@ describe('a Telemetry, by a real Envoy', () => {
     const tracing = [{ providers: [{ name: 'spans' }], randomSamplingPercentage: 100, customTags }];
     await start(mesh({ tracing }));
     await get('/traced', { 'x-team': 'blue' });
-    await until(() => spans.some((one) => one.includes('/traced')), 'the span has come', 15_000);
+    await until(() => spans.some((one) => one.includes('/traced')), 'the span has come');
     const [span] = JSON.parse(spans.find((one) => one.includes('/traced'))!) as { tags: Record<string, string> }[];
     expect(span!.tags).toMatchObject({
       team: 'blue',
@@ -150,7 +148,7 @@ describe('a Telemetry, by a real Envoy', () => {
     await envoy!.stop();
     await start(mesh({ tracing: own(100) }));
     await get('/by-otel');
-    await until(() => spans.some((one) => one.includes('/by-otel')), 'the span has come', 15_000);
+    await until(() => spans.some((one) => one.includes('/by-otel')), 'the span has come');
     expect(spans.find((one) => one.includes('/by-otel'))).toContain('wp.shop');
     expect(spans.join('')).not.toContain('/unsampled');
   });

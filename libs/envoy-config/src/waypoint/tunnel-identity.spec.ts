@@ -4,8 +4,6 @@ import { attached, HOST, WEB } from '../testing/custom-mesh.js';
 import { loadMesh } from '../testing/load-mesh.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 
-jest.setTimeout(60_000);
-
 const ANN = 'spiffe://cluster.local/ns/shop/sa/ann';
 const BOB = 'spiffe://cluster.local/ns/shop/sa/bob';
 

@@ -12,8 +12,6 @@ import { ApiClient, pod, startServer } from './testing/test-server.js';
 const MEBIBYTE = 1024 * 1024;
 const hash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-jest.setTimeout(60_000);
-
 describe.each([
   ['SPDY', 'false'],
   ['WebSocket', 'true'],

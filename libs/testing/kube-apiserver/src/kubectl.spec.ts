@@ -72,8 +72,6 @@ const kubelet: KubeletConnector = {
   },
 };
 
-jest.setTimeout(60_000);
-
 describe('the real kubectl', () => {
   let server: ApiServer;
   let api: ApiClient;

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@weft/testing-fixtures';
 import fc from 'fast-check';
 import type { ApiServer } from './api-server.js';
 import { decodeProtobuf } from './request/protobuf-body.js';
@@ -190,10 +191,7 @@ describe('persistence', () => {
     const persistFile = join(folder, 'cluster.jsonl');
     const server = await startServer({ persistFile, persistIntervalMs: 20 });
     try {
-      const deadline = Date.now() + 5000;
-      while (Date.now() < deadline && !(await stat(persistFile).catch(() => null)))
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      expect((await stat(persistFile)).size).toBeGreaterThan(0);
+      await until(async () => ((await stat(persistFile).catch(() => null))?.size ?? 0) > 0, 'it is saved');
     } finally {
       await server.stop();
     }

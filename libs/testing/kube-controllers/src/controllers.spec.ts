@@ -446,6 +446,6 @@ describe('Controllers', () => {
         ),
         { numRuns: 12 },
       );
-    }, 60_000);
+    });
   });
 });

@@ -118,7 +118,7 @@ describe('kubectl', () => {
       ),
     ).toBe('true true true true true');
     await kubectl('wait --for=condition=Available deployment/web --timeout=5s');
-  }, 60_000);
+  });
 
   it('a rollout that cannot make progress is reported as failed by rollout status', async () => {
     await kubelet.stop();
@@ -127,7 +127,7 @@ describe('kubectl', () => {
     await expect(kubectl('rollout status deployment/web --timeout=20s')).rejects.toThrow(
       'exceeded its progress deadline',
     );
-  }, 60_000);
+  });
 
   it('wait for a Job to complete', async () => {
     await kubectl('apply -f -', job);
@@ -143,7 +143,7 @@ describe('kubectl', () => {
     }, 'both pods ran');
     await kubectl('wait --for=condition=complete job/load --timeout=10s');
     expect(await kubectl('get job load')).toMatch(/load\s+Complete\s+2\/2/);
-  }, 60_000);
+  });
 
   it.each(['DaemonSet', 'StatefulSet'])(
     'rollout status, history and undo of a %s',

@@ -46,9 +46,9 @@ export class FakeAdsServer {
     this.#server = null;
   }
 
-  /** Resolves when `condition` holds; it is looked at after everything a client does. Rejects after 5 s. */
+  /** Resolves when `condition` holds; it is looked at after everything a client does. Rejects after 20 s. */
   async until(condition: () => boolean): Promise<void> {
-    const deadline = AbortSignal.timeout(5000);
+    const deadline = AbortSignal.timeout(20_000);
     while (!condition()) {
       await new Promise<void>((resolve, reject) => {
         this.#changed.push(resolve);

@@ -32,7 +32,7 @@ const tcp = () => new Promise((resolve) => {
 });
 const udp = () => new Promise((resolve) => {
   const s = require('dgram').createSocket('udp4');
-  const timer = setTimeout(() => { s.close(); resolve('timeout'); }, 1000);
+  const timer = setTimeout(() => { s.close(); resolve('timeout'); }, 5000);
   s.on('message', (m) => { clearTimeout(timer); s.close(); resolve(String(m)); }).on('error', (e) => resolve(e.code));
   s.send('hi', Number(port), host);
 });
@@ -54,6 +54,8 @@ describe('ServiceProxy in a network namespace', () => {
   let folder: string;
   let kube: KubeClient;
   let proxy: ServiceProxy;
+  /** Commands of the proxy that have not ended. */
+  let busy = 0;
 
   const sh = async (script: string): Promise<void> => {
     const { code, stderr } = await run(['sh', '-ec', script]);
@@ -78,7 +80,7 @@ describe('ServiceProxy in a network namespace', () => {
       servers.push(server);
       await new Promise((resolve) => server.stdout.once('data', resolve));
     }
-  }, 30_000);
+  });
   afterAll(async () => {
     for (const server of servers) server.kill('SIGKILL');
     for (const name of [NODE, ...PODS.map(netnsOf)]) await run(['ip', 'netns', 'del', name]);
@@ -92,7 +94,10 @@ describe('ServiceProxy in a network namespace', () => {
   afterEach(() => proxy.stop());
 
   async function start(overrides: Partial<ConstructorParameters<typeof ServiceProxy>[0]> = {}): Promise<void> {
-    const inNode = (argv: readonly string[], stdin?: string) => run(['ip', 'netns', 'exec', NODE, ...argv], stdin);
+    const inNode = (argv: readonly string[], stdin?: string) => {
+      busy++;
+      return run(['ip', 'netns', 'exec', NODE, ...argv], stdin).finally(() => busy--);
+    };
     proxy = new ServiceProxy({ kube, node: 'n1', podCidr: '10.244.0.0/16', log: silent, run: inNode, ...overrides });
     await proxy.start();
     await proxy.settled;
@@ -109,7 +114,9 @@ describe('ServiceProxy in a network namespace', () => {
       ports: ports.map((port) => ({ name: port.name, port: 8080, protocol: port.protocol })),
       endpoints: pods.map((pod) => ({ addresses: [addressOf(pod)], nodeName: 'n1', conditions: { ready: true } })),
     });
-    await applied(clusterIP);
+    // The Service may be in the rules before its endpoints.
+    for (const text of [clusterIP, ...pods.map((pod) => `--to-destination ${addressOf(pod)}:8080`)])
+      await applied(text);
   }
   const rules = async (): Promise<string> => (await run(['ip', 'netns', 'exec', NODE, 'iptables-save'])).stdout;
   const applied = (text: string): Promise<void> =>
@@ -204,10 +211,11 @@ describe('ServiceProxy in a network namespace', () => {
     await changes;
     expect(answers.length).toBeGreaterThanOrEqual(50);
     expect(answers.filter((answer) => !/^[bc] /.test(answer))).toEqual([]);
-  }, 30_000);
+  });
 
   it('writes nothing when nothing of interest changed, and takes over the rules of an earlier process', async () => {
     await serve('web', '10.96.0.20', ['b']);
+    await until(() => busy === 0, 'the rules are written, which others see a little before');
     const before = proxy.writes;
     await kube.patch(SERVICES, 'shop', 'web', { metadata: { labels: { a: 'b' } } }, { kind: 'merge' });
     await kube.create(SERVICES, { metadata: { name: 'headless', namespace: 'shop' }, spec: { clusterIP: 'None' } });
