@@ -12,8 +12,6 @@ import { bundleClusterEntry, type ClusterBundle } from './testing/bundle-cluster
 import { Kubectl } from './testing/kubectl.js';
 import { IDLE, pod, WHO_ARE_YOU } from './testing/pods.js';
 
-jest.setTimeout(30_000);
-
 let bundle: ClusterBundle;
 let directory: string;
 let options: SpawnOptions;
@@ -55,11 +53,7 @@ const alive = (pids: readonly number[]): readonly number[] =>
 async function withPod(cluster: ClusterHandle): Promise<Kubectl> {
   const kubectl = new Kubectl(cluster.kubeconfigPath);
   await kubectl.apply(pod('idle', IDLE));
-  await until(
-    async () => (await kubectl.jsonPath('pod', 'idle', '.status.phase')) === 'Running',
-    'the pod runs',
-    10_000,
-  );
+  await until(async () => (await kubectl.jsonPath('pod', 'idle', '.status.phase')) === 'Running', 'the pod runs');
   return kubectl;
 }
 
@@ -116,11 +110,7 @@ describe('the end of a cluster', () => {
     await withPod(first);
     await first.stop();
     const kubectl = new Kubectl((await spawnCluster({ ...options, persistFile })).kubeconfigPath);
-    await until(
-      async () => (await kubectl.run(['exec', 'idle', '--', 'true'])).code === 0,
-      'the pod runs again',
-      10_000,
-    );
+    await until(async () => (await kubectl.run(['exec', 'idle', '--', 'true'])).code === 0, 'the pod runs again');
   });
 });
 
@@ -155,7 +145,7 @@ describe('without root', () => {
       },
     );
     const ask = (): Promise<string> => kubectl.exec('client', 'curl', '-s', '-m2', 'http://who/').catch(() => '');
-    await until(async () => (await ask()).startsWith('server 10.244.1.'), 'the service answers', 15_000);
+    await until(async () => (await ask()).startsWith('server 10.244.1.'), 'the service answers');
     expect((await kubectl.exec('client', 'id', '-u')).trim()).toBe('65534');
   });
 });

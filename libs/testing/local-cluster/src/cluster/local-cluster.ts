@@ -41,7 +41,7 @@ import { CONTROL_SOCKET, KUBECONFIG_FILE, LOG_DIRECTORY } from './state-files.js
 const RUNTIME_DIRECTORY = '/run/weft';
 const DEFAULT_LOG_BYTES = 10 * 1024 * 1024;
 const STOP_MS = 3_000;
-const SYNC_DEADLINE_MS = 15_000;
+const SYNC_DEADLINE_MS = 30_000;
 
 export interface LocalClusterOptions extends ClusterOptions {
   readonly log: Logger;
