@@ -54,6 +54,8 @@ async function hello(to: string): Promise<string> {
   return chunks.join('');
 }
 
+/** On the page of metrics, soon: it waits 200 ms for what workers have to say. */
+const counts = (line: RegExp) => until(async () => line.test(await whole.metrics()), `${line} is counted`);
 const outbound = () => whole.access.find(({ direction }) => direction === 'outbound');
 
 describe('both families', () => {
@@ -103,7 +105,7 @@ it('an endpoint with a name is resolved and dialled in plaintext, and the name i
   });
   await app(whole.pods[1]);
   expect(await hello('10.96.0.1:80')).toBe(`${whole.pods[0].address} hello`);
-  expect(await whole.metrics()).toMatch(/istio_on_demand_dns_total\{hostname="db.example".*\} 1/);
+  await counts(/istio_on_demand_dns_total\{hostname="db.example".*\} 1/);
 });
 
 it('a sandwiched waypoint: told by a PROXY header who comes; what it sends on goes straight to the workload', async () => {
@@ -203,7 +205,7 @@ it('a service on another network: through its gateway, which is Envoy, to a pod 
     'dst.workload': 'server',
     'dst.service': 'app.shop.svc.cluster.local',
   });
-  expect(await whole.metrics()).toMatch(
+  await counts(
     /connections_opened_total\{reporter="source".*destination_workload="server".*destination_principal="spiffe:\/\/cluster.local\/ns\/shop\/sa\/server"/,
   );
 });
@@ -224,7 +226,7 @@ it('a waypoint that is not there: refused, logged with the service, counted, and
     'dst.service': 'b.shop.svc.cluster.local',
     error: 'unknown waypoint: /10.213.0.77',
   });
-  expect(await whole.metrics()).toMatch(
+  await counts(
     /connections_failed_total\{.*destination_service="b.shop.svc.cluster.local".*response_flags="CONNECT".*\} 1/,
   );
 });
