@@ -27,6 +27,9 @@ describe('names in enrolled pods', () => {
       ...['web-1', 'web-2'].flatMap((name) =>
         pod({ namespace: 'shop', name, node: 'node-2', labels: { group: 'web' }, containers: [nginx()] }),
       ),
+      ...['far-1', 'far-2'].flatMap((name) =>
+        pod({ namespace: 'outside', name, node: 'node-2', containers: [nginx()] }),
+      ),
       service({ namespace: 'shop', name: 'web', selector: { group: 'web' }, ports: { 80: HTTP_PORT } }),
       service({
         namespace: 'shop',
@@ -37,7 +40,7 @@ describe('names in enrolled pods', () => {
       }),
     ]);
     await cluster().ready('shop', ['client', 'web-1', 'web-2']);
-    await cluster().ready('outside', ['plain']);
+    await cluster().ready('outside', ['plain', 'far-1', 'far-2']);
     address = { ...(await podAddresses(cluster(), 'shop')) };
     const entry = (name: string, host: string, virtual: string): string => `
 apiVersion: networking.istio.io/v1
@@ -105,6 +108,33 @@ spec:
       `for i in $(seq 50); do curl -s --max-time 5 http://none.example:${HTTP_PORT}/ && break; sleep 0.1; done`,
     );
     expect(answer).toContain('web-2 saw');
+  });
+
+  it('entries without addresses get their own: two TCP services outside of the mesh on one port are told apart', async () => {
+    const outside = await podAddresses(cluster(), 'outside');
+    for (const name of ['far-1', 'far-2'])
+      await cluster().apply(`
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name}, namespace: shop }
+spec:
+  hosts: [${name}.example]
+  ports: [{ number: 9000, name: tcp, protocol: TCP, targetPort: ${HTTP_PORT} }]
+  resolution: STATIC
+  endpoints: [{ address: ${outside[name]} }]
+`);
+    for (const name of ['far-1', 'far-2']) {
+      const answer = await ask(
+        'client',
+        `for i in $(seq 50); do curl -s --max-time 5 http://${name}.example:9000/ && break; sleep 0.1; done`,
+      );
+      expect(answer).toContain(`${name} saw`);
+      const given = await ask('client', `dig +short ${name}.example; dig +short AAAA ${name}.example`);
+      expect(given).toMatch(/^240\.240\.\d+\.\d+\n2001:2:/);
+      const written = 'jsonpath={.status.addresses[*].value}';
+      const status = await cluster().kubectlOk(['get', 'serviceentry', '-n', 'shop', name, '-o', written]);
+      expect(status.trim().split(/\s+/)).toEqual(given.trim().split(/\s+/));
+    }
   });
 
   it('a pod outside the mesh does not know it', async () => {

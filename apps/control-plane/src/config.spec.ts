@@ -28,10 +28,12 @@ describe('configuration', () => {
       TLS_CERT_FILE: 'a',
       XDS_TRUSTED_ACCOUNTS: 'ztunnel',
       LOG_LEVEL: 'loud',
+      PILOT_IP_AUTOALLOCATE_IPV4_PREFIX: '2001:2::/48',
       WEFT_TYPO: '1',
     });
     expect(config.ok ? [] : config.error.map(({ key }) => key).sort()).toEqual([
       'LOG_LEVEL',
+      'PILOT_IP_AUTOALLOCATE_IPV4_PREFIX',
       'TLS_KEY_FILE',
       'WEFT_TYPO',
       'XDS_HOST',

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
-import type { MeshModelConfig } from '@weft/mesh-model';
+import { parseCidr, type Cidr } from '@weft/ip';
+import { AUTOMATIC_RANGES, type MeshModelConfig } from '@weft/mesh-model';
 import { err, ok, type Result } from '@weft/result';
 import {
   EnvReader,
@@ -75,6 +76,10 @@ Mesh:
                       label topology.istio.io/network                    ("")
   AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY
                       send policies annotated istio.io/dry-run           (false)
+  PILOT_ENABLE_IP_AUTOALLOCATE
+                      give addresses to ServiceEntries without           (true)
+  PILOT_IP_AUTOALLOCATE_IPV4_PREFIX, PILOT_IP_AUTOALLOCATE_IPV6_PREFIX
+                      from these ranges              (240.240.0.0/16, 2001:2::/48)
 
 Serving:
   XDS_HOST, XDS_PORT  delta ADS over TLS                                 (every address, 15012)
@@ -112,7 +117,7 @@ Process:
   KUBECONFIG          the Kubernetes API; in a pod, its service account
 `;
 
-const FLAGS = new Set(HELP.match(/\b[A-Z][A-Z_]+[A-Z]\b/g));
+const FLAGS = new Set(HELP.match(/\b[A-Z][A-Z0-9_]+[A-Z0-9]\b/g));
 
 /** Flags over the environment. An argument that is no setting is reported. */
 export function withFlags(
@@ -152,6 +157,7 @@ export function parseControlPlaneConfig(
       clusterDomain: read.string('CLUSTER_DOMAIN', 'cluster.local'),
       network: read.string('NETWORK', ''),
       dryRunPoliciesEnabled: read.boolean('AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY', false),
+      automaticRanges: automaticRanges(read, problems),
     },
     namespace,
     podName: read.string('POD_NAME', defaultPodName),
@@ -204,6 +210,18 @@ function certificateConfig(read: EnvReader, namespace: string, problems: ConfigP
     serverName: read.optional('CA_SERVER_NAME'),
     ttlSeconds: Math.floor(read.durationMs('CERT_TTL', 24 * 3_600_000) / 1000),
   };
+}
+
+function automaticRanges(read: EnvReader, problems: ConfigProblem[]): readonly Cidr[] {
+  const ranges = AUTOMATIC_RANGES.flatMap((byDefault, i) => {
+    const key = `PILOT_IP_AUTOALLOCATE_IPV${i === 0 ? 4 : 6}_PREFIX`;
+    const text = read.string(key, byDefault.text);
+    const range = text.includes('/') ? parseCidr(text) : null;
+    if (range?.base.family === byDefault.base.family) return [range];
+    problems.push({ key, problem: `want a range such as ${byDefault.text}, got ${JSON.stringify(text)}` });
+    return [];
+  });
+  return read.boolean('PILOT_ENABLE_IP_AUTOALLOCATE', true) ? ranges : [];
 }
 
 function accounts(text: string, problems: ConfigProblem[]): ReadonlySet<string> {

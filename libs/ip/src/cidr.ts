@@ -35,6 +35,9 @@ export function cidrContains(cidr: Cidr, address: IpAddress): boolean {
   return base.bytes[whole] === (address.bytes[whole]! & maskByte(prefixLength, whole));
 }
 
+/** Whether an address is in both. */
+export const cidrsOverlap = (a: Cidr, b: Cidr): boolean => cidrContains(a, b.base) || cidrContains(b, a.base);
+
 /** The bits of byte `index` that a prefix of this length covers. */
 function maskByte(prefixLength: number, index: number): number {
   const bits = Math.min(8, Math.max(0, prefixLength - index * 8));

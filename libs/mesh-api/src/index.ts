@@ -32,6 +32,7 @@ export {
   LABEL_APP,
   LABEL_APP_NAME,
   LABEL_APP_VERSION,
+  LABEL_AUTO_ALLOCATE,
   LABEL_CANONICAL_NAME,
   LABEL_CANONICAL_REVISION,
   LABEL_CLUSTER,
@@ -78,6 +79,7 @@ export { type PolicyTargetReference } from './policy-target.js';
 export { selectorMatches, type WorkloadSelector } from './selector.js';
 export {
   LOCATIONS,
+  automaticallyAddressedHosts,
   parseServiceEntry,
   RESOLUTIONS,
   type Resolution,

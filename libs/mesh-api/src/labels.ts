@@ -14,6 +14,7 @@ export const LABEL_SUBZONE = 'topology.istio.io/subzone';
 export const LABEL_LOCALITY = 'topology.istio.io/locality';
 export const LABEL_REGION = 'topology.kubernetes.io/region';
 export const LABEL_ZONE = 'topology.kubernetes.io/zone';
+export const LABEL_AUTO_ALLOCATE = 'networking.istio.io/enable-autoallocate-ip';
 export const LABEL_TUNNEL = 'networking.istio.io/tunnel';
 export const LABEL_CANONICAL_NAME = 'service.istio.io/canonical-name';
 export const LABEL_CANONICAL_REVISION = 'service.istio.io/canonical-revision';

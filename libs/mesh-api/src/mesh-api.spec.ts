@@ -4,7 +4,7 @@ import type { FieldProblem } from './field-problem.js';
 import { compareByAge, objectMetaOf } from './object-meta.js';
 import { parsePeerAuthentication } from './peer-authentication.js';
 import { selectorMatches } from './selector.js';
-import { parseServiceEntry } from './service-entry.js';
+import { automaticallyAddressedHosts, parseServiceEntry } from './service-entry.js';
 import { parseWorkloadEntry } from './workload-entry.js';
 import { parseWorkloadGroup } from './workload-group.js';
 
@@ -152,6 +152,24 @@ describe('PeerAuthentication', () => {
 });
 
 describe('ServiceEntry', () => {
+  it.each<[string, object, Record<string, string>, readonly string[]]>([
+    ['resolution DNS', {}, {}, ['a.test']],
+    ['resolution STATIC', { resolution: 'STATIC' }, {}, ['a.test']],
+    ['the label true', {}, { 'networking.istio.io/enable-autoallocate-ip': 'true' }, ['a.test']],
+    ['each of several hosts', { hosts: ['a.test', 'b.test'] }, {}, ['a.test', 'b.test']],
+    ['a wildcard with DYNAMIC_DNS', { hosts: ['*.a.test'], resolution: 'DYNAMIC_DNS' }, {}, ['*.a.test']],
+    ['not a wildcard otherwise', { hosts: ['*.a.test', 'b.test'], resolution: 'STATIC' }, {}, ['b.test']],
+    ['not a host that is an address', { hosts: ['192.0.2.1'], resolution: 'STATIC' }, {}, []],
+    ['not with resolution NONE', { resolution: 'NONE' }, {}, []],
+    ['not with addresses of its own', { addresses: ['192.0.2.1'] }, {}, []],
+    ['not with the label false', {}, { 'networking.istio.io/enable-autoallocate-ip': 'False' }, []],
+    ['not when it cannot be read', { hosts: [] }, {}, []],
+  ])('the mesh gives addresses to: %s', (_, more, labels, hosts) => {
+    const ports = [{ number: 80, name: 'http', protocol: 'HTTP' }];
+    const spec = { hosts: ['a.test'], ports, resolution: 'DNS', ...more };
+    expect(automaticallyAddressedHosts(parseServiceEntry({ metadata: { name: 'x', labels }, spec }))).toEqual(hosts);
+  });
+
   it('leaves out bad hosts, addresses, ports and endpoints one by one', () => {
     const { spec, problems } = parseServiceEntry(
       object({

@@ -1,7 +1,7 @@
 import { parseCidr, parseIp } from '@weft/ip';
 import { describe, type FieldReader } from './field-reader.js';
 import { exportTo } from './networking/export-to.js';
-import { LABEL_USE_WAYPOINT } from './labels.js';
+import { LABEL_AUTO_ALLOCATE, LABEL_USE_WAYPOINT } from './labels.js';
 import { objectMetaOf } from './object-meta.js';
 import { parseResource, type ParsedResource } from './parsed-resource.js';
 import { readSelector, type WorkloadSelector } from './selector.js';
@@ -56,7 +56,21 @@ export function parseServiceEntry(object: unknown): ServiceEntry {
   return parseResource(object, (reader) => readSpec(reader, labels));
 }
 
-const LABEL_AUTO_ALLOCATE = 'networking.istio.io/enable-autoallocate-ip';
+const allowsAutomaticAddresses = (labels: Readonly<Record<string, string>>): boolean =>
+  labels[LABEL_AUTO_ALLOCATE]?.toLowerCase() !== 'false';
+
+/**
+ * The hosts that the mesh gives addresses to: of an entry that names none itself and does not refuse them. With resolution
+ * NONE an address would lead nowhere; below a wildcard only DYNAMIC_DNS can tell where a connection wants to go.
+ */
+export function automaticallyAddressedHosts({ meta, spec }: ServiceEntry): readonly string[] {
+  if (spec === null || spec.addresses.length > 0 || spec.resolution === 'NONE') return [];
+  if (!allowsAutomaticAddresses(meta.labels)) return [];
+  return spec.hosts.filter(
+    (host) => parseIp(host) === null && (!host.startsWith('*') || spec.resolution === 'DYNAMIC_DNS'),
+  );
+}
+
 /** Protocols whose requests name their host. */
 const NAMED_PROTOCOLS = new Set(['HTTP', 'HTTPS', 'HTTP2', 'GRPC', 'GRPC-WEB', 'TLS']);
 const DYNAMIC_PROTOCOLS = new Set(['HTTP', 'TLS', 'GRPC', 'HTTP2']);
@@ -81,7 +95,7 @@ function readSpec(reader: FieldReader, labels: Readonly<Record<string, string>>)
   };
   checkTogether(fields, spec);
   if (resolution === 'DYNAMIC_DNS') checkDynamicDns(fields, spec, labels);
-  checkAddresses(fields, spec, labels[LABEL_AUTO_ALLOCATE] !== 'false');
+  checkAddresses(fields, spec, allowsAutomaticAddresses(labels));
   return hosts.length === 0 || resolution === undefined ? null : spec;
 }
 

@@ -1,4 +1,4 @@
-import { parseCidr, parseIp } from '@weft/ip';
+import { parseCidr, parseIp, type IpAddress } from '@weft/ip';
 import { ANNOTATION_TRAFFIC_DISTRIBUTION, type ServiceEntry, type ServiceEntrySpec } from '@weft/mesh-api';
 import { IPFamilies } from '@weft/xds/gen/mesh/workload/workload.js';
 import { appProtocolOf } from './app-protocol.js';
@@ -6,11 +6,11 @@ import { visibilityOf, type ClaimSurroundings } from './claims-of-service.js';
 import { loadBalancingOf } from './load-balancing-of.js';
 import type { ClaimedAddress, ServiceClaim } from './service-claim.js';
 
-/** One service per host. `allocated` are the addresses that the mesh gave in `status.addresses`, by host. */
+/** One service per host. `automatic` are the addresses that the mesh gave, by host. */
 export function claimsOfServiceEntry(
   entry: ServiceEntry,
   surroundings: ClaimSurroundings,
-  allocated: ReadonlyMap<string, readonly string[]>,
+  automatic: ReadonlyMap<string, readonly IpAddress[]>,
 ): readonly ServiceClaim[] {
   const { meta, spec } = entry;
   if (spec === null) return [];
@@ -31,7 +31,7 @@ export function claimsOfServiceEntry(
       targetName: '',
       appProtocol: appProtocolOf(protocol === '' ? name : protocol, undefined),
     })),
-    addresses: addressesOf(spec, hostname, surroundings.network, allocated.get(hostname) ?? []),
+    addresses: addressesOf(spec, hostname, surroundings.network, automatic.get(hostname) ?? []),
     subjectAltNames: spec.subjectAltNames,
     loadBalancing: loadBalancingOf({
       trafficDistribution: [
@@ -52,25 +52,14 @@ function addressesOf(
   spec: ServiceEntrySpec,
   hostname: string,
   network: string,
-  allocated: readonly string[],
+  automatic: readonly IpAddress[],
 ): readonly ClaimedAddress[] {
-  const texts = spec.addresses.length > 0 ? spec.addresses : parseIp(hostname) !== null ? [hostname] : allocated;
+  const texts = spec.addresses.length > 0 ? spec.addresses : parseIp(hostname) !== null ? [hostname] : [];
+  if (texts.length === 0) return automatic.map((ip) => ({ network, ip }));
   return texts.flatMap((text) => {
     const cidr = parseCidr(text);
     if (cidr === null) return [];
     const single = cidr.prefixLength === cidr.base.bytes.length * 8;
     return [{ network, ip: cidr.base, ...(!single && { length: cidr.prefixLength }) }];
   });
-}
-
-/** Reads `status.addresses`; never throws. */
-export function allocatedAddressesOf(object: unknown): ReadonlyMap<string, readonly string[]> {
-  const addresses = (object as { status?: { addresses?: unknown } } | null)?.status?.addresses;
-  const byHost = new Map<string, string[]>();
-  if (!Array.isArray(addresses)) return byHost;
-  for (const item of addresses as unknown[]) {
-    const { host, value } = (item ?? {}) as { host?: unknown; value?: unknown };
-    if (typeof host === 'string' && typeof value === 'string') byHost.set(host, [...(byHost.get(host) ?? []), value]);
-  }
-  return byHost;
 }

@@ -1,3 +1,7 @@
+export { AddressAllocator, type AddressChanges } from './addresses/address-allocator.js';
+export { AUTOMATIC_RANGES } from './addresses/address-range.js';
+export { type AddressNeed, type AddressRequest } from './addresses/address-needs.js';
+export { type HostAddress } from './addresses/automatic-addresses.js';
 export {
   type AttachedRoute,
   type IngressGateway,
@@ -17,7 +21,7 @@ export {
   type ServiceObject,
 } from './kube-objects.js';
 export { MeshModel } from './mesh-model.js';
-export { type MeshModelConfig } from './mesh-model-config.js';
+export { automaticRangesOf, type MeshModelConfig } from './mesh-model-config.js';
 export { MESH_TRUST_KEY, type MeshSources } from './mesh-sources.js';
 export { type PolicyState } from './policy-collections.js';
 export {

@@ -2,7 +2,8 @@ import { Graph, type Collection, type FetchContext, type GraphFault } from '@wef
 import type { XdsResource } from '@weft/xds';
 import type { Authorization } from '@weft/xds/gen/mesh/security/authorization.js';
 import type { Workload } from '@weft/xds/gen/mesh/workload/workload.js';
-import type { MeshModelConfig } from './mesh-model-config.js';
+import { addressNeeds, type AddressNeed } from './addresses/address-needs.js';
+import { automaticRangesOf, type MeshModelConfig } from './mesh-model-config.js';
 import { serviceViews, type ServiceView } from './clients/service-views.js';
 import { backendTlsPolicies, type BackendTlsPolicies } from './gateways/backend-tls.js';
 import { backendTlsStatuses, type BackendTlsStatus } from './gateways/backend-tls-status.js';
@@ -70,6 +71,8 @@ export class MeshModel {
   readonly membersOf: ServiceMembers;
   /** Where proxies of a waypoint or gateway run. */
   readonly proxyPlacesOf: ProxyPlaces;
+  /** Which ServiceEntries need addresses of the mesh, and which are not to be given. */
+  readonly addressNeeds: Collection<AddressNeed>;
   /** `istio.workload.Address`, encoded. */
   readonly addressResources: Collection<XdsResource>;
   /** `istio.security.Authorization`, encoded. */
@@ -84,6 +87,7 @@ export class MeshModel {
     const surroundings = surroundingsCollections(graph, sources, config);
     const bindings = waypointBindings(graph, sources, surroundings, config.clusterDomain);
     const services = serviceCollections(graph, sources, surroundings, bindings, config);
+    this.addressNeeds = addressNeeds(graph, services, automaticRangesOf(config));
     const policies = policyCollections(graph, sources, config);
     const workloads = workloadCollections({ graph, sources, config, surroundings, services, policies, bindings });
     this.graph = graph;

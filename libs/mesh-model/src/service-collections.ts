@@ -2,8 +2,9 @@ import type { Collection, CollectionIndex, FetchContext, Graph } from '@weft/col
 import { LABEL_GATEWAY_NAME, parseServiceEntry, selectorMatches, type ServiceEntry } from '@weft/mesh-api';
 import type { Service } from '@weft/xds/gen/mesh/workload/workload.js';
 import { claimOfService } from './claims-of-service.js';
-import { allocatedAddressesOf, claimsOfServiceEntry } from './claims-of-service-entry.js';
-import type { MeshModelConfig } from './mesh-model-config.js';
+import { automaticAddressesOf, type AutomaticAddresses } from './addresses/automatic-addresses.js';
+import { claimsOfServiceEntry } from './claims-of-service-entry.js';
+import { automaticRangesOf, type MeshModelConfig } from './mesh-model-config.js';
 import type { MeshSources } from './mesh-sources.js';
 import { labelKeys, selectorKeys } from './selector-keys.js';
 import { addressKeyOf, firstClaim, serviceNameOf, type ServiceClaim } from './service-claim.js';
@@ -27,7 +28,7 @@ export interface ServiceState {
 }
 
 export interface ServiceCollections {
-  readonly parsedEntries: Collection<ServiceEntry & { readonly allocated: ReadonlyMap<string, readonly string[]> }>;
+  readonly parsedEntries: Collection<ServiceEntry & { readonly automatic: AutomaticAddresses }>;
   /** Every claim, by claim key. */
   readonly claims: Collection<ServiceClaim>;
   /** The winner of each `<namespace>/<hostname>`. */
@@ -49,10 +50,10 @@ export function serviceCollections(
     clusterDomain: config.clusterDomain,
     namespaceTrafficDistribution: surroundings.trafficDistributionOf(fetch, namespace),
   });
-  const parsedEntries = graph.derive('parsed service entries', sources.serviceEntries, (object) => ({
-    ...parseServiceEntry(object),
-    allocated: allocatedAddressesOf(object),
-  }));
+  const parsedEntries = graph.derive('parsed service entries', sources.serviceEntries, (object) => {
+    const entry = parseServiceEntry(object);
+    return { ...entry, automatic: automaticAddressesOf(entry, object, automaticRangesOf(config)) };
+  });
   const key = (claim: ServiceClaim): string => claim.key;
   const fromServices = graph.deriveMany(
     'claims of services',
@@ -66,7 +67,7 @@ export function serviceCollections(
   const fromEntries = graph.deriveMany(
     'claims of service entries',
     parsedEntries,
-    (entry, fetch) => claimsOfServiceEntry(entry, around(fetch, entry.meta.namespace), entry.allocated),
+    (entry, fetch) => claimsOfServiceEntry(entry, around(fetch, entry.meta.namespace), entry.automatic.held),
     { key },
   );
   const claims = graph.union('claims', [fromServices, fromEntries]);

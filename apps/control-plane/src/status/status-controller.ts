@@ -2,6 +2,7 @@ import { LeaderElector, setCondition, StatusWriter, type KubeClient, type KubeLo
 import { statusKey, type MeshModel, type ResourceStatus, type StatusKind } from '@weft/mesh-model';
 import type { Clock } from '@weft/result';
 import type { Service } from '@weft/runtime';
+import { AutomaticAddressWriter } from './automatic-address-writer.js';
 import { PolicyStatusWriter } from './policy-status-writer.js';
 import { RouteStatusWriter } from './route-status-writer.js';
 import { WaypointStatusWriter } from './waypoint-status-writer.js';
@@ -17,6 +18,11 @@ export interface StatusControllerOptions {
   readonly onLeading: (leading: boolean) => void;
 }
 
+/** Of one part of statuses. `lead` writes until the returned function is called. */
+interface Writer extends Pick<Service, 'start' | 'stop'> {
+  lead(): () => void;
+}
+
 const FIELD_MANAGER = 'weft-control-plane';
 const LEASE = 'weft-status-leader';
 
@@ -25,7 +31,7 @@ export class StatusController implements Service {
   readonly name = 'status writer';
   readonly #elector: LeaderElector;
   readonly #writers: ReadonlyMap<StatusKind, StatusWriter<MeshObject>>;
-  readonly #more: readonly (RouteStatusWriter | WaypointStatusWriter | PolicyStatusWriter)[];
+  readonly #more: readonly Writer[];
 
   constructor(private readonly options: StatusControllerOptions) {
     const { kube, namespace, identity, log } = options;
@@ -35,7 +41,12 @@ export class StatusController implements Service {
         new StatusWriter<MeshObject>({ kube, type, fieldManager: FIELD_MANAGER, log }),
       ]),
     );
-    this.#more = [new RouteStatusWriter(options), new WaypointStatusWriter(options), new PolicyStatusWriter(options)];
+    this.#more = [
+      new RouteStatusWriter(options),
+      new WaypointStatusWriter(options),
+      new PolicyStatusWriter(options),
+      new AutomaticAddressWriter(options),
+    ];
     this.#elector = new LeaderElector({
       kube,
       namespace,

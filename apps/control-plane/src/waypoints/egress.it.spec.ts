@@ -1,3 +1,6 @@
+import type { KubeObject } from '@weft/kube';
+import { SERVICE_ENTRIES } from '@weft/mesh-api';
+import type { HostAddress } from '@weft/mesh-model';
 import { GRPC_PORT, HTTP_PORT, TCP_PORT, TLS_PORT } from '../testing/proxy/echo-pod.js';
 import { HttpsEcho } from '../testing/proxy/https-echo.js';
 import { istio, object, service, SHOP } from '../testing/proxy/mesh-objects.js';
@@ -13,6 +16,8 @@ const secretOf = (name: string, texts: Readonly<Record<string, string>>) =>
     metadata: { name, namespace: SHOP },
     data: Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString('base64')])),
   });
+
+type Addressed = KubeObject & { status?: { addresses?: readonly HostAddress[] } };
 
 let count = 0;
 interface Entry {
@@ -128,6 +133,21 @@ describe('a ServiceEntry behind a waypoint: where its endpoints are', () => {
     } as never);
     const selected = await entry('STATIC', { workloadSelector: { labels: { app: 'echo', version: 'v1' } } });
     await rig().settles(() => servers(selected.web, 12), ['v1', 'v2']);
+  });
+
+  it('without addresses: by those that the mesh gave, so that two TCP hosts on one port are told apart', async () => {
+    const servers = { 'first.far': 'v1', 'second.far': 'v2' };
+    for (const [host, pod] of Object.entries(servers)) {
+      rig().names.set(host, ...pods(pod));
+      const ports = [{ number: 9000, name: 'tcp', protocol: 'TCP', targetPort: TCP_PORT }];
+      await rig().apply(istio('ServiceEntry', host, { hosts: [host], ports, resolution: 'DNS' }));
+    }
+    for (const [host, pod] of Object.entries(servers))
+      await rig().settles(async () => {
+        const found = await rig().kube.client().get<Addressed>(SERVICE_ENTRIES, SHOP, host);
+        const [four, six] = found?.status?.addresses ?? [];
+        return [await rig().read(`${four?.value}:9000`), await rig().read(`[${six?.value}]:9000`)];
+      }, [pod, pod]);
   });
 
   it('NONE: at the address that the client asked for', async () => {
