@@ -25,6 +25,7 @@ import { GatewayReconciler } from './gateway-reconciler.js';
 import { ListenerSets } from './listener-sets.js';
 import { WaypointManagerMetrics } from './metrics.js';
 import { AttachedRoutes } from './status/attached-routes.js';
+import { NamedServices } from './status/named-services.js';
 import { CertificateSecrets } from './status/certificate-secrets.js';
 import { applyPool } from './pool/apply-pool.js';
 import { tellClaim } from './pool/claim-call.js';
@@ -77,6 +78,12 @@ export function createWaypointManager(
   const enqueue = (key: string | null): void => {
     if (key !== null) controller?.enqueue(key);
   };
+  const namedServices = new NamedServices({
+    kube,
+    gateways: informers.gateways,
+    clusterDomain: config.clusterDomain,
+    onChange: enqueue,
+  });
   const listenerSets = new ListenerSets(kube, namespaces, enqueue);
   const routes = new AttachedRoutes(kube, namespaces, (owner) => {
     const [kind, namespace = '', name = ''] = owner.split('/');
@@ -147,6 +154,7 @@ export function createWaypointManager(
         routes,
         certificates,
         listenerSets,
+        namedServices,
         pool,
         scaler: new WaypointScaler({
           kube,
@@ -187,6 +195,7 @@ export function createWaypointManager(
     informers.gateways,
     informers.configMaps,
     ...Object.values(owned),
+    namedServices.informer,
     listenerSets.informer,
     ...routes.informers,
     certificates.secrets,

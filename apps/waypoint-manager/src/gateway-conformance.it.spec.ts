@@ -42,6 +42,23 @@ const becomes = async (look: () => Promise<string>, expected: string): Promise<v
   await until(async () => (seen = await look()) === expected, expected).catch(() => expect(seen).toBe(expected));
 };
 
+type Balanced = KubeObject & { spec?: { loadBalancerIP?: string } };
+
+/** As the kubelet and a load balancer would. */
+const runs = async (kube: KubeClient, name: string): Promise<void> => {
+  await until(async () => (await kube.get(DEPLOYMENTS, 'shop', name)) !== null, `Deployment ${name}`);
+  const status = { replicas: 1, readyReplicas: 1 };
+  await kube.patch(DEPLOYMENTS, 'shop', name, { status }, { kind: 'merge', subresource: 'status' });
+};
+const balance = (kube: KubeClient, name: string, ...ips: readonly string[]) =>
+  kube.patch(
+    SERVICES,
+    'shop',
+    name,
+    { status: { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } } },
+    { kind: 'merge', subresource: 'status' },
+  );
+
 /** Generations that the conditions of a Gateway and of its listeners speak of. */
 const generations = async (kube: KubeClient, name: string): Promise<string> => {
   const status = await statusOf(kube, name);
@@ -368,5 +385,82 @@ describe('what is made for a Gateway', () => {
     await kube.patch(SERVICES, 'shop', 'address-istio', { status }, { kind: 'merge', subresource: 'status' });
     const addresses = async () => JSON.stringify((await statusOf(kube, 'address'))?.addresses);
     await becomes(addresses, JSON.stringify([{ type: 'IPAddress', value: '192.0.2.7' }]));
+  });
+
+  it('GatewayStaticAddresses: a type that nobody knows is not accepted, an address that cannot be had not programmed, another is', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const usable = { type: 'IPAddress', value: '192.0.2.7' };
+    const unusable = { type: 'IPAddress', value: '198.51.100.9' };
+    const unknown = { type: 'test/fake-invalid-type', value: 'fake.example' };
+    await created(kube, edge('static', [http('http')], { addresses: [unknown, unusable, usable] }));
+    await runs(kube, 'static-istio');
+    await becomes(() => verdict(kube, 'static', 'Accepted'), 'False UnsupportedAddress');
+    const ask = (...addresses: readonly object[]) =>
+      kube.patch(GATEWAYS, 'shop', 'static', { spec: { addresses } }, { kind: 'merge' });
+    await ask(unusable, usable);
+    await becomes(() => verdict(kube, 'static', 'Accepted'), 'True Accepted');
+    await becomes(() => verdict(kube, 'static', 'Programmed'), 'False AddressNotUsable');
+    await ask(usable);
+    const asked = async () => (await kube.get<Balanced>(SERVICES, 'shop', 'static-istio'))?.spec?.loadBalancerIP ?? '';
+    await becomes(asked, usable.value);
+    await balance(kube, 'static-istio', usable.value);
+    await becomes(() => verdict(kube, 'static', 'Programmed'), 'True Programmed');
+    expect((await statusOf(kube, 'static'))?.addresses).toEqual([usable]);
+    expect(await listeners(kube, 'static', 'Accepted')).toMatch(/^http HTTPRoute\S* 0 Accepted$/);
+  });
+
+  it('two addresses are both had where the load balancer gives both, and the message names the one that is missing', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const addresses = ['192.0.2.7', '2001:db8::7'].map((value) => ({ type: 'IPAddress', value }));
+    await created(kube, edge('both', [http('http')], { addresses }));
+    await runs(kube, 'both-istio');
+    await balance(kube, 'both-istio', '192.0.2.7');
+    await becomes(
+      async () => (await condition(kube, 'both', 'Programmed'))?.message ?? '',
+      'spec.addresses: Service both-istio did not get 2001:db8::7; free it, or ask for one that its network has',
+    );
+    await balance(kube, 'both-istio', '192.0.2.7', '2001:db8::7');
+    await becomes(() => verdict(kube, 'both', 'Programmed'), 'True Programmed');
+  });
+
+  it('an address that the cluster refuses: the Gateway runs with another one, and says so', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const spec = (value: string) => ({ addresses: [{ type: 'IPAddress', value }] });
+    await created(kube, gateway('inside', spec('10.96.7.7')));
+    await runs(kube, 'inside');
+    await becomes(() => verdict(kube, 'inside', 'Programmed'), 'True Programmed');
+    expect((await statusOf(kube, 'inside'))?.addresses).toEqual([
+      { type: 'Hostname', value: 'inside.shop.svc.cluster.local' },
+      { type: 'IPAddress', value: '10.96.7.7' },
+    ]);
+    await created(kube, gateway('outside', spec('203.0.113.5')));
+    await runs(kube, 'outside');
+    await becomes(() => verdict(kube, 'outside', 'Accepted'), 'True Accepted');
+    await becomes(() => verdict(kube, 'outside', 'Programmed'), 'False AddressNotUsable');
+    expect((await condition(kube, 'outside', 'Programmed'))?.message).toContain('did not get 203.0.113.5');
+    expect((await statusOf(kube, 'outside'))?.addresses).toHaveLength(1);
+  });
+
+  it('a Hostname is an existing Service, here or in another namespace, behind which the Gateway brings its own proxies', async () => {
+    const kube = await makeCluster();
+    await startManager(kube);
+    const value = 'ingress.istio-system.svc.cluster.local';
+    await created(kube, edge('own', [http('http')], { addresses: [{ type: 'Hostname', value }] }));
+    await becomes(() => verdict(kube, 'own', 'Programmed'), 'False AddressNotUsable');
+    await kube.create(SERVICES, {
+      metadata: { name: 'ingress', namespace: 'istio-system' },
+      spec: { type: 'LoadBalancer', ports: [{ port: 80 }] },
+    });
+    await becomes(() => verdict(kube, 'own', 'Programmed'), 'True Programmed');
+    const status = { loadBalancer: { ingress: [{ ip: '192.0.2.8' }] } };
+    await kube.patch(SERVICES, 'istio-system', 'ingress', { status }, { kind: 'merge', subresource: 'status' });
+    const addresses = async () => ((await statusOf(kube, 'own'))?.addresses ?? []).map((one) => one.value).join(' ');
+    await becomes(addresses, `${value} 192.0.2.8`);
+    expect(await kube.get(SERVICES, 'shop', 'own-istio')).toBeNull();
+    await kube.delete(SERVICES, 'istio-system', 'ingress');
+    await becomes(() => verdict(kube, 'own', 'Programmed'), 'False AddressNotUsable');
   });
 });

@@ -20,6 +20,7 @@ import type { AttachedRoutes } from './status/attached-routes.js';
 import type { CertificateSecrets } from './status/certificate-secrets.js';
 import { clientCertificateVerdict } from './status/client-certificate.js';
 import { gatewayStatus, type GatewayStatus } from './status/gateway-status.js';
+import type { NamedServices } from './status/named-services.js';
 import { isAttached, listenerSetStatus, type ListenerSetStatus } from './status/listener-set-status.js';
 import { listenerStatus } from './status/listener-status.js';
 import { FIELD_MANAGER } from './workloads/object-applier.js';
@@ -31,6 +32,7 @@ export interface GatewayControllerOptions {
   readonly routes: AttachedRoutes;
   readonly certificates: CertificateSecrets;
   readonly listenerSets: ListenerSets;
+  readonly namedServices: Pick<NamedServices, 'of'>;
   readonly clusterDomain: string;
   readonly clock: Clock;
   readonly log: KubeLog;
@@ -123,11 +125,12 @@ export class GatewayController {
     const { informers, clusterDomain, clock } = this.options;
     const { namespace = '' } = splitKey(key);
     const now = new Date(clock.now()).toISOString();
-    const name = result.workload ?? addressedService(result);
+    const name = result.workload ?? undefined;
     const { listeners, attachedListenerSets } = this.#listeners(result, now);
     return gatewayStatus({
       result,
       service: name === undefined ? undefined : informers.services.get(namespace, name),
+      named: this.options.namedServices.of(result.object),
       proxies: this.#proxies(key, result, name),
       listeners,
       attachedListenerSets,
@@ -182,12 +185,6 @@ export class GatewayController {
       return listenerStatus(state, { attachedRoutes: counts.get(name) ?? 0, existing: before, generation, now });
     });
   }
-}
-
-/** The Service that an unmanaged Gateway names: `name` or `name.namespace...`. */
-function addressedService({ gateway }: GatewayResult): string | undefined {
-  const value = gateway.spec?.addresses.find(({ type }) => type === 'Hostname')?.value;
-  return value?.split('.')[0];
 }
 
 /** The Gateway that owns an object. */

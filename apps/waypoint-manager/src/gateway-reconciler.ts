@@ -1,5 +1,6 @@
 import { CONTROLLERS, shortName } from '@weft/gateway-api';
 import {
+  KubeApiError,
   objectKey,
   splitKey,
   type ConfigMap,
@@ -22,7 +23,8 @@ import type { WaypointManagerConfig } from './config.js';
 import { ANNOTATION_SCALING, readScaling, type ScalingSettings } from './scaling/scaling-settings.js';
 import { gatewayKindOf, type GatewayKind } from './gateway-kind.js';
 import type { ListenerSets } from './listener-sets.js';
-import { desiredObjects } from './workloads/desired-objects.js';
+import { desiredObjects, type GatewayRequest } from './workloads/desired-objects.js';
+import { askedAddresses, type AskedAddresses } from './workloads/asked-addresses.js';
 import type { PoolCustomer } from './pool/proxy-pool.js';
 import { ANNOTATION_SERVICE_ACCOUNT, objectName } from './workloads/names.js';
 import { placementOf, PLACEMENTS, type AskedPlacement } from './workloads/placement.js';
@@ -50,6 +52,9 @@ export interface GatewayResult {
   readonly kind: GatewayKind;
   /** Name of Service and Deployment; null if none are made. */
   readonly workload: string | null;
+  readonly asked: AskedAddresses;
+  /** Why the server does not take a Service with the addresses; it was made without them. */
+  readonly refusedAddress: string | null;
   /** What keeps it from being made as asked: reason and message. */
   readonly problem: { readonly reason: string; readonly message: string } | null;
   /** Null if nothing is made. */
@@ -76,19 +81,20 @@ export class GatewayReconciler {
     const className = classNameOf(object);
     const kind = this.kindOf(className);
     if (kind === undefined || !this.#isMine(gateway)) return null;
-    const result = { object, gateway, kind };
     const { spec, meta } = gateway;
-    if (spec === null || kind.proxy === null || !isManaged(spec)) return { ...result, ...NOTHING_MADE };
-    const { parameters, problem: badParameters, asked, ...read } = this.#parameters(gateway, className);
+    const asked = spec === null ? NOTHING_ASKED : askedAddresses(spec);
+    const result = { object, gateway, kind, asked };
+    if (spec === null || kind.proxy === null || asked.hostnames.length > 0) return { ...result, ...NOTHING_MADE };
+    const { parameters, problem: badParameters, place, ...read } = this.#parameters(gateway, className);
     const mayWake = kind.controllerName === CONTROLLERS.waypoint;
     const scaling = mayWake ? read.scaling : { ...read.scaling, toZero: false };
     const notZero = read.scaling.toZero && !mayWake ? NOBODY_WAKES : null;
-    const noPool = asked.placement === 'pool' && (this.config.pool.size === 0 || !mayWake);
-    const placement = noPool ? 'in-cluster' : asked.placement;
-    const problem = placement === null ? noSuchPlace(asked) : noPool ? withoutPool(asked) : (badParameters ?? notZero);
+    const noPool = place.placement === 'pool' && (this.config.pool.size === 0 || !mayWake);
+    const placement = noPool ? 'in-cluster' : place.placement;
+    const problem = placement === null ? noSuchPlace(place) : noPool ? withoutPool(place) : (badParameters ?? notZero);
     const network = meta.labels[LABEL_NETWORK] ?? this.#clusterNetwork();
     const workload = objectName(meta, className, kind.proxy);
-    const desired = desiredObjects({
+    const request = {
       config: this.config,
       proxy: kind.proxy,
       className,
@@ -99,11 +105,12 @@ export class GatewayReconciler {
       placement: placement ?? 'in-cluster',
       parameters,
       startable: scaling.toZero || this.#isBeingWoken(meta.namespace, workload),
-    });
-    const outcome = await this.applier.apply(meta, desired);
+    };
+    const { outcome, refusedAddress } = await this.#make(request, asked.ips);
     return {
       ...result,
       workload,
+      refusedAddress,
       problem: problem ?? foreignProblem(outcome),
       scaling,
       pool:
@@ -116,6 +123,22 @@ export class GatewayReconciler {
             }
           : null,
     };
+  }
+
+  /** Without the addresses if the server refuses them: a Gateway with another address is better than none. */
+  async #make(
+    request: Omit<GatewayRequest, 'addresses'>,
+    addresses: readonly string[],
+  ): Promise<{ readonly outcome: ApplyOutcome; readonly refusedAddress: string | null }> {
+    const apply = (some: readonly string[]) =>
+      this.applier.apply(request.meta, desiredObjects({ ...request, addresses: some }));
+    try {
+      return { outcome: await apply(addresses), refusedAddress: null };
+    } catch (failure) {
+      const refused = addresses.length === 0 ? null : addressRefusal(failure);
+      if (refused === null) throw failure;
+      return { outcome: await apply([]), refusedAddress: refused };
+    }
   }
 
   /** It may not sleep any more, but its first pod is not ready yet: until then connections are still to wait for it. */
@@ -165,7 +188,7 @@ export class GatewayReconciler {
   ): {
     readonly parameters: Parameters;
     readonly scaling: ScalingSettings;
-    readonly asked: AskedPlacement;
+    readonly place: AskedPlacement;
     readonly problem: GatewayResult['problem'];
   } {
     const { configMaps } = this.informers;
@@ -181,7 +204,7 @@ export class GatewayReconciler {
     const invalid = (message: string) => ({
       parameters: readParameters(defaults).parameters,
       scaling: readScaling(defaults, annotation).settings,
-      asked: placementOf(meta, defaults),
+      place: placementOf(meta, defaults),
       problem: { reason: 'InvalidParameters', message },
     });
     if (reference !== undefined && (reference.group !== '' || reference.kind !== 'ConfigMap'))
@@ -204,7 +227,7 @@ export class GatewayReconciler {
     ];
     return {
       parameters,
-      asked: placementOf(meta, all),
+      place: placementOf(meta, all),
       scaling: twoOwners ? { ...settings, byLoad: null } : settings,
       problem: messages.length === 0 ? null : { reason: 'InvalidParameters', message: messages.join('; ') },
     };
@@ -226,7 +249,7 @@ const NOBODY_WAKES = {
 const TWO_OWNERS =
   'scaling maxReplicas: there is a horizontalPodAutoscaler, too, and it has the number of replicas; keep one of the two';
 
-const NOTHING_MADE = { workload: null, problem: null, scaling: null, pool: null };
+const NOTHING_MADE = { workload: null, refusedAddress: null, problem: null, scaling: null, pool: null };
 
 const withoutPool = ({ where }: AskedPlacement): GatewayResult['problem'] => ({
   reason: 'InvalidParameters',
@@ -243,9 +266,14 @@ export function classNameOf(object: KubeObject): string {
   return typeof name === 'string' ? name : '';
 }
 
-/** A Gateway that names a Hostname, or several addresses, brings its own workload. */
-function isManaged({ addresses }: GatewaySpec): boolean {
-  return addresses.length <= 1 && addresses.every(({ type }) => type === 'IPAddress');
+const NOTHING_ASKED: AskedAddresses = { ips: [], hostnames: [], unsupported: null };
+
+/** What the server says of the addresses of a Service; null: it refused something else. */
+function addressRefusal(failure: unknown): string | null {
+  if (!(failure instanceof KubeApiError) || failure.reason !== 'Invalid') return null;
+  const causes = failure.details?.causes ?? [];
+  const ofAddress = causes.find(({ field }) => /^spec\.(clusterIP|loadBalancerIP)/.test(field ?? ''));
+  return ofAddress === undefined ? null : (ofAddress.message ?? failure.message);
 }
 
 function foreignProblem({ foreign }: ApplyOutcome): GatewayResult['problem'] {

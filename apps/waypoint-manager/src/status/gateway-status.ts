@@ -1,14 +1,9 @@
 import { letsUnverifiedIn, type Verdict } from '@weft/gateway-api';
-import { setCondition, type Condition, type KubeObject, type KubeService } from '@weft/kube';
+import { setCondition, type Condition, type KubeObject } from '@weft/kube';
 import { formatProblem } from '@weft/mesh-api';
-import type { GatewayResult } from '../gateway-reconciler.js';
+import { addressesOf, addressProblem, type GatewayAddress, type GatewayAddressesInput } from './gateway-addresses.js';
 import { isBad } from './listener-set-status.js';
 import type { ListenerStatus } from './listener-status.js';
-
-export interface GatewayAddress {
-  readonly type: 'IPAddress' | 'Hostname';
-  readonly value: string;
-}
 
 export interface GatewayStatus {
   readonly addresses: readonly GatewayAddress[];
@@ -17,16 +12,13 @@ export interface GatewayStatus {
   readonly attachedListenerSets: number;
 }
 
-export interface GatewayStatusInput {
-  readonly result: GatewayResult;
-  readonly service: KubeService | undefined;
+export interface GatewayStatusInput extends GatewayAddressesInput {
   /** Proxies that there should be, and those that are ready; null if nothing is run. */
   readonly proxies: { readonly wanted: number; readonly ready: number } | null;
   readonly listeners: readonly ListenerStatus[];
   readonly attachedListenerSets: number;
   /** Of what the Gateway itself refers to. */
   readonly resolvedRefs: Verdict;
-  readonly clusterDomain: string;
   /** RFC 3339. */
   readonly now: string;
 }
@@ -57,11 +49,12 @@ const INSECURE: Verdict = {
   message: 'spec.tls.frontend: clients are let in that could not be verified; use mode AllowValidOnly',
 };
 
-function accepted({ result: { gateway, problem }, listeners }: GatewayStatusInput): Verdict {
+function accepted({ result: { gateway, problem, asked }, listeners }: GatewayStatusInput): Verdict {
   const errors = gateway.problems.filter(({ severity }) => severity === 'error');
   if (gateway.spec === null || errors.length > 0)
     return { status: 'False', reason: 'Invalid', message: errors.slice(0, 5).map(formatProblem).join('; ') };
   if (problem !== null) return { status: 'False', ...problem };
+  if (asked.unsupported !== null) return { status: 'False', reason: 'UnsupportedAddress', message: asked.unsupported };
   const bad = listeners.filter(isBad);
   if (bad.length === 0) return { status: 'True', reason: 'Accepted', message: 'Resource accepted' };
   const message = `listeners ${bad.map(({ name }) => name).join(', ')} are not valid; see their conditions`;
@@ -69,19 +62,15 @@ function accepted({ result: { gateway, problem }, listeners }: GatewayStatusInpu
   return { status: none ? 'False' : 'True', reason: 'ListenersNotValid', message };
 }
 
-function programmed({ result, service, proxies }: GatewayStatusInput, addresses: readonly GatewayAddress[]): Verdict {
+function programmed(input: GatewayStatusInput, addresses: readonly GatewayAddress[]): Verdict {
+  const { result, proxies } = input;
   const not = (reason: string, message: string): Verdict => ({ status: 'False', reason, message });
   if (result.problem?.reason === 'Invalid' || result.gateway.spec === null)
     return not('Invalid', result.problem?.message ?? 'the Gateway is not valid; see condition Accepted');
   if (result.kind.proxy === null)
     return { status: 'True', reason: 'Programmed', message: 'Nothing is run for a Gateway of another cluster' };
-  if (result.workload === null && service === undefined && addresses.length === 0)
-    return not('AddressNotUsable', 'spec.addresses name no Service of this cluster; correct them or leave them out');
-  if (addresses.length === 0)
-    return not(
-      'AddressNotAssigned',
-      `Service ${result.workload ?? ''} has no address yet; a load balancer has to give one`,
-    );
+  const problem = addressProblem(input, addresses);
+  if (problem !== null) return not(problem.reason, problem.message);
   const shown = addresses.map(({ value }) => value).join(', ');
   if (result.scaling?.toZero === true && proxies?.wanted === 0)
     return { status: 'True', reason: 'Programmed', message: `Asleep; the first connection to ${shown} starts it` };
@@ -103,21 +92,4 @@ function resolved({ listeners, resolvedRefs }: GatewayStatusInput): Verdict {
   if (bad.length === 0) return resolvedRefs;
   const message = `references of listeners ${bad.map(({ name }) => name).join(', ')} are not resolved; see their conditions`;
   return { status: 'False', reason: 'ListenersNotResolved', message };
-}
-
-/** Of a load balancer what it gave; else the name of the Service, which clients in the cluster resolve. */
-function addressesOf({ result, service, clusterDomain }: GatewayStatusInput): readonly GatewayAddress[] {
-  const asked = result.gateway.spec?.addresses ?? [];
-  if (result.workload === null)
-    return asked.flatMap(({ type, value }) =>
-      value !== undefined && (type === 'IPAddress' || type === 'Hostname') ? [{ type, value }] : [],
-    );
-  if (service?.metadata === undefined) return [];
-  if (service.spec?.type === 'LoadBalancer')
-    return (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }): readonly GatewayAddress[] => {
-      if (ip !== undefined) return [{ type: 'IPAddress', value: ip }];
-      return hostname === undefined ? [] : [{ type: 'Hostname', value: hostname }];
-    });
-  const { name, namespace } = service.metadata;
-  return [{ type: 'Hostname', value: `${name!}.${namespace!}.svc.${clusterDomain}` }];
 }

@@ -61,6 +61,8 @@ export interface GatewayRequest {
   readonly spec: GatewaySpec;
   /** With those of its ListenerSets. */
   readonly listeners: readonly Listener[];
+  /** That its Service is to have. */
+  readonly addresses: readonly string[];
   readonly network: string | undefined;
   readonly placement: Placement;
   readonly parameters: Parameters;
@@ -104,7 +106,7 @@ function identified(patched: KubeObject, base: KubeObject, { namespace }: Object
 }
 
 function baseObjects(request: GatewayRequest): Readonly<Record<ParameterKey, KubeObject>> {
-  const { config, proxy, className, meta, spec, network, placement } = request;
+  const { config, proxy, className, meta, network, placement } = request;
   const name = objectName(meta, className, proxy);
   const gatewayName = shortName(meta.name);
   const { labels, annotations } = infrastructure(request);
@@ -135,7 +137,6 @@ function baseObjects(request: GatewayRequest): Readonly<Record<ParameterKey, Kub
   const startable = request.startable ? { [ANNOTATION_SCALES_TO_ZERO]: 'true' } : {};
   const near = proxy.role === 'waypoint' ? { [ANNOTATION_TRAFFIC_DISTRIBUTION]: 'PreferClose' } : {};
   const template = podTemplate({ config, proxy, placement, serviceAccount, network, labels: podLabels, annotations });
-  const addresses = spec.addresses.flatMap(({ value }) => value ?? []);
   const target = { apiVersion: 'apps/v1', kind: 'Deployment', name };
   const objects = {
     serviceAccount: { metadata: { ...metadata(common), name: serviceAccount } },
@@ -144,7 +145,7 @@ function baseObjects(request: GatewayRequest): Readonly<Record<ParameterKey, Kub
         { ...common, ...(network !== undefined && { [LABEL_NETWORK]: network }) },
         { ...near, ...startable },
       ),
-      spec: serviceSpec({ gateway: meta, proxy, listeners: request.listeners, selector, addresses }),
+      spec: serviceSpec({ gateway: meta, proxy, listeners: request.listeners, selector, addresses: request.addresses }),
     },
     deployment: { metadata: metadata(common), spec: { selector: { matchLabels: selector }, template } },
     horizontalPodAutoscaler: { metadata: metadata(common), spec: { scaleTargetRef: target, maxReplicas: 1 } },

@@ -28,8 +28,14 @@ export function serviceSpec({ gateway, proxy, listeners, selector, addresses }: 
     selector: { ...selector },
     ipFamilyPolicy: 'PreferDualStack',
     ports: [{ name: 'status-port', port: 15_021, protocol: 'TCP', appProtocol: 'tcp' }, ...portsOf(listeners)],
-    ...(address !== undefined && (type === 'LoadBalancer' ? { loadBalancerIP: address } : { clusterIP: address })),
+    ...(address !== undefined && (type === 'LoadBalancer' ? { loadBalancerIP: address } : clusterIps(addresses))),
   };
+}
+
+/** One of each family: more a Service cannot have. */
+function clusterIps([first = '', ...more]: readonly string[]): Pick<ServiceSpec, 'clusterIP' | 'clusterIPs'> {
+  const other = more.find((ip) => ip.includes(':') !== first.includes(':'));
+  return other === undefined ? { clusterIP: first } : { clusterIP: first, clusterIPs: [first, other] };
 }
 
 function portsOf(listeners: readonly Listener[]): ServicePort[] {
