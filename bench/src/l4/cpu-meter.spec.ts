@@ -33,9 +33,12 @@ it('children of every thread belong to the tree', () => {
   });
   expect(processTree(1, files)).toEqual([1, 3, 4, 5]);
 });
-it('memory is resident memory, added up', () => {
-  const files = proc({ '/proc/1/status': 'Name: x\nVmRSS:\t 2048 kB\n', '/proc/2/status': 'VmRSS: 1024 kB' });
-  expect(residentMiB([1, 2, 3], files)).toBe(3);
+it('memory is resident memory; what processes share is not added up', () => {
+  const rollup = (rss: number, clean: number, dirty: number): string =>
+    `5610e152b000-7fff1e733000 ---p 00000000 00:00 0 [rollup]\nRss: ${rss} kB\nPss:\t 7 kB\nPrivate_Clean: ${clean} kB\nPrivate_Dirty: ${dirty} kB\n`;
+  const files = proc({ '/proc/1/smaps_rollup': rollup(4096, 512, 512), '/proc/2/smaps_rollup': rollup(5120, 0, 4096) });
+  expect(residentMiB([1], files)).toBe(4);
+  expect(residentMiB([1, 2, 3], files)).toBe(1 + 4 + 3);
 });
 it('reads this process', () => {
   expect(cpuSeconds([process.pid])).toBeGreaterThan(0);

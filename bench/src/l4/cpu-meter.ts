@@ -43,12 +43,18 @@ export function threadsNamed(pids: readonly number[], name: string, files: ProcF
   return threads.filter((thread) => attempt(() => files.read(`/proc/${thread}/comm`))?.trim() === name.slice(0, 15));
 }
 
-/** Resident memory of the processes, MiB. */
+/** Resident memory of the processes, MiB. Pages that they share are counted once, as far as one of them alone shows. */
 export function residentMiB(pids: readonly number[], files: ProcFiles = procFiles): number {
-  const kib = pids.map(
-    (pid) => /VmRSS:\s+(\d+)/.exec(attempt(() => files.read(`/proc/${pid}/status`)) ?? '')?.[1] ?? 0,
-  );
-  return kib.reduce<number>((sum, value) => sum + Number(value), 0) / 1024;
+  let own = 0;
+  let shared = 0;
+  for (const pid of pids) {
+    const rollup = attempt(() => files.read(`/proc/${pid}/smaps_rollup`)) ?? '';
+    const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)?.[1] ?? 0);
+    const alone = kib('Private_Clean') + kib('Private_Dirty');
+    own += alone;
+    shared = Math.max(shared, kib('Rss') - alone);
+  }
+  return (own + shared) / 1024;
 }
 
 function tasks(files: ProcFiles, pid: number): readonly string[] {

@@ -9,6 +9,8 @@ const STOP_MS = 1000;
 
 /** The two ends of every load, each on a thread of its own: the same for all peers. */
 export class LoadThreads {
+  #last: Promise<unknown> = Promise.resolve();
+
   private constructor(
     private readonly server: Worker,
     private readonly load: Worker,
@@ -31,8 +33,14 @@ export class LoadThreads {
     return new LoadThreads(server, load, counters);
   }
 
-  /** One at a time. */
-  async run(request: LoadRequest): Promise<LoadSample> {
+  /** One at a time: the next waits. */
+  run(request: LoadRequest): Promise<LoadSample> {
+    const sample = this.#last.then(() => this.#run(request));
+    this.#last = sample.catch(() => undefined);
+    return sample;
+  }
+
+  async #run(request: LoadRequest): Promise<LoadSample> {
     const reply = messageOf<LoadReply>(this.load);
     this.load.postMessage(request);
     const result = await reply;

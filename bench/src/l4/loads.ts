@@ -40,31 +40,35 @@ export interface L4Sizes {
   readonly budgetMs: number;
   /** Before each window. */
   readonly warmMs: number;
-  /** Of each kind, once before the first round; `compiling`: of a peer that compiles its code while it runs. */
-  readonly warmUpMs: Readonly<Record<'compiled' | 'compiling', number>>;
+  /** Once before the first round. */
+  readonly warmUpMs: Readonly<Record<'bulk' | 'exchange' | 'connects', number>>;
   readonly windowMs: Readonly<Record<'bulk' | 'exchange' | 'paced' | 'connects', number>>;
   readonly handshakes: number;
   readonly idleConnections: number;
+  /** All peers hold theirs at once, which saves time. */
+  readonly idleTogether: boolean;
 }
 
 export const QUICK: L4Sizes = {
   rounds: 3,
   budgetMs: 38_000,
   warmMs: 40,
-  warmUpMs: { compiled: 300, compiling: 1500 },
+  warmUpMs: { bulk: 250, exchange: 500, connects: 2000 },
   windowMs: { bulk: 120, exchange: 110, paced: 1000, connects: 160 },
   handshakes: 60,
   idleConnections: 2000,
+  idleTogether: true,
 };
 
 export const FULL: L4Sizes = {
   rounds: 5,
   budgetMs: Number.POSITIVE_INFINITY,
   warmMs: 500,
-  warmUpMs: { compiled: 3000, compiling: 3000 },
+  warmUpMs: { bulk: 3000, exchange: 3000, connects: 3000 },
   windowMs: { bulk: 2000, exchange: 2000, paced: 10_000, connects: 3000 },
   handshakes: 500,
   idleConnections: 10_000,
+  idleTogether: false,
 };
 
 const PACED_PER_SECOND = 1000;
@@ -88,11 +92,11 @@ export function orderOf({ kind, connections, bytes }: L4Load, { warmMs, windowMs
   }
 }
 
-export function warmUpOrders({ warmUpMs }: L4Sizes, peer: string): readonly LoadOrder[] {
-  const window = { warmMs: 0, windowMs: peer.startsWith('weft') ? warmUpMs.compiling : warmUpMs.compiled };
+/** New connections last: they take the most code, and it is compiled by how often it runs. */
+export function warmUpOrders({ warmUpMs }: L4Sizes): readonly LoadOrder[] {
   return [
-    { kind: 'bulk', connections: 8, ...window },
-    { kind: 'exchange', connections: 64, bytes: 64, ...window },
-    { kind: 'connects', concurrency: 16, bytes: 64, ...window },
+    { kind: 'bulk', connections: 8, warmMs: 0, windowMs: warmUpMs.bulk },
+    { kind: 'exchange', connections: 64, bytes: 64, warmMs: 0, windowMs: warmUpMs.exchange },
+    { kind: 'connects', concurrency: 16, bytes: 64, warmMs: 0, windowMs: warmUpMs.connects },
   ];
 }

@@ -1,7 +1,7 @@
 import { toError } from '@weft/result';
 import { Latencies } from '../latencies.js';
 import type { L4Path } from '../options.js';
-import type { BenchSite } from './bench-site.js';
+import type { BenchSite, SitePeer } from './bench-site.js';
 import { figuresOf, memoryFigures } from './figures.js';
 import { orderOf, warmUpOrders, type L4Load, type L4Sizes } from './loads.js';
 import { rowOf, type L4Row, type Round } from './row.js';
@@ -27,7 +27,7 @@ export class SuiteRunner {
   readonly #rounds = new Map<string, Round[]>();
 
   constructor(
-    private readonly site: BenchSite,
+    private readonly site: Pick<BenchSite, 'peers' | 'run' | 'memory'>,
     private readonly sizes: L4Sizes,
     private readonly settings: RunnerSettings,
   ) {}
@@ -37,7 +37,10 @@ export class SuiteRunner {
     for (const load of loads.filter(({ kind }) => kind === 'idle')) {
       note(load.name);
       await settle(STARTED_MS);
-      for (const peer of peers) if (peer !== 'direct') await this.#record(load, peer, () => this.#idle(peer));
+      await this.#idleMemory(
+        load,
+        peers.filter((peer) => peer !== 'direct'),
+      );
     }
     const windows = loads.filter(({ kind }) => kind !== 'idle');
     if (windows.length > 0) await this.#warmUp(peers);
@@ -62,9 +65,8 @@ export class SuiteRunner {
   /** Not measured: a proxy that compiles its code while it runs is not to be measured in its first second. */
   async #warmUp(peers: readonly string[]): Promise<void> {
     this.settings.note('warming up');
-    const running = this.site.peers.filter(({ name, error }) => peers.includes(name) && error === null);
-    for (const { name } of running)
-      for (const order of warmUpOrders(this.sizes, name)) await this.site.run(name, order).catch(() => undefined);
+    for (const peer of this.#running(peers))
+      for (const order of warmUpOrders(this.sizes)) await this.site.run(peer, order).catch(() => undefined);
   }
 
   async #record(load: L4Load, peer: string, measure: () => Promise<Round>): Promise<void> {
@@ -86,10 +88,36 @@ export class SuiteRunner {
     return { ok: true, figures: figuresOf(kind, sample), latencies, errors, firstError };
   }
 
-  async #idle(peer: string): Promise<Round> {
-    const connections = Math.min(this.sizes.idleConnections, this.settings.maxConnections);
-    if (connections < this.sizes.idleConnections)
-      this.settings.note(`${peer}: ${connections} idle connections, for the limit of open files`);
+  /** Pairs of proxies that work. */
+  #running(peers: readonly string[]): readonly string[] {
+    const works = ({ name, error }: SitePeer): boolean => peers.includes(name) && name !== 'direct' && error === null;
+    return this.site.peers.filter(works).map(({ name }) => name);
+  }
+
+  async #idleMemory(load: L4Load, peers: readonly string[]): Promise<void> {
+    const { idleConnections, idleTogether } = this.sizes;
+    const groups = idleTogether ? [peers] : peers.map((peer) => [peer]);
+    for (const group of groups) {
+      const connections = Math.min(idleConnections, Math.floor(this.settings.maxConnections / group.length));
+      if (group.length > 0 && connections < idleConnections)
+        this.settings.note(`${group.join(', ')}: ${connections} idle connections, for the limit of open files`);
+      await Promise.all(group.map((peer) => this.#record(load, peer, () => this.#idle(peer, connections))));
+      await this.#release(group);
+    }
+  }
+
+  /** All that is held, by way of any peer that works. */
+  async #release(peers: readonly string[]): Promise<void> {
+    const released = (peer: string): Promise<boolean> =>
+      this.site.run(peer, { kind: 'release' }).then(
+        () => true,
+        () => false,
+      );
+    for (const peer of peers) if (await released(peer)) return;
+  }
+
+  /** The connections stay open. Each of several peers settles for as long as another while others open theirs. */
+  async #idle(peer: string, connections: number): Promise<Round> {
     const idle = this.site.memory(peer);
     const first = Math.floor(connections / FIRST_PART);
     const few = await this.site.run(peer, { kind: 'hold', connections: first, deadlineMs: HOLD_MS });
@@ -98,7 +126,6 @@ export class SuiteRunner {
     const more = await this.site.run(peer, { kind: 'hold', connections: connections - first, deadlineMs: HOLD_MS });
     await settle(MEMORY_SETTLE_MS);
     const withAll = this.site.memory(peer);
-    await this.site.run(peer, { kind: 'release' });
     const figures = memoryFigures({ idle, withFew, withAll }, few.operations, more.operations);
     return { ok: true, figures, errors: few.errors + more.errors, firstError: few.firstError ?? more.firstError };
   }

@@ -4,7 +4,7 @@ import { WorkloadRequest, WorkloadResponse } from '@weft/xds/gen/mesh/zds/zds.js
 import { PeerError } from '../bench-error.js';
 import type { BenchNamespace } from '../namespace-pair.js';
 
-const ANSWER_MS = 10_000;
+const ANSWER_MS = 30_000;
 
 /** The CNI agent of a node that has one pod, as far as ztunnel sees it. */
 export class BenchAgent {
