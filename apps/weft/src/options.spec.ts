@@ -15,6 +15,7 @@ describe('parseOptions', () => {
         keep: false,
         demo: true,
         mesh: true,
+        images: undefined,
         rest: [],
       },
     });

@@ -14,6 +14,8 @@ export interface CommandOptions {
   readonly keep: boolean;
   readonly demo: boolean;
   readonly mesh: boolean;
+  /** A file that says which programs stand in for images. */
+  readonly images: string | undefined;
   /** What is left: test patterns; of `bench` everything. */
   readonly rest: readonly string[];
 }
@@ -40,6 +42,7 @@ export function parseOptions(argv: readonly string[]): Result<CommandOptions, st
         keep: { type: 'boolean', default: false },
         'no-demo': { type: 'boolean', default: false },
         'no-mesh': { type: 'boolean', default: false },
+        images: { type: 'string' },
       },
     });
     const nodes = Number(values.nodes);
@@ -62,6 +65,7 @@ export function parseOptions(argv: readonly string[]): Result<CommandOptions, st
       keep,
       demo,
       mesh: !values['no-mesh'],
+      images: values.images,
       rest: rest ?? positionals,
     });
   } catch (thrown) {

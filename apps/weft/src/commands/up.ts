@@ -1,5 +1,7 @@
-import { join } from 'node:path';
-import { ClusterHandle, spawnCluster } from '@weft/testing-local-cluster';
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { MeshError, toError } from '@weft/result';
+import { ClusterHandle, parseLocalImages, spawnCluster, type LocalImages } from '@weft/testing-local-cluster';
 import { installMesh, loadManifest, manifestValues } from '@weft/testing-mesh-deployment';
 import { stateDirOf, type CommandOptions } from '../options.js';
 import type { Picture } from '../picture/picture.js';
@@ -38,27 +40,44 @@ export async function up(options: CommandOptions, root: string): Promise<void> {
 }
 
 async function startCluster(
-  { name, nodes, ipFamily }: CommandOptions,
+  { name, nodes, ipFamily, images }: CommandOptions,
   root: string,
   terminal: Terminal,
 ): Promise<{ handle: ClusterHandle; fresh: boolean }> {
   const stateDir = stateDirOf(name);
   const running = await ClusterHandle.attach(stateDir);
   if (running !== null) {
-    terminal.step(`cluster ${name} runs already`);
+    terminal.step(
+      `cluster ${name} runs already${images === undefined ? '' : ', with the images that it was started with'}`,
+    );
     return { handle: running, fresh: false };
   }
   const handle = await spawnCluster({
     name,
     stateDir,
     entry: join(root, 'dist/apps/weft/cluster.cjs'),
-    sharedPaths: [root],
+    sharedPaths: images === undefined ? [root] : [root, dirname(resolve(images))],
+    images: images === undefined ? {} : await readImages(resolve(images)),
     nodes: Array.from({ length: nodes }, (_, i) => ({ name: `node-${i + 1}`, region: 'local', zone: `zone-${i + 1}` })),
     ipFamily,
     persistFile: persistFileOf(name),
     onProgress: (step) => terminal.step(step),
   });
   return { handle, fresh: true };
+}
+
+/** The file of `--images` cannot be used; the message names the file and the field. */
+class ImagesFileError extends MeshError {
+  readonly code = 'WEFT_BAD_IMAGES';
+}
+
+async function readImages(file: string): Promise<LocalImages> {
+  const text = await readFile(file, 'utf8').catch((thrown: unknown) => {
+    throw new ImagesFileError(`--images: ${toError(thrown).message}`, { cause: thrown });
+  });
+  const images = parseLocalImages(text, dirname(file));
+  if (!images.ok) throw new ImagesFileError(`--images ${file}: ${images.error}`);
+  return images.value;
 }
 
 /** Where the objects are kept for `up` after `down --keep`. */

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { KubeClient } from '@weft/kube';
@@ -22,11 +22,16 @@ beforeAll(async () => {
   // A file where the logs of node-3 should go: whatever is written there fails.
   await mkdir(join(stateDir, 'logs'), { recursive: true });
   await writeFile(join(stateDir, 'logs/node-3'), '');
+  const programs = join(directory, 'programs');
+  await mkdir(programs);
+  await writeFile(join(programs, 'say'), '#!/bin/sh\necho "$0 $*"\nexec sleep 100000\n');
+  await chmod(join(programs, 'say'), 0o755);
   cluster = await spawnCluster({
     name: 'it',
     stateDir,
     entry: bundle.entry,
-    sharedPaths: [dirname(process.execPath)],
+    sharedPaths: [dirname(process.execPath), programs],
+    images: { 'example.org/say': { entrypoint: ['/opt/say', 'who'], files: { '/opt/say': join(programs, 'say') } } },
     nodes: [
       { name: 'node-1', region: 'r', zone: 'a' },
       { name: 'node-2', region: 'r', zone: 'b' },
@@ -168,6 +173,12 @@ describe('containers', () => {
     // `script` gives kubectl a terminal, which it wants before it asks for one.
     const { stdout } = await kubectlOnTerminal('exec', '-it', 'talker', '--', 'sh', '-c', 'tty; exit 0');
     expect(stdout).toContain('/dev/pts/');
+  });
+
+  it('a container without a command runs the program that stands in for its image, whose files it cannot change', async () => {
+    await start(pod('imaged', [], { container: { image: 'example.org/say:v1', command: undefined, args: ['hello'] } }));
+    await until(async () => (await kubectl.text('logs', 'imaged')) === '/opt/say who hello\n', 'its words', 15_000);
+    expect(await kubectl.exec('imaged', 'sh', '-c', 'echo >> /opt/say || echo refused')).toContain('refused');
   });
 
   it('logs -f follows a container to its end', async () => {

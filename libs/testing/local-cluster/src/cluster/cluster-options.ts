@@ -1,4 +1,5 @@
 import { MeshError } from '@weft/result';
+import type { LocalImages } from '../container/local-image.js';
 
 export interface NodeOptions {
   readonly name: string;
@@ -20,6 +21,8 @@ export interface ClusterOptions {
    * where the built programs are.
    */
   readonly sharedPaths?: readonly string[] | undefined;
+  /** Programs of this machine that stand in for images, for containers without a command. */
+  readonly images?: LocalImages | undefined;
   /** Keeps API objects across restarts when set. */
   readonly persistFile?: string | undefined;
   /** Bytes per container log file, of which two are kept. Default 10 MiB. */

@@ -231,6 +231,7 @@ export class LocalCluster implements Service, ControlledCluster {
       },
       sandboxLimit: new Limiter(8),
       startLimit: new Limiter(4),
+      images: options.images ?? {},
       logFileBytes: options.logFileBytes ?? DEFAULT_LOG_BYTES,
       clusterDomain: this.#network.clusterDomain,
       dnsAddress: this.#network.primary.dnsAddress,

@@ -1,19 +1,20 @@
 import type { Pod } from '@weft/kube';
 import { planContainer, resolveInRoot } from '../kubelet/container-plan.js';
 import { podFiles, podHostname } from '../kubelet/pod-files.js';
+import type { LocalImage } from './local-image.js';
 import { capabilitiesOf, initCommand, userCommand, type ContainerSpec } from './container-spec.js';
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
 
-function plan(container: Partial<Container>, spec: object = {}) {
+function plan(container: Partial<Container>, spec: object = {}, image?: LocalImage) {
   const pod = { metadata: { uid: 'u', name: 'p', namespace: 'n' }, spec: { containers: [], ...spec } } as Pod;
   const environment = new Map([
     ['A', '1'],
     ['HOME', '/root'],
   ]);
   return planContainer(
-    { name: 'c', command: ['run', '$(A)'], ...container },
-    { pod, attempt: 0, hostname: 'p', netnsPath: '/n', environment, files: {} },
+    { name: 'c', ...(image === undefined && { command: ['run', '$(A)'] }), ...container },
+    { pod, attempt: 0, hostname: 'p', netnsPath: '/n', environment, files: {}, image },
   );
 }
 function planned(container: Partial<Container>, spec: object = {}): ContainerSpec {
@@ -142,6 +143,28 @@ describe('mounts', () => {
     expect(resolveInRoot('/dev/fd/x')).toMatch(/^\/proc\/\d+\/fd\/x$/);
     expect(resolveInRoot('relative')).toBe('/relative');
   });
+});
+
+describe('a program for an image', () => {
+  const image: LocalImage = { entrypoint: ['/echo', '--quiet'], files: { '/echo': '/home/me/echo' } };
+
+  it('runs where the container names no command, with its arguments, and its files are there read-only', () =>
+    expect(plan({ args: ['$(A)'] }, {}, image)).toMatchObject({
+      ok: true,
+      value: {
+        command: ['/echo', '--quiet', '1'],
+        mounts: [{ source: '/home/me/echo', target: '/echo', readOnly: true }],
+      },
+    }));
+
+  it('the command of the container comes before the one of the image', () =>
+    expect(plan({ command: ['other'] }, {}, image)).toMatchObject({ ok: true, value: { command: ['other'] } }));
+
+  it('a container without both is told what it lacks', () =>
+    expect(plan({ command: [], image: 'reg/a:v1' })).toMatchObject({
+      ok: false,
+      error: expect.stringMatching(/name one, or .*--images and a program for "reg\/a:v1"/) as string,
+    }));
 });
 
 describe('files of /etc', () => {

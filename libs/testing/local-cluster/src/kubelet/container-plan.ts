@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Pod } from '@weft/kube';
 import { err, ok, type Result } from '@weft/result';
 import { capabilitiesOf, type ContainerSpec, type MountSpec, type UserSpec } from '../container/container-spec.js';
+import type { LocalImage } from '../container/local-image.js';
 import type { Container } from './pod-fields.js';
 import { expandVariables } from './variable-expansion.js';
 import type { Volume } from './volume-content.js';
@@ -15,23 +16,28 @@ export interface PlanInputs {
   readonly environment: ReadonlyMap<string, string>;
   /** etc/hosts, etc/resolv.conf, etc/hostname. */
   readonly files: Readonly<Record<string, string>>;
+  /** What stands in for the container's image. */
+  readonly image?: LocalImage | undefined;
 }
 
 /** Everything the runtime needs to start a container, or why it cannot be started. */
 export function planContainer(container: Container, inputs: PlanInputs): Result<ContainerSpec, string> {
-  const { pod, environment } = inputs;
+  const { pod, environment, image } = inputs;
   const security = container.securityContext;
   const podSecurity = pod.spec?.securityContext;
-  const command = [...(container.command ?? []), ...(container.args ?? [])].map((word) =>
+  const command = [...(container.command ?? image?.entrypoint ?? []), ...(container.args ?? [])].map((word) =>
     expandVariables(word, environment),
   );
   if (command.length === 0)
-    return err(`container ${container.name} has no command: images are not used here, so each container must name one`);
+    return err(
+      `container ${container.name} has no command: images are not used here, so name one, or start the cluster with --images ` +
+        `and a program for ${JSON.stringify(container.image ?? '')}`,
+    );
   const user = userOf(container, pod);
   if ((security?.runAsNonRoot ?? podSecurity?.runAsNonRoot) === true && user.uid === 0) {
     return err('container has runAsNonRoot and would run as root');
   }
-  const mounts = planMounts(container, pod, environment);
+  const mounts = planMounts(container, inputs);
   if (!mounts.ok) return mounts;
   const home = accountOf(user.uid)?.home;
   const env = new Map(environment);
@@ -62,11 +68,16 @@ function volumeSource(podUid: string, volume: Volume): { readonly path: string; 
 
 function planMounts(
   container: Container,
-  pod: Pod,
-  environment: ReadonlyMap<string, string>,
+  { pod, environment, image }: PlanInputs,
 ): Result<readonly MountSpec[], string> {
   const volumes = new Map((pod.spec?.volumes ?? []).map((volume) => [volume.name, volume]));
-  const mounts: MountSpec[] = [];
+  const mounts: MountSpec[] = Object.entries(image?.files ?? {}).map(([target, source]) => ({
+    source,
+    target: resolveInRoot(target),
+    readOnly: true,
+    propagation: 'private',
+    sourceType: 'existing',
+  }));
   for (const mount of container.volumeMounts ?? []) {
     const volume = volumes.get(mount.name);
     if (volume === undefined) return err(`volumeMount ${JSON.stringify(mount.name)} names no volume of the pod`);

@@ -2,6 +2,7 @@ import type { KubeClient } from '@weft/kube';
 import type { Clock } from '@weft/result';
 import type { Logger } from '@weft/runtime';
 import type { ContainerHost } from '../container/container-process.js';
+import type { LocalImages } from '../container/local-image.js';
 import type { Sandboxes } from '../node/sandbox.js';
 import type { Limiter } from '../process/limiter.js';
 import type { ObjectSource } from './object-source.js';
@@ -20,6 +21,7 @@ export interface KubeletContext {
   readonly sandboxLimit: Limiter;
   /** Containers that are being started at the same time. */
   readonly startLimit: Limiter;
+  readonly images: LocalImages;
   readonly logDirectory: string;
   readonly logFileBytes: number;
   readonly clusterDomain: string;

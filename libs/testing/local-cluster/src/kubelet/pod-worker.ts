@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { PODS, type Pod } from '@weft/kube';
 import { Backoff, toError } from '@weft/result';
 import type { ContainerProcess } from '../container/container-process.js';
+import { localImageOf } from '../container/local-image.js';
 import type { Sandbox } from '../node/sandbox.js';
 import { pause } from '../process/wait.js';
 import { planContainer } from './container-plan.js';
@@ -288,6 +289,7 @@ export class PodWorker {
       netnsPath: this.#sandbox!.netnsPath,
       environment: environment.value,
       files,
+      image: localImageOf(this.kubelet.images, container.image ?? ''),
     });
   }
 
