@@ -1,4 +1,3 @@
-import { covers } from '@weft/gateway-api';
 import type { EnvoyPatch, IngressGateway, IngressListener, IstioServer } from '@weft/mesh-model';
 import { TrafficDirection } from '@weft/xds/gen/envoy/config/core/v3/base.js';
 import { Listener } from '@weft/xds/gen/envoy/config/listener/v3/listener.js';
@@ -133,7 +132,7 @@ function httpsPart(
   const name = `https.${port}.${one.name}.${key.replace('/', '.')}`;
   const chain = requestChain(name, port, filters, one.clients);
   const { onDemand } = filters;
-  const elsewhere = https.filter((other) => other !== one && isNarrower(other, one));
+  const elsewhere = https.filter(({ hostname }) => hostname !== one.hostname);
   return {
     chains: [
       { ...chain, ...names(one.hostname), transportSocket: serverTls(one.certificates ?? [], HTTP_ALPN, one.clients) },
@@ -141,9 +140,6 @@ function httpsPart(
     routes: [gatewayRoutes({ name, port, listeners: [one], elsewhere, destinations, onDemand })],
   };
 }
-
-const isNarrower = (a: IngressListener, b: IngressListener): boolean =>
-  a.hostname !== undefined && a.hostname !== b.hostname && (b.hostname === undefined || covers(b.hostname, a.hostname));
 
 /** A chain for each name that a route asks for; on a listener that ends TLS, what none of them names is refused, too. */
 function tlsChains(port: number, one: IngressListener, { destinations }: IngressGateway, filters: GatewayFilters) {

@@ -8,6 +8,7 @@ import {
   type IngressListener,
   type IngressWaypoint,
   type MeshModel,
+  type Referring,
   type RouteDestination,
   type RouteDestinations,
 } from '@weft/mesh-model';
@@ -110,6 +111,7 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
             patches: service.patches,
             throughWaypoint: false,
             backendTls,
+            undeclared: spokenBy(service),
           });
         }
         // What its owner asks for is done by the waypoint: it must not be done twice.
@@ -120,6 +122,7 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
           patches: service.patches,
           throughWaypoint: true,
           backendTls: () => undefined,
+          undeclared: spokenBy(service),
         });
       },
       SAME_VERSION,
@@ -231,7 +234,18 @@ type UsedService = Pick<Extract<RouteDestination, { kind: 'service' }>, 'claim' 
 interface GatewayService extends ForeignService {
   readonly patches: readonly EnvoyPatch[];
   readonly clientCertificate: string | null;
+  /** Ports that GRPCRoutes send to. */
+  readonly calledPorts: readonly number[];
 }
+
+/**
+ * Where a port declares no protocol, HTTP/1.1, which every server of requests speaks: clients of a gateway agree on HTTP/2 with the
+ * gateway, and that says nothing of the server behind it. Where it is called, HTTP/2.
+ */
+const spokenBy =
+  ({ calledPorts }: GatewayService) =>
+  ({ number }: VipPort) =>
+    calledPorts.includes(number) ? 'http2' : 'http';
 
 /** What its routes send to, and what its filters ask. */
 function servicesOf(ingress: IngressGateway, others: readonly UsedService[]): readonly GatewayService[] {
@@ -239,12 +253,14 @@ function servicesOf(ingress: IngressGateway, others: readonly UsedService[]): re
   const patches = gatewayPatchesOf(ingress).filter(({ applyTo }) => applyTo === 'CLUSTER');
   const routed = Object.values(destinations).flatMap((one) => (one.kind === 'service' ? [one] : []));
   const encrypted = encryptedServices(listeners, destinations);
+  const called = calledServices(listeners, destinations);
   const certificate = clientCertificate?.name ?? null;
   const found = [...routed, ...others].map(({ claim, destinationRules: rules }): [string, GatewayService] => {
     const service = serviceNameOf(claim);
     const key = `${gateway}|${service}`;
     const passthrough = encrypted.has(service);
-    return [key, { key, gateway, claim, rules, passthrough, patches, clientCertificate: certificate }];
+    const calledPorts = called.flatMap(([name, port]) => (name === service ? [port] : []));
+    return [key, { key, gateway, claim, rules, passthrough, patches, clientCertificate: certificate, calledPorts }];
   });
   return [...new Map(found).values()];
 }
@@ -255,10 +271,28 @@ function encryptedServices(
   destinations: RouteDestinations,
 ): ReadonlySet<string> {
   const routes = listeners.flatMap(({ certificates, tlsRoutes }) => (certificates === null ? tlsRoutes : []));
-  const used = routes.flatMap(({ meta: { namespace }, spec: { rules } }) =>
+  return new Set(backendsOf('TLSRoute', routes, destinations).map(([service]) => service));
+}
+
+/** Services and ports that GRPCRoutes send to. */
+const calledServices = (listeners: readonly IngressListener[], destinations: RouteDestinations) =>
+  backendsOf(
+    'GRPCRoute',
+    listeners.flatMap(({ grpcRoutes }) => grpcRoutes),
+    destinations,
+  );
+
+function backendsOf(
+  kind: Referring['kind'],
+  routes: IngressListener['tlsRoutes'] | IngressListener['grpcRoutes'],
+  destinations: RouteDestinations,
+): readonly (readonly [service: string, port: number])[] {
+  return routes.flatMap(({ meta: { namespace }, spec: { rules } }) =>
     rules.flatMap(({ backendRefs }) =>
-      backendRefs.map((ref) => destinations[backendKey(ref, { kind: 'TLSRoute', namespace })]),
+      backendRefs.flatMap((ref) => {
+        const found = destinations[backendKey(ref, { kind, namespace })];
+        return found?.kind === 'service' ? [[serviceNameOf(found.claim), ref.port ?? 0] as const] : [];
+      }),
     ),
   );
-  return new Set(used.flatMap((one) => (one?.kind === 'service' ? [serviceNameOf(one.claim)] : [])));
 }

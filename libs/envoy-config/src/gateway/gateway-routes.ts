@@ -16,7 +16,7 @@ export interface GatewayRoutes {
   readonly port: number;
   /** Those whose requests these are. Of two that serve a host the more specific one has it, with its routes alone. */
   readonly listeners: readonly IngressListener[];
-  /** More specific listeners of the same port, which are reached by another name in the handshake. */
+  /** Other listeners of the same port, which are reached by another name in the handshake. */
   readonly elsewhere: readonly IngressListener[];
   readonly destinations: RouteDestinations;
   readonly onDemand: OnDemandClusters;

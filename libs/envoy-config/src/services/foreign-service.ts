@@ -6,7 +6,7 @@ import { vipServiceOf } from './attached-view.js';
 import { serviceAssignments, type PlacesOf } from './service-assignments.js';
 import { serviceClusters, type ClusterTls } from './service-clusters.js';
 import type { ServiceEndpoint } from './service-endpoints.js';
-import { stacksOf, type VipPort, type VipService } from './vip-service.js';
+import { stacksOf, type PortProtocol, type VipPort, type VipService } from './vip-service.js';
 
 /** A service that routes or filters of a waypoint or gateway send to, though it is not behind it. */
 export interface ForeignService {
@@ -25,19 +25,26 @@ export interface ForeignClusterOptions {
   /** Its endpoints are the proxies of its waypoint, whatever its own are. */
   readonly throughWaypoint?: boolean;
   readonly backendTls: (port: VipPort) => ClusterTls | undefined;
+  /** What a port speaks that declares nothing and negotiates nothing. Default: as the client does. */
+  readonly undeclared?: (port: VipPort) => PortProtocol;
 }
 
 export function foreignClusters(
   { gateway, claim, rules, passthrough = false }: ForeignService,
   endpoints: readonly ServiceEndpoint[],
-  { mesh, patches = [], throughWaypoint = false, backendTls }: ForeignClusterOptions,
+  { mesh, patches = [], throughWaypoint = false, backendTls, undeclared }: ForeignClusterOptions,
 ): readonly ProxyResource[] {
   const own = vipServiceOf(claim, []);
   const service: VipService = throughWaypoint ? { ...own, resolution: 'STATIC' } : own;
-  return service.ports.flatMap((port) => {
+  return service.ports.flatMap((declared) => {
+    const tls = backendTls(declared);
+    const port =
+      declared.protocol === 'auto' && tls === undefined && undeclared !== undefined
+        ? { ...declared, protocol: undeclared(declared) }
+        : declared;
     const nameOf = (subset?: string) => outboundName(claim.hostname, port.number, subset);
     const set = { rules, nameOf, stack: stacksOf(port)[0]!, mesh, patches, attached: false, endpoints };
-    const clusters = serviceClusters(gateway, service, port, { ...set, backendTls: backendTls(port) });
+    const clusters = serviceClusters(gateway, service, port, { ...set, backendTls: tls });
     if (!passthrough) return clusters;
     const encrypted = {
       ...set,

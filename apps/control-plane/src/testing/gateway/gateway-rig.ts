@@ -4,6 +4,7 @@ import { askHttp, type HttpAnswer, type HttpQuestion } from '../proxy/http-clien
 import { object, SHOP } from '../proxy/mesh-objects.js';
 import { readStream } from '../proxy/read-stream.js';
 import type { Identity } from '../proxy/secret-server.js';
+import { askHttp2, type Http2Question } from './ask-http2.js';
 import { askHttps } from './ask-https.js';
 import { sayUpgraded } from './say-upgraded.js';
 import { ProxyRig, startRig, type ProxyRole } from '../proxy/proxy-rig.js';
@@ -62,6 +63,11 @@ export class GatewayRig extends ProxyRig {
   /** The status of an answer over TLS; `refused` if the connection is broken off. */
   askSecurely(port: number, host: string, client?: Identity): Promise<number | 'refused'> {
     return askHttps({ host: this.parts.network.proxy(0), port }, host, client);
+  }
+
+  /** Who answers an HTTP/2 request over TLS, or with which status. */
+  askHttp2(port: number, question: Http2Question): Promise<string> {
+    return askHttp2({ host: this.address, port }, question);
   }
 
   /** What comes back for a text on a connection that was upgraded to a WebSocket. */
