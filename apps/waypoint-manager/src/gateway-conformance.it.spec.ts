@@ -358,7 +358,7 @@ describe('listeners for TLS, and port 8080, status', () => {
 });
 
 describe('what is made for a Gateway', () => {
-  it('GatewayInfrastructure: its labels and annotations are those of every object', async () => {
+  it('GatewayInfrastructureMetadata: its labels and annotations are those of every object', async () => {
     const kube = await makeCluster();
     await startManager(kube);
     const infrastructure = { labels: { team: 'edge' }, annotations: { 'example.com/owner': 'them' } };

@@ -1,6 +1,6 @@
 /**
  * Features of the Gateway API that are implemented, sorted: the official conformance suite chooses its tests by them. Each has a
- * test of ours in docs/gateway-api.md.
+ * test of ours in docs/gateway-api.md. Those of meshes are not for GatewayClasses to tell.
  */
 export const SUPPORTED_FEATURES: readonly string[] = [
   'BackendTLSPolicy',
@@ -15,7 +15,7 @@ export const SUPPORTED_FEATURES: readonly string[] = [
   'GatewayFrontendClientCertificateValidationInsecureFallback',
   'GatewayHTTPListenerIsolation',
   'GatewayHTTPSListenerDetectMisdirectedRequests',
-  'GatewayInfrastructurePropagation',
+  'GatewayInfrastructure',
   'GatewayPort8080',
   'GatewayStaticAddresses',
   'HTTPRoute',
@@ -48,16 +48,6 @@ export const SUPPORTED_FEATURES: readonly string[] = [
   'HTTPRouteRetryConnectionError',
   'HTTPRouteSchemeRedirect',
   'ListenerSet',
-  'Mesh',
-  'MeshClusterIPMatching',
-  'MeshConsumerRoute',
-  'MeshHTTPRouteBackendRequestHeaderModification',
-  'MeshHTTPRouteNamedRouteRule',
-  'MeshHTTPRouteQueryParamMatching',
-  'MeshHTTPRouteRedirectPath',
-  'MeshHTTPRouteRedirectPort',
-  'MeshHTTPRouteRewritePath',
-  'MeshHTTPRouteSchemeRedirect',
   'ReferenceGrant',
   'TCPRoute',
   'TLSRoute',

@@ -86,7 +86,7 @@ export function kindOf<S>(
 
 /** Groups below k8s.io are protected: the manifest has to name the review that the API went through. */
 const GATEWAY_API_REVIEW = 'https://github.com/kubernetes-sigs/gateway-api/pull/4530';
-const GATEWAY_API_VERSION = 'v1.6.0';
+const GATEWAY_API_VERSION = 'v1.6.3';
 
 function crdOf(description: KindDescription, spec: JsonSchema): CustomResourceDefinition {
   const { group, kind, plural, versions, namespaced = true, shortNames = [], columns = [AGE], status } = description;
