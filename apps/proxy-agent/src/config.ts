@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '@weft/result';
-import { EnvReader, LOG_LEVELS, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
+import { EnvReader, LOG_LEVELS, nodeMetadata, type ConfigProblem, type Env, type LogLevel } from '@weft/runtime';
 import { formatSpiffeId } from '@weft/spiffe';
 import type { MeshEndpointOptions } from '@weft/xds-grpc';
 
@@ -140,19 +140,4 @@ export function parseAgentConfig(args: readonly string[], env: Env): Result<Agen
 function proxyTypeOf(args: readonly string[]): ProxyType | null {
   const words = args[0] === 'proxy' ? args.slice(1) : args;
   return PROXY_TYPES.find((type) => type === words[0] && words.length === 1) ?? null;
-}
-
-function nodeMetadata(env: Env): Result<Readonly<Record<string, unknown>>, ConfigProblem> {
-  const metadata: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(env)) {
-    if (value === undefined) continue;
-    if (key.startsWith('ISTIO_META_')) metadata[key.slice('ISTIO_META_'.length)] = value;
-    if (!key.startsWith('ISTIO_METAJSON_')) continue;
-    try {
-      metadata[key.slice('ISTIO_METAJSON_'.length)] = JSON.parse(value);
-    } catch {
-      return err({ key, problem: 'is not JSON' });
-    }
-  }
-  return ok(metadata);
 }

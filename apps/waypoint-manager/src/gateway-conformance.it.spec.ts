@@ -9,8 +9,8 @@ import {
   type KubeObject,
 } from '@weft/kube';
 import { GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS } from '@weft/mesh-api';
-import { TestAuthority } from '@weft/testing-certificates';
 import { until } from '@weft/testing-fixtures';
+import { createTlsSecret, edgeIdentity } from './testing/tls-secret.js';
 import { condition, created, gateway, makeCluster, startManager, statusOf } from './testing/manager-cluster.js';
 
 const NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
@@ -175,11 +175,7 @@ describe('GATEWAY-HTTP, Secrets of another namespace', () => {
   const makeSecure = async (): Promise<KubeClient> => {
     const kube = await makeCluster();
     await startManager(kube);
-    const identity = await (await TestAuthority.create()).issue('spiffe://cluster.local/ns/shop/sa/edge');
-    const data = {
-      'tls.crt': Buffer.from(identity.certificateChainPem).toString('base64'),
-      'tls.key': Buffer.from(identity.privateKeyPem).toString('base64'),
-    };
+    const identity = await edgeIdentity();
     const https = (name: string) => ({
       name,
       port: 443,
@@ -188,8 +184,7 @@ describe('GATEWAY-HTTP, Secrets of another namespace', () => {
       tls: { certificateRefs: [{ name, namespace: FAR }] },
       allowedRoutes: { kinds: [{ kind: 'HTTPRoute' }] },
     });
-    for (const name of ['first', 'second'])
-      await kube.create(SECRETS, { metadata: { name, namespace: FAR }, type: 'kubernetes.io/tls', data });
+    for (const name of ['first', 'second']) await createTlsSecret(kube, FAR, name, identity);
     await created(kube, edge('secure', [https('first'), https('second')]));
     await becomes(resolved(kube), 'first HTTPRoute 0 RefNotPermitted, second HTTPRoute 0 RefNotPermitted');
     return kube;
@@ -257,12 +252,8 @@ describe('certificates of clients, status', () => {
   const makeReady = async (): Promise<KubeClient> => {
     const kube = await makeCluster();
     await startManager(kube);
-    const identity = await (await TestAuthority.create()).issue('spiffe://cluster.local/ns/shop/sa/edge');
-    const data = {
-      'tls.crt': Buffer.from(identity.certificateChainPem).toString('base64'),
-      'tls.key': Buffer.from(identity.privateKeyPem).toString('base64'),
-    };
-    await kube.create(SECRETS, { metadata: { name: 'server', namespace: 'shop' }, type: 'kubernetes.io/tls', data });
+    const identity = await edgeIdentity();
+    await createTlsSecret(kube, 'shop', 'server', identity);
     for (const namespace of ['shop', 'istio-system'])
       await kube.create(CONFIG_MAPS, { metadata: { name: 'roots', namespace }, data: { 'ca.crt': identity.rootsPem } });
     return kube;

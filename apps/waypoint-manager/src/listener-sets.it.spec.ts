@@ -1,8 +1,8 @@
-import { NAMESPACES, SECRETS, SERVICES, type Condition, type KubeClient, type KubeObject } from '@weft/kube';
+import { NAMESPACES, SERVICES, type Condition, type KubeClient, type KubeObject } from '@weft/kube';
 import { HTTP_ROUTES, LISTENER_SETS, REFERENCE_GRANTS } from '@weft/mesh-api';
-import { TestAuthority } from '@weft/testing-certificates';
 import { until } from '@weft/testing-fixtures';
 import type { ListenerSetStatus } from './status/listener-set-status.js';
+import { createTlsSecret, edgeIdentity } from './testing/tls-secret.js';
 import { created, gateway, makeCluster, startManager, statusOf } from './testing/manager-cluster.js';
 
 type SetObject = KubeObject & { spec: object; status?: ListenerSetStatus };
@@ -128,16 +128,7 @@ describe('ListenerSet', () => {
   it('ListenerSetReferenceGrant: a grant is to ListenerSets, that to Gateways is not theirs', async () => {
     const kube = await makeCluster();
     await startManager(kube);
-    const identity = await (await TestAuthority.create()).issue('spiffe://cluster.local/ns/shop/sa/edge');
-    const data = {
-      'tls.crt': Buffer.from(identity.certificateChainPem).toString('base64'),
-      'tls.key': Buffer.from(identity.privateKeyPem).toString('base64'),
-    };
-    await kube.create(SECRETS, {
-      metadata: { name: 'cert', namespace: 'istio-system' },
-      type: 'kubernetes.io/tls',
-      data,
-    });
+    await createTlsSecret(kube, 'istio-system', 'cert', await edgeIdentity());
     const grant = (name: string, kind: string) =>
       kube.create<KubeObject & { spec: object }>(REFERENCE_GRANTS, {
         metadata: { name, namespace: 'istio-system' },

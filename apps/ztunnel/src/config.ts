@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '@weft/result';
-import { EnvReader, readTlsProfile, type ConfigProblem, type Env } from '@weft/runtime';
+import { EnvReader, nodeMetadata, readTlsProfile, type ConfigProblem, type Env } from '@weft/runtime';
 import type { TlsProfile } from '@weft/tls-profile';
 import type { MeshEndpointOptions } from '@weft/xds-grpc';
 import { ENGINE_WISHES, type EngineWish } from './dataplane/choose-engine.js';
@@ -223,22 +223,6 @@ function drainMsOf(reader: EnvReader): number {
   const grace = reader.integer('TERMINATION_GRACE_PERIOD_SECONDS', 0, 0, 86_400);
   const fromGrace = grace === 0 ? 5 : Math.max(1, grace > 10 ? grace - 5 : grace - 1);
   return reader.durationMs('CONNECTION_TERMINATION_DEADLINE', fromGrace * 1000);
-}
-
-/** `ISTIO_META_X` as it is, `ISTIO_METAJSON_X` parsed. */
-function nodeMetadata(env: Env): Result<Readonly<Record<string, unknown>>, ConfigProblem> {
-  const metadata: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(env)) {
-    if (value === undefined) continue;
-    if (key.startsWith('ISTIO_META_')) metadata[key.slice('ISTIO_META_'.length)] = value;
-    if (!key.startsWith('ISTIO_METAJSON_')) continue;
-    try {
-      metadata[key.slice('ISTIO_METAJSON_'.length)] = JSON.parse(value);
-    } catch {
-      return err({ key, problem: 'is not JSON' });
-    }
-  }
-  return ok(metadata);
 }
 
 function unsupported(env: Env): readonly ConfigProblem[] {

@@ -1,5 +1,5 @@
-import { parse } from 'yaml';
-import { err, ok, toError, type Result } from '@weft/result';
+import { err, ok, type Result } from '@weft/result';
+import { meshConfigMapping } from './mesh-config/mesh-config-mapping.js';
 
 /** What MeshConfig says of the names of this mesh; a field that is not there is undefined. */
 export interface MeshTrustDomains {
@@ -16,14 +16,9 @@ const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 
 /** Reads the YAML of MeshConfig (ConfigMap `istio`, key `mesh`). Other fields are not looked at. */
 export function parseMeshTrustDomains(yaml: string): Result<MeshTrustDomains, string> {
-  let config: unknown;
-  try {
-    config = parse(yaml) ?? {};
-  } catch (thrown) {
-    return err(`MeshConfig is not YAML: ${toError(thrown).message.split('\n')[0]}`);
-  }
-  if (typeof config !== 'object' || config === null || Array.isArray(config)) return err('MeshConfig is not a mapping');
-  const { trustDomain, trustDomainAliases = [] } = config as Record<string, unknown>;
+  const config = meshConfigMapping(yaml);
+  if (!config.ok) return config;
+  const { trustDomain, trustDomainAliases = [] } = config.value;
   if (trustDomain !== undefined && !isTrustDomain(trustDomain))
     return err(`MeshConfig trustDomain: ${JSON.stringify(trustDomain)} is not a trust domain`);
   if (!Array.isArray(trustDomainAliases)) return err('MeshConfig trustDomainAliases: want a list');

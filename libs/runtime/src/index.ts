@@ -3,6 +3,7 @@ export { AdminServer, type AdminServerOptions } from './admin-server.js';
 export { garbageCollector } from './garbage-collector.js';
 export { EnvReader, type ConfigProblem, type Env } from './env-reader.js';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.js';
+export { nodeMetadata } from './node-metadata.js';
 export { Readiness } from './readiness.js';
 export { exitOnConfigProblems, runProcess, type RunOptions } from './run-process.js';
 export { startAll, type Service } from './service.js';

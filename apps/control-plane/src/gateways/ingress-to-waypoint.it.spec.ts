@@ -1,47 +1,25 @@
-import { EDGE_PARENT, useGateway } from '../testing/gateway/use-gateway.js';
-import { gateway, namespace, object, PORTS, route, SHOP, WAYPOINT } from '../testing/proxy/mesh-objects.js';
+import {
+  labelledService,
+  routesThroughWaypoint,
+  THROUGH,
+  waypointService,
+} from '../testing/gateway/behind-waypoint.js';
+import { useGateway } from '../testing/gateway/use-gateway.js';
+import { gateway, namespace, object, SHOP, WAYPOINT } from '../testing/proxy/mesh-objects.js';
 
 const { rig, newHost, expectAnswers } = useGateway([{ type: 'waypoint', name: WAYPOINT, gateway: gateway() }]);
 
 const USE = { 'istio.io/use-waypoint': WAYPOINT };
 const INGRESS_USE = { 'istio.io/ingress-use-waypoint': 'true' };
-const THROUGH = { status: 200, headers: { 'x-by': 'waypoint' } };
 const PAST = { status: 200, headers: { 'x-by': null } };
-
-/** The Service of the waypoint, as its Deployment has one. */
-const waypointService = () =>
-  object({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name: WAYPOINT, namespace: SHOP, labels: { 'gateway.networking.k8s.io/gateway-name': WAYPOINT } },
-    spec: {
-      clusterIP: '10.96.4.100',
-      ports: [{ name: 'mesh', port: 15_008, targetPort: 15_008, appProtocol: 'hbone' }],
-      selector: { 'gateway.networking.k8s.io/gateway-name': WAYPOINT },
-    },
-  });
-
-const backend = (name: string, clusterIP: string, labels: Readonly<Record<string, string>>) =>
-  object({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace: SHOP, labels },
-    spec: { clusterIP, ports: PORTS, selector: { app: 'echo', version: 'v1' } },
-  });
 
 /** A Service whose waypoint adds a header to answers, behind a host of the gateway. */
 async function served(name: string, clusterIP: string, labels: Readonly<Record<string, string>>): Promise<string> {
   const host = newHost();
-  const backendRefs = [{ name, port: 80 }];
-  const added = {
-    type: 'ResponseHeaderModifier',
-    responseHeaderModifier: { set: [{ name: 'x-by', value: 'waypoint' }] },
-  };
   await rig().apply(
-    waypointService(),
-    backend(name, clusterIP, labels),
-    route('HTTPRoute', `${name}-mesh`, { name, port: 80 }, { rules: [{ filters: [added], backendRefs }] }),
-    route('HTTPRoute', `${name}-edge`, EDGE_PARENT, { hostnames: [host], rules: [{ backendRefs }] }),
+    waypointService('10.96.4.100'),
+    labelledService(name, clusterIP, labels),
+    ...routesThroughWaypoint(name, host),
   );
   return host;
 }
@@ -50,9 +28,9 @@ describe('a service behind a waypoint, at a gateway', () => {
   it('is reached past it, and through it with the label istio.io/ingress-use-waypoint of the Service', async () => {
     const host = await served('of-service', '10.96.4.1', USE);
     await expectAnswers(host, [['/', PAST]]);
-    await rig().apply(backend('of-service', '10.96.4.1', { ...USE, ...INGRESS_USE }));
+    await rig().apply(labelledService('of-service', '10.96.4.1', { ...USE, ...INGRESS_USE }));
     await expectAnswers(host, [['/', THROUGH]]);
-    await rig().apply(backend('of-service', '10.96.4.1', USE));
+    await rig().apply(labelledService('of-service', '10.96.4.1', USE));
     await expectAnswers(host, [['/', PAST]]);
   });
 

@@ -1,10 +1,16 @@
 import { PODS, type KubeObject } from '@weft/kube';
 import { GATEWAYS } from '@weft/mesh-api';
 import { until } from '@weft/testing-fixtures';
+import {
+  labelledService,
+  routesThroughWaypoint,
+  THROUGH,
+  waypointService,
+} from '../testing/gateway/behind-waypoint.js';
 import { EDGE, ingressGateway, WEB_PORT, webListener } from '../testing/gateway/gateway-rig.js';
 import { EDGE_PARENT, useGateway } from '../testing/gateway/use-gateway.js';
 import { askHttp } from '../testing/proxy/http-client.js';
-import { gateway, object, PORTS, route, SHOP, WAYPOINT } from '../testing/proxy/mesh-objects.js';
+import { gateway, object, route, SHOP, WAYPOINT } from '../testing/proxy/mesh-objects.js';
 import { readStream } from '../testing/proxy/read-stream.js';
 
 const { rig, newHost, expectAnswers } = useGateway([{ type: 'waypoint', name: WAYPOINT, gateway: gateway() }]);
@@ -12,47 +18,18 @@ const { rig, newHost, expectAnswers } = useGateway([{ type: 'waypoint', name: WA
 const TCP_PORT = 9000;
 const WAIT_MS = 20_000;
 const REQUESTED = 'weft.io/activation-requested';
-const THROUGH = { status: 200, headers: { 'x-by': 'waypoint' } };
 
 /** As the waypoint manager makes it for a Gateway that scales to zero. */
-const waypointService = () =>
-  object({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: {
-      name: WAYPOINT,
-      namespace: SHOP,
-      labels: { 'gateway.networking.k8s.io/gateway-name': WAYPOINT },
-      annotations: { 'weft.io/scales-to-zero': 'true' },
-      ownerReferences: [{ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', name: WAYPOINT, uid: 'u' }],
-    },
-    spec: {
-      clusterIP: '10.96.5.100',
-      ports: [{ name: 'mesh', port: 15_008, targetPort: 15_008, appProtocol: 'hbone' }],
-      selector: { 'gateway.networking.k8s.io/gateway-name': WAYPOINT },
-    },
-  });
+const sleepingService = waypointService('10.96.5.100', {
+  annotations: { 'weft.io/scales-to-zero': 'true' },
+  ownerReferences: [{ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', name: WAYPOINT, uid: 'u' }],
+});
 
 /** A Service whose waypoint adds a header to answers. */
 async function behindWaypoint(name: string, clusterIP: string): Promise<string> {
   const labels = { 'istio.io/use-waypoint': WAYPOINT, 'istio.io/ingress-use-waypoint': 'true' };
   const host = newHost();
-  const backendRefs = [{ name, port: 80 }];
-  const added = {
-    type: 'ResponseHeaderModifier',
-    responseHeaderModifier: { set: [{ name: 'x-by', value: 'waypoint' }] },
-  };
-  await rig().apply(
-    waypointService(),
-    object({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name, namespace: SHOP, labels },
-      spec: { clusterIP, ports: PORTS, selector: { app: 'echo', version: 'v1' } },
-    }),
-    route('HTTPRoute', `${name}-mesh`, { name, port: 80 }, { rules: [{ filters: [added], backendRefs }] }),
-    route('HTTPRoute', `${name}-edge`, EDGE_PARENT, { hostnames: [host], rules: [{ backendRefs }] }),
-  );
+  await rig().apply(sleepingService, labelledService(name, clusterIP, labels), ...routesThroughWaypoint(name, host));
   return host;
 }
 

@@ -10,6 +10,7 @@ import {
 } from '@weft/mesh-model';
 import type { Clock } from '@weft/result';
 import { entriesOfOthers, referenceEntry, type ReferenceEntry } from './reference-entries.js';
+import { seenObject } from './seen-object.js';
 
 type Parent = ReferenceEntry<'parentRef', RouteParentStatus['parentRef']>;
 type RouteObject = KubeObject & { status?: { parents?: readonly Parent[] } };
@@ -64,7 +65,7 @@ export class RouteStatusWriter {
   }
 
   #write(status: RouteStatus): void {
-    const object = this.#objectOf(status);
+    const object = seenObject(this.options.model, status) as RouteObject | undefined;
     if (object === undefined || object.metadata?.deletionTimestamp !== undefined) return;
     const existing = object.status?.parents ?? [];
     const others = entriesOfOthers(existing);
@@ -77,18 +78,6 @@ export class RouteStatusWriter {
 
   #forget({ kind, namespace, name }: RouteStatus): void {
     this.#writers.get(kind)!.forget({ metadata: { namespace, name } });
-  }
-
-  /** As last seen; the model derived the status from it. */
-  #objectOf({ kind, namespace, name }: RouteStatus): RouteObject | undefined {
-    const { sources } = this.options.model;
-    const source = {
-      HTTPRoute: sources.httpRoutes,
-      GRPCRoute: sources.grpcRoutes,
-      TLSRoute: sources.tlsRoutes,
-      TCPRoute: sources.tcpRoutes,
-    }[kind];
-    return source.get(`${namespace}/${name}`) as RouteObject | undefined;
   }
 }
 

@@ -5,6 +5,7 @@ import type { Service } from '@weft/runtime';
 import { AutomaticAddressWriter } from './automatic-address-writer.js';
 import { PolicyStatusWriter } from './policy-status-writer.js';
 import { RouteStatusWriter } from './route-status-writer.js';
+import { seenObject } from './seen-object.js';
 import { WaypointStatusWriter } from './waypoint-status-writer.js';
 import { STATUS_TYPES, type MeshCondition, type MeshObject } from '../kube/kube-resources.js';
 
@@ -85,29 +86,9 @@ export class StatusController implements Service {
     });
   }
 
-  /** The object as last seen; the model derived the status from it. */
-  #objectOf({ kind, namespace, name }: ResourceStatus): MeshObject | undefined {
-    const { sources } = this.options.model;
-    const source = {
-      AuthorizationPolicy: sources.authorizationPolicies,
-      PeerAuthentication: sources.peerAuthentications,
-      ServiceEntry: sources.serviceEntries,
-      WorkloadEntry: sources.workloadEntries,
-      Gateway: sources.istioGateways,
-      VirtualService: sources.virtualServices,
-      DestinationRule: sources.destinationRules,
-      RequestAuthentication: sources.requestAuthentications,
-      Telemetry: sources.telemetries,
-      EnvoyFilter: sources.envoyFilters,
-      TrafficExtension: sources.trafficExtensions,
-      WasmPlugin: sources.wasmPlugins,
-    }[kind];
-    return source.get(`${namespace}/${name}`) as MeshObject | undefined;
-  }
-
   #write(status: ResourceStatus): void {
-    const { kube, clock, log } = this.options;
-    const object = this.#objectOf(status);
+    const { kube, model, clock, log } = this.options;
+    const object = seenObject(model, status) as MeshObject | undefined;
     if (object === undefined || object.metadata?.deletionTimestamp !== undefined) return;
     const { condition, observedGeneration } = status;
     const writer = this.#writers.get(status.kind)!;

@@ -1,7 +1,7 @@
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import { attached, HOST, WEB } from '../testing/custom-mesh.js';
 import { loadMesh } from '../testing/load-mesh.js';
+import { useWebServer } from '../testing/web-server.js';
 import { WaypointEnvoy, type Told } from '../testing/waypoint-envoy.js';
 
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http';
@@ -56,12 +56,16 @@ const answer = (path: string, status: number) => ({
 });
 
 describe('patches, by a real Envoy', () => {
-  let web: Server;
   let seen: IncomingHttpHeaders = {};
+  const webPort = useWebServer((request, response) => {
+    seen = request.headers;
+    request.resume();
+    request.on('end', () => response.end('hello'));
+  });
   let envoy: WaypointEnvoy | undefined;
   const start = async (...objects: readonly object[]) => {
     const model = loadMesh([...attached(), ...objects]);
-    envoy = await WaypointEnvoy.start(model, { [`${HOST}:80`]: (web.address() as AddressInfo).port });
+    envoy = await WaypointEnvoy.start(model, { [`${HOST}:80`]: webPort() });
     return Object.fromEntries(
       [...model.statuses.values()].map(({ name, condition }) => [name, condition?.message ?? null]),
     );
@@ -69,21 +73,9 @@ describe('patches, by a real Envoy', () => {
   const get = (path = '/', more: object = {}): Promise<Told> => envoy!.ask({ address: WEB, path, ...more });
   const statusOf = async (path: string): Promise<number> => (await get(path)).status;
 
-  beforeAll(async () => {
-    web = createServer((request, response) => {
-      seen = request.headers;
-      request.resume();
-      request.on('end', () => response.end('hello'));
-    });
-    await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
-  });
   afterEach(async () => {
     await envoy?.stop();
     envoy = undefined;
-  });
-  afterAll(() => {
-    web.close();
-    web.closeAllConnections();
   });
 
   it('filters go where they are put: the lowest priority first, extensions before EnvoyFilters', async () => {
@@ -211,7 +203,7 @@ describe('patches, by a real Envoy', () => {
   });
 
   it('clusters merge, and others are added for patches to send to', async () => {
-    const { port } = web.address() as AddressInfo;
+    const port = webPort();
     await start(
       envoyFilter('clusters', [
         {

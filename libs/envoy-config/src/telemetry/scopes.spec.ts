@@ -1,8 +1,7 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { until } from '@weft/testing-fixtures';
 import { attached, HOST, WEB } from '../testing/custom-mesh.js';
 import { loadMesh } from '../testing/load-mesh.js';
+import { useWebServer } from '../testing/web-server.js';
 import { WaypointEnvoy } from '../testing/waypoint-envoy.js';
 
 const OTHER = '10.96.0.9';
@@ -27,25 +26,17 @@ const CLASS = [{ group: 'gateway.networking.k8s.io', kind: 'GatewayClass', name:
 const SERVICE = [{ group: '', kind: 'Service', name: 'web' }];
 
 describe('the scopes of Telemetries, by a real Envoy', () => {
-  let web: Server;
+  const webPort = useWebServer((_request, response) => response.end('hello'));
   let envoy: WaypointEnvoy | undefined;
 
-  beforeAll(async () => {
-    web = createServer((_request, response) => response.end('hello'));
-    await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
-  });
   afterEach(async () => {
     await envoy?.stop();
     envoy = undefined;
   });
-  afterAll(() => {
-    web.close();
-    web.closeAllConnections();
-  });
 
   /** The tag `scope` of requests to the two services. */
   async function scopes(telemetries: readonly object[]): Promise<{ web?: string; other?: string; more?: string }> {
-    const { port } = web.address() as AddressInfo;
+    const port = webPort();
     const other = {
       kind: 'Service',
       metadata: { name: 'other', namespace: 'shop' },

@@ -1,5 +1,4 @@
-import { parse } from 'yaml';
-import { err, ok, toError, type Result } from '@weft/result';
+import { ok, type Result } from '@weft/result';
 import { formatProblem } from '../field-problem.js';
 import { FieldReader } from '../field-reader.js';
 import { retries, type Retries } from '../networking/retries.js';
@@ -12,6 +11,7 @@ import {
 import { ProblemList } from '../problem-list.js';
 import type { Field } from '../schema/field.js';
 import { BUILT_IN_PROVIDERS, defaultProviders, readProviders, type ExtensionProvider } from './extension-providers.js';
+import { meshConfigMapping } from './mesh-config-mapping.js';
 
 /** What MeshConfig says of what proxies tell and ask others. */
 export interface MeshExtensions {
@@ -62,15 +62,10 @@ export interface ReadMeshExtensions {
  * it is no YAML mapping.
  */
 export function parseMeshExtensions(yaml: string): Result<ReadMeshExtensions, string> {
-  let config: unknown;
-  try {
-    config = parse(yaml) ?? {};
-  } catch (thrown) {
-    return err(`MeshConfig is not YAML: ${toError(thrown).message.split('\n')[0]}`);
-  }
-  if (typeof config !== 'object' || config === null || Array.isArray(config)) return err('MeshConfig is not a mapping');
+  const config = meshConfigMapping(yaml);
+  if (!config.ok) return config;
   const problems = new ProblemList();
-  const extensions = read(new FieldReader(config, 'MeshConfig', problems));
+  const extensions = read(new FieldReader(config.value, 'MeshConfig', problems));
   return ok({ extensions, problems: problems.all.map(formatProblem) });
 }
 

@@ -1,5 +1,5 @@
 import type { Service } from '@weft/runtime';
-import { DAEMON_SETS, objectKey, PODS, splitKey, type DaemonSet, type Pod, type WorkQueue } from '@weft/kube';
+import { DAEMON_SETS, objectKey, splitKey, type DaemonSet, type Pod, type WorkQueue } from '@weft/kube';
 import {
   controllerQueue,
   queueAdopters,
@@ -12,7 +12,7 @@ import {
 } from '../controller.js';
 import { resolveBound } from '../deployment/rollout.js';
 import { equalJson } from '@weft/testing-kube-schema';
-import { claim, workloadSelector } from '../model/ownership.js';
+import { claimPods } from '../model/claim-pods.js';
 import { isActive, isAvailable, isReady, nextAvailabilityMs } from '../model/pod-state.js';
 import { podFrom, PodWriter } from '../model/pod-writer.js';
 import { REVISION_HASH, syncRevisions, trimRevisions } from '../model/revision-history.js';
@@ -60,7 +60,7 @@ export class DaemonSetController implements Service {
     const { cluster, clock } = this.context;
     const set = cluster.daemonSets.get(namespace, name);
     if (set === undefined) return undefined;
-    const pods = await this.#claim(set);
+    const pods = await claimPods(cluster, DAEMON_SETS, set);
     const template = set.spec?.template ?? {};
     const nodes = cluster.nodes.list().map((node): DaemonNode => {
       const name = node.metadata?.name ?? '';
@@ -85,18 +85,6 @@ export class DaemonSetController implements Service {
       pauseMs,
       nextAvailabilityMs(pods.filter(isActive), strategy.minReadySeconds, clock.now()),
     );
-  }
-
-  #claim(set: DaemonSet): Promise<Pod[]> {
-    const { cluster } = this.context;
-    return claim({
-      kube: cluster.kube,
-      ownerType: DAEMON_SETS,
-      owner: set,
-      selector: workloadSelector(set.spec?.selector),
-      type: PODS,
-      candidates: cluster.podsByNamespace.get(set.metadata?.namespace ?? ''),
-    });
   }
 
   async #manage(set: DaemonSet, nodes: readonly DaemonNode[], strategy: DaemonStrategy): Promise<number | undefined> {

@@ -1,5 +1,5 @@
 import type { Service } from '@weft/runtime';
-import { PODS, REPLICA_SETS, setCondition, splitKey, type Pod, type ReplicaSet, type WorkQueue } from '@weft/kube';
+import { REPLICA_SETS, setCondition, splitKey, type Pod, type ReplicaSet, type WorkQueue } from '@weft/kube';
 import { toError } from '@weft/result';
 import { matchesLabels } from '@weft/testing-kube-schema';
 import {
@@ -12,7 +12,8 @@ import {
   type ControllerContext,
   type Outcome,
 } from '../controller.js';
-import { claim, workloadSelector } from '../model/ownership.js';
+import { claimPods } from '../model/claim-pods.js';
+import { workloadSelector } from '../model/ownership.js';
 import { isActive, isAvailable, isReady, nextAvailabilityMs, removalOrder } from '../model/pod-state.js';
 import { podFrom, PodWriter } from '../model/pod-writer.js';
 
@@ -46,14 +47,7 @@ export class ReplicaSetController implements Service {
     const { cluster, clock } = this.context;
     const set = cluster.replicaSets.get(namespace, name);
     if (set === undefined) return undefined;
-    const pods = await claim({
-      kube: cluster.kube,
-      ownerType: REPLICA_SETS,
-      owner: set,
-      selector: workloadSelector(set.spec?.selector),
-      type: PODS,
-      candidates: cluster.podsByNamespace.get(namespace ?? ''),
-    });
+    const pods = await claimPods(cluster, REPLICA_SETS, set);
     const active = pods.filter(isActive);
     const waitMs = this.#writer.waitMs(set);
     let refused: Error | null = null;

@@ -1,5 +1,5 @@
 import type { Service } from '@weft/runtime';
-import { PODS, splitKey, STATEFUL_SETS, type Pod, type StatefulSet, type WorkQueue } from '@weft/kube';
+import { splitKey, STATEFUL_SETS, type Pod, type StatefulSet, type WorkQueue } from '@weft/kube';
 import {
   controllerQueue,
   queueAdopters,
@@ -10,7 +10,7 @@ import {
   type ControllerContext,
   type Outcome,
 } from '../controller.js';
-import { claim, workloadSelector } from '../model/ownership.js';
+import { claimPods } from '../model/claim-pods.js';
 import { isActive, isAvailable, isReady, nextAvailabilityMs } from '../model/pod-state.js';
 import { podFrom, PodWriter, type PodTemplate } from '../model/pod-writer.js';
 import { REVISION_HASH, syncRevisions, trimRevisions, type CurrentRevision } from '../model/revision-history.js';
@@ -46,7 +46,7 @@ export class StatefulSetController implements Service {
     const { cluster, clock } = this.context;
     const set = cluster.statefulSets.get(namespace, name);
     if (set === undefined) return undefined;
-    const pods = await this.#claim(set);
+    const pods = await claimPods(cluster, STATEFUL_SETS, set);
     const revision = await syncRevisions(
       cluster.kube,
       STATEFUL_SETS,
@@ -70,18 +70,6 @@ export class StatefulSetController implements Service {
     ]);
     if (!deleting) await trimRevisions(cluster.kube, revision, set.spec?.revisionHistoryLimit ?? 10, inUse);
     return requeueAfter(waitMs, nextAvailabilityMs(pods.filter(isActive), strategy.minReadySeconds, clock.now()));
-  }
-
-  #claim(set: StatefulSet): Promise<Pod[]> {
-    const { cluster } = this.context;
-    return claim({
-      kube: cluster.kube,
-      ownerType: STATEFUL_SETS,
-      owner: set,
-      selector: workloadSelector(set.spec?.selector),
-      type: PODS,
-      candidates: cluster.podsByNamespace.get(set.metadata?.namespace ?? ''),
-    });
   }
 
   async #manage(
