@@ -1,6 +1,11 @@
 import type { Clock } from '@weft/result';
 import type { Workload } from './state/workload.js';
 
+/** How long a connection waits for the control plane to say what its pod is. */
+export const CONNECTION_WAIT_MS = 5000;
+export const UNKNOWN_LOCAL_WORKLOAD =
+  'failed to fetch information about local workload: the control plane has not sent it within 5 s';
+
 /** Gives a pod's workload at once, or as soon as the control plane sends it, or null when the wait is over. */
 export class LocalWorkloadWait {
   readonly #waiting = new Map<string, Set<(workload: Workload | null) => void>>();

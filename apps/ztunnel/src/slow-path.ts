@@ -1,4 +1,3 @@
-import { formatSocketAddress, parseSocketAddress } from '@weft/ip';
 import { assertNever, type Clock } from '@weft/result';
 import type { IdentityFeed } from './certificates/identity-feed.js';
 import type { ConnectionTable } from './connections/connection-table.js';
@@ -7,27 +6,21 @@ import type {
   ConnectionClosed,
   ConnectionOpened,
   FromWorker,
-  InboundContext,
   InboundVerdict,
   OutboundPlan,
 } from './dataplane/messages.js';
-import { judgeInbound, type SameMesh } from './inbound/judge-inbound.js';
-import { LocalWorkloadWait } from './local-workload-wait.js';
+import { InboundVerdicts, type InboundSettings } from './inbound/inbound-verdicts.js';
+import { CONNECTION_WAIT_MS, LocalWorkloadWait } from './local-workload-wait.js';
 import type { OnDemandNames } from './outbound/on-demand-names.js';
-import { planOutbound } from './outbound/plan-outbound.js';
-import type { RouteRefusal, RouteTarget } from './outbound/route-target.js';
+import { OutboundPlanner } from './outbound/outbound-planner.js';
 import { TargetLedger } from './outbound/target-ledger.js';
-import { refusedPlan } from './outbound/refused-plan.js';
 import type { WaypointActivation } from './outbound/waypoint-activation.js';
-import { toOutboundPlan } from './outbound/to-outbound-plan.js';
 import type { DataPlanePort } from './pods/data-plane-port.js';
 import type { PodRegistry } from './pods/pod-registry.js';
-import { formatBaggage } from './state/baggage.js';
 import { DependencyIndex } from './state/dependency-index.js';
 import type { MeshState } from './state/mesh-state.js';
 import type { OnDemandAddresses } from './state/on-demand-addresses.js';
 import { isPolicyKey, stateKeys } from './state/state-keys.js';
-import { TrackingView } from './state/tracking-view.js';
 import { identityOf, type Workload } from './state/workload.js';
 import type { AccessLog, AccessLogger } from './telemetry/access-log.js';
 import { TrafficFinder } from './telemetry/traffic-finder.js';
@@ -53,26 +46,11 @@ export interface SlowPathOptions {
   readonly waypointMetrics: WaypointMetrics;
   /** Null: everything is subscribed, so what is not known does not exist. */
   readonly onDemand: OnDemandAddresses | null;
-  readonly settings: {
-    readonly nodeName: string;
-    readonly network: string;
-    readonly preserveSource: boolean;
-    readonly responseBaggage: boolean;
-    /** PROXY application tunnels are delivered on loopback. */
-    readonly localhostTunnel: boolean;
-    /** Policy decisions at info instead of debug. */
-    readonly logPolicyDecisions: boolean;
-  };
+  readonly settings: InboundSettings & { readonly nodeName: string; readonly network: string };
 }
 
 /** Longer than from a verdict to `connectionOpened`, whatever happens in between. */
 const VERDICT_MAY_BE_STALE_MS = 60_000;
-/** How long a connection waits for the control plane to say what its pod is. */
-const LOCAL_WORKLOAD_WAIT_MS = 5000;
-/** More than any chain of service, waypoint, gateway and name has links. */
-const MOST_ROUNDS = 8;
-const UNKNOWN_LOCAL_WORKLOAD =
-  'failed to fetch information about local workload: the control plane has not sent it within 5 s';
 
 /**
  * The main thread's half of the data path: answers workers from the mesh state, withdraws the answers when what they were
@@ -83,8 +61,8 @@ export class SlowPath {
   readonly #ledger: TargetLedger;
   readonly #localWorkload: LocalWorkloadWait;
   readonly #traffics: TrafficFinder;
-  readonly #warnedPolicies = new Set<string>();
-  #trustDomains: ReadonlySet<string> = new Set();
+  readonly #planner: OutboundPlanner;
+  readonly #verdicts: InboundVerdicts;
   #policyChangedAtMs = -Infinity;
   /** Counts the changes that a verdict may depend on. */
   #policyRevision = 0;
@@ -93,17 +71,24 @@ export class SlowPath {
 
   constructor(private readonly options: SlowPathOptions) {
     this.#ledger = new TargetLedger(options.clock);
+    const dependencies = this.#dependencies;
+    const ledger = this.#ledger;
+    const workloadOf = (podUid: string) => this.#workloadOf(podUid);
     this.#traffics = new TrafficFinder({
       state: options.state,
       network: options.settings.network,
-      ledger: this.#ledger,
-      workloadOf: (podUid) => this.#pods?.get(podUid)?.workload ?? null,
+      ledger,
+      workloadOf,
     });
-    this.#localWorkload = new LocalWorkloadWait(
-      options.clock,
-      LOCAL_WORKLOAD_WAIT_MS,
-      (uid) => this.#pods?.get(uid)?.workload ?? null,
-    );
+    this.#localWorkload = new LocalWorkloadWait(options.clock, CONNECTION_WAIT_MS, workloadOf);
+    this.#planner = new OutboundPlanner({ ...options, dependencies, ledger, workloadOf });
+    this.#verdicts = new InboundVerdicts({
+      ...options,
+      dependencies,
+      workloadOf,
+      isOwn: (podUid) => this.#pods?.get(podUid)?.own === true,
+      revision: () => this.#policyRevision,
+    });
   }
 
   /** The two parts that call back into this one. Once, before the first message. */
@@ -152,7 +137,7 @@ export class SlowPath {
 
   /** All names of this mesh. */
   trustDomainsChanged(names: ReadonlySet<string>): void {
-    this.#trustDomains = names;
+    this.#verdicts.trustDomainsChanged(names);
     this.options.dataPlane.send({ type: 'invalidate' });
   }
 
@@ -169,7 +154,7 @@ export class SlowPath {
   /** Looks at every open inbound connection again and closes those that are denied now. */
   reevaluate(only?: number): void {
     const { connections, state } = this.options;
-    const workloadOf = (podUid: string) => this.#pods?.get(podUid)?.workload ?? null;
+    const workloadOf = (podUid: string) => this.#workloadOf(podUid);
     this.#close(connections.reevaluate(state, workloadOf, only));
   }
 
@@ -184,14 +169,12 @@ export class SlowPath {
         return this.#pods?.podAdded(message);
       case 'podFailed':
         return this.#pods?.podFailed(message);
-      case 'outboundPlanNeeded': {
-        this.#localWorkload.take(message.podUid, (source) => this.#plan(message, source, workerIndex));
+      case 'outboundPlanNeeded':
+        this.#answerPlan(message, workerIndex);
         return;
-      }
-      case 'inboundVerdictNeeded': {
-        this.#localWorkload.take(message.context.podUid, (local) => this.#answerVerdict(message, local, workerIndex));
+      case 'inboundVerdictNeeded':
+        this.#answerVerdict(message, workerIndex);
         return;
-      }
       case 'identityNeeded':
         void this.#identities?.needed(message.spiffeId, workerIndex);
         return;
@@ -220,123 +203,22 @@ export class SlowPath {
     }
   }
 
-  #plan(
-    message: Extract<FromWorker, { type: 'outboundPlanNeeded' }>,
-    source: Workload | null,
-    workerIndex: number,
-    roundsLeft = MOST_ROUNDS,
-  ): void {
-    const { state, dataPlane, names, onDemandDns } = this.options;
-    const { podUid, requestId } = message;
-    const destination = parseSocketAddress(message.destination);
-    const answer = (plan: OutboundPlan) => dataPlane.send({ type: 'outboundPlan', requestId, plan }, workerIndex);
-    if (destination === null) {
-      answer({ kind: 'reject', reason: `unreadable destination ${message.destination}` });
-      return;
-    }
-    if (source === null) {
-      answer({ kind: 'reject', reason: UNKNOWN_LOCAL_WORKLOAD });
-      return;
-    }
-    const view = new TrackingView(state, names);
-    view.keys.add(stateKeys.workload(source.uid));
-    const route = planOutbound(view, { source, destination });
-    // Each round knows more than the one before: a service leads to its waypoint, that to its gateway, that to a name.
-    const again = () => this.#plan(message, this.#workloadOf(podUid), workerIndex, roundsLeft - 1);
-    if (this.#mustAsk(view, roundsLeft, again, (reason) => answer({ kind: 'reject', reason, flag: 'CONNECT' }))) return;
-    if (view.unresolved.size > 0 && roundsLeft > 0) {
-      for (const hostname of view.unresolved) onDemandDns.asked(hostname, source);
-      names.ask(view.unresolved, again);
-      return;
-    }
-    this.#dependencies.add(podUid, view.keys);
-    const targetId = (target: RouteTarget) => this.#ledger.add(podUid, target);
-    if (route.ok) answer(toOutboundPlan(route.value, { source, random: Math.random, targetId }));
-    else answer(this.#refusedOrHeld(route.error, refusedPlan(route.error, destination, targetId)));
+  #answerPlan(message: Extract<FromWorker, { type: 'outboundPlanNeeded' }>, workerIndex: number): void {
+    const { requestId, podUid } = message;
+    const answer = (plan: OutboundPlan) =>
+      this.options.dataPlane.send({ type: 'outboundPlan', requestId, plan }, workerIndex);
+    this.#localWorkload.take(podUid, (source) => this.#planner.plan(message, source, answer));
   }
 
-  /** Held: what it would go through is asleep, and somebody can be asked to start it. */
-  #refusedOrHeld({ asleep = [] }: RouteRefusal, plan: ReturnType<typeof refusedPlan>): OutboundPlan {
-    const { activation } = this.options;
-    if (activation === null || asleep.length === 0) return plan;
-    for (const key of asleep) activation.want(key);
-    return { kind: 'hold', reason: `waypoint ${asleep.join(', ')} is asleep`, targetId: plan.targetId };
-  }
-
-  /** Whether a decision needs what was not asked for yet; it is then made again, or refused when no answer comes. */
-  #mustAsk(view: TrackingView, roundsLeft: number, again: () => void, refuse: (reason: string) => void): boolean {
-    const { onDemand } = this.options;
-    const missing = onDemand?.unanswered(view.missing) ?? [];
-    if (onDemand === null || missing.length === 0) return false;
-    const unanswered = `the control plane has not said what ${missing.join(', ')} is`;
-    if (roundsLeft === 0) refuse(unanswered);
-    else onDemand.ask(missing, (answered) => (answered ? again() : refuse(unanswered)));
-    return true;
-  }
-
-  #answerVerdict(
-    message: Extract<FromWorker, { type: 'inboundVerdictNeeded' }>,
-    local: Workload | null,
-    workerIndex: number,
-    roundsLeft = MOST_ROUNDS,
-  ): void {
+  #answerVerdict(message: Extract<FromWorker, { type: 'inboundVerdictNeeded' }>, workerIndex: number): void {
     const { requestId, context } = message;
-    const { state, dataPlane } = this.options;
-    const view = new TrackingView(state);
-    const verdict = this.#judge(view, context, local);
-    const send = (it: InboundVerdict) =>
-      dataPlane.send({ type: 'inboundVerdict', requestId, verdict: it }, workerIndex);
-    const again = () => this.#answerVerdict(message, this.#workloadOf(context.podUid), workerIndex, roundsLeft - 1);
-    const refuse = (reason: string) => send({ kind: 'deny', status: 503, reason });
-    if (local === null || !this.#mustAsk(view, roundsLeft, again, refuse)) send(verdict);
+    const answer = (verdict: InboundVerdict) =>
+      this.options.dataPlane.send({ type: 'inboundVerdict', requestId, verdict }, workerIndex);
+    this.#localWorkload.take(context.podUid, (local) => this.#verdicts.decide(context, local, answer));
   }
 
   #workloadOf(podUid: string): Workload | null {
     return this.#pods?.get(podUid)?.workload ?? null;
-  }
-
-  #judge(view: TrackingView, context: InboundContext, local: Workload | null): InboundVerdict {
-    const { log, settings } = this.options;
-    if (local === null) {
-      return {
-        kind: 'deny',
-        status: 503,
-        reason: UNKNOWN_LOCAL_WORKLOAD,
-      };
-    }
-    view.keys.add(stateKeys.workload(local.uid));
-    const isSameMesh: SameMesh = (own, theirs) =>
-      own === theirs || (this.#trustDomains.has(own) && this.#trustDomains.has(theirs));
-    const admission = judgeInbound(view, local, context, { ...settings, isSameMesh });
-    this.#dependencies.add(context.podUid, view.keys);
-    const fields = {
-      'src.addr': context.source,
-      'src.identity': context.peerIdentity ?? 'none',
-      'dst.workload': local.uid,
-    };
-    if (!admission.ok) {
-      log[settings.logPolicyDecisions ? 'info' : 'debug'](
-        { ...fields, reason: admission.error.reason },
-        'inbound refused',
-      );
-      return { kind: 'deny', ...admission.error };
-    }
-    const { application, decision, unknownPolicies } = admission.value;
-    this.#warnUnknown(local, unknownPolicies);
-    log[settings.logPolicyDecisions ? 'info' : 'debug'](
-      { ...fields, allowedBy: decision.hit?.policy, dryRun: decision.dryRun ?? undefined },
-      'inbound allowed',
-    );
-    const baggage = settings.responseBaggage && context.transport === 'hbone' ? { baggage: formatBaggage(local) } : {};
-    const { dial, preserveSource, proxyHeader } = application;
-    return {
-      kind: 'allow',
-      revision: this.#policyRevision,
-      dial: formatSocketAddress(dial),
-      preserveSource: preserveSource && settings.preserveSource && this.#pods?.get(context.podUid)?.own !== true,
-      ...(proxyHeader === null ? {} : { proxyHeader }),
-      ...baggage,
-    };
   }
 
   #opened(opened: ConnectionOpened, workerIndex: number): void {
@@ -408,19 +290,6 @@ export class SlowPath {
         if (workload.protocol === 'HBONE') needed.add(identityOf(workload));
     }
     this.#identities?.setNeeded(needed);
-  }
-
-  #warnUnknown(local: Workload, names: readonly string[]): void {
-    for (const policy of names) {
-      const key = `${local.uid} ${policy}`;
-      if (this.#warnedPolicies.has(key)) continue;
-      if (this.#warnedPolicies.size > 10_000) this.#warnedPolicies.clear();
-      this.#warnedPolicies.add(key);
-      this.options.log.warn(
-        { workload: local.uid, policy },
-        'workload names a policy that is not known; it is skipped',
-      );
-    }
   }
 }
 
