@@ -1,5 +1,6 @@
 import { Memory } from '@weft/linux';
 import { nativeText, openSsl, takeErrorText, verifyErrorText } from './openssl.js';
+import { BATCH_BYTES, RecordBatch } from './record-batch.js';
 import type { TlsContext } from './tls-context.js';
 import { TlsError } from './tls-error.js';
 
@@ -13,8 +14,11 @@ export const TLS_FAILED = -3;
 const SSL_ERROR_SSL = 1;
 const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;
+const SSL_ERROR_SYSCALL = 5;
 const SSL_ERROR_ZERO_RETURN = 6;
 const X509_V_OK = 0;
+/** Plaintext of the largest TLS record. */
+const RECORD_BYTES = 16_384;
 
 /**
  * TLS over a non-blocking socket. It does not own the descriptor. Nothing throws for what a peer sends: a call returns
@@ -23,6 +27,9 @@ const X509_V_OK = 0;
 export class TlsConnection {
   #ssl: number;
   #failure: TlsError | null = null;
+  /** A long write that is under way, and how many of the caller's bytes it holds already. */
+  #batch: RecordBatch | null = null;
+  #batchBytes = 0;
 
   constructor(context: TlsContext, fd: number, role: 'client' | 'server') {
     this.#ssl = openSsl().SSL_new(context.handle);
@@ -54,10 +61,11 @@ export class TlsConnection {
   }
 
   /**
-   * All of the bytes, or none: after TLS_WANT_WRITE part of them may be on the wire, and the next call must begin with the
-   * same bytes (more may follow them, and they may have moved).
+   * How many of the bytes are with the kernel: all of them, or at least BATCH_BYTES. After TLS_WANT_WRITE part of them may
+   * be on the wire, and the next call must begin with the same bytes (more may follow them, and they may have moved).
    */
   write(from: Memory, offset: number, length: number): number {
+    if (this.#batch !== null || length > RECORD_BYTES) return this.#writeBatch(from, offset, length);
     const result = openSsl().SSL_write(this.#live(), from.addressAt(offset, length), length);
     return result > 0 ? result : this.#refused(result);
   }
@@ -94,8 +102,30 @@ export class TlsConnection {
 
   free(): void {
     if (this.#ssl === 0) return;
+    this.#endBatch(false);
     openSsl().SSL_free(this.#ssl);
     this.#ssl = 0;
+  }
+
+  /** More than a record: all records leave together. */
+  #writeBatch(from: Memory, offset: number, length: number): number {
+    const batch = (this.#batch ??= new RecordBatch(this.#live()));
+    if (this.#batchBytes === 0) {
+      const bytes = Math.min(length, BATCH_BYTES);
+      const result = openSsl().SSL_write(this.#ssl, from.addressAt(offset, bytes), bytes);
+      if (result <= 0) return this.#refused(result);
+      this.#batchBytes = result;
+    }
+    if (!batch.flush()) return batch.wouldBlock ? TLS_WANT_WRITE : this.#fail(this.#explain(SSL_ERROR_SYSCALL));
+    const sent = this.#batchBytes;
+    this.#endBatch(true);
+    return sent;
+  }
+
+  #endBatch(flushed: boolean): void {
+    this.#batch?.end(flushed);
+    this.#batch = null;
+    this.#batchBytes = 0;
   }
 
   #live(): number {

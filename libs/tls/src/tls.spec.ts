@@ -12,10 +12,12 @@ import {
   TLS_DONE,
   TLS_FAILED,
   TLS_WANT_READ,
+  TLS_WANT_WRITE,
   TlsConnection,
   TlsContext,
   type TlsIdentity,
 } from './index.js';
+import { BATCH_BYTES } from './record-batch.js';
 
 const ALICE = 'spiffe://cluster.local/ns/shop/sa/alice';
 const BOB = 'spiffe://cluster.local/ns/shop/sa/bob';
@@ -110,6 +112,14 @@ function readSome(side: TlsConnection, fd: number, want: number): Buffer {
   return into.bytes.subarray(0, got);
 }
 
+/** The last result once it is another than TLS_WANT_WRITE. */
+function writeSoon(side: TlsConnection, from: Memory): number {
+  const end = performance.now() + 5000;
+  let result = TLS_WANT_WRITE;
+  while (result === TLS_WANT_WRITE && performance.now() < end) result = side.write(from, 0, from.length);
+  return result;
+}
+
 describe('mutual TLS', () => {
   it('both sides show and verify an SVID, and read the peer identity from its leaf', () => {
     const pair = connect(alice, bob);
@@ -148,7 +158,7 @@ describe('mutual TLS', () => {
     const pair = connect(alice, bob);
     shakeHands(pair);
     const sent = Memory.of(Buffer.alloc(4 * 1024 * 1024, 'weft'));
-    let written = pair.client.write(sent, 0, sent.length);
+    let written = 0;
     const received: Buffer[] = [];
     const into = Memory.allocate(262_144);
     for (let total = 0, idle = 0; total < sent.length && idle < 1000;) {
@@ -157,12 +167,51 @@ describe('mutual TLS', () => {
         received.push(Buffer.from(into.bytes.subarray(0, n)));
         total += n;
       } else idle++;
-      if (written < 0) written = pair.client.write(sent, 0, sent.length);
+      if (written < sent.length) written += Math.max(0, pair.client.write(sent, written, sent.length - written));
     }
     expect(written).toBe(sent.length);
     expect(Buffer.concat(received).equals(sent.bytes)).toBe(true);
     pair.server.write(Memory.of(Buffer.from('back')), 0, 4);
     expect(readSome(pair.client, pair.fds[0], 4).toString()).toBe('back');
+  });
+
+  it('reads go on while a long write waits for room', () => {
+    const pair = connect(alice, bob);
+    shakeHands(pair);
+    const long = Memory.of(Buffer.alloc(BATCH_BYTES, 'weft'));
+    let taken = 0;
+    while (pair.client.write(long, 0, long.length) > 0) taken += long.length;
+    pair.server.write(Memory.of(Buffer.from('hello')), 0, 5);
+    expect(readSome(pair.client, pair.fds[0], 5).toString()).toBe('hello');
+    expect(readSome(pair.server, pair.fds[1], taken).length).toBeGreaterThanOrEqual(taken);
+    expect(writeSoon(pair.client, long)).toBe(long.length);
+  });
+
+  it('a long write that is given up leaves nothing behind for other connections', () => {
+    const long = Memory.of(Buffer.alloc(BATCH_BYTES, 'left'));
+    for (let i = 0; i < 10; i++) {
+      const stuck = connect(alice, bob);
+      shakeHands(stuck);
+      while (stuck.client.write(long, 0, long.length) !== TLS_WANT_WRITE);
+      const other = connect(alice, bob);
+      shakeHands(other);
+      const bytes = Memory.of(Buffer.alloc(40_000, `${i}`));
+      expect(other.client.write(bytes, 0, bytes.length)).toBe(bytes.length);
+      stuck.client.free();
+      expect(other.client.write(bytes, 0, bytes.length)).toBe(bytes.length);
+      const got = readSome(other.server, other.fds[1], 2 * bytes.length);
+      expect(got.equals(Buffer.concat([bytes.bytes, bytes.bytes]))).toBe(true);
+    }
+  });
+
+  it('a long write to a socket that was reset fails, and says so', () => {
+    const pair = connect(alice, bob);
+    shakeHands(pair);
+    const long = Memory.of(Buffer.alloc(BATCH_BYTES));
+    while (pair.client.write(long, 0, long.length) !== TLS_WANT_WRITE);
+    closeSocket(pair.fds[1]);
+    expect(writeSoon(pair.client, long)).toBe(TLS_FAILED);
+    expect(pair.client.failure?.code).toBe('TLS_TRANSPORT_CLOSED');
   });
 
   it('tells close_notify from a cut connection', () => {

@@ -18,7 +18,7 @@ export interface SecureSocket {
   start(owner: SecureSocketOwner): void;
   handshake(): number;
   read(into: Memory, offset: number, length: number): number;
-  /** All of the bytes or none; see `TlsConnection.write`. */
+  /** How many of the bytes were taken; after TLS_WANT_WRITE the next call begins with the same. See `TlsConnection.write`. */
   write(from: Memory, offset: number, length: number): number;
   /** Whether bytes wait inside that no event will tell of. */
   hasPending(): boolean;
