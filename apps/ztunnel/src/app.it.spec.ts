@@ -380,7 +380,10 @@ describe('a ztunnel', () => {
     ads.streams[0]!.send(POLICY, [denyAll]);
     await until(() => dataPlane.of('closeConnections').length > 0, 'the connection is closed');
     expect(performance.now() - pushed).toBeLessThan(1000);
-    expect(dataPlane.of('closeConnections')[0]).toMatchObject({ connectionIds: [5], flag: 'DENY' });
+    expect(dataPlane.of('closeConnections')[0]).toMatchObject({
+      connections: [{ connectionId: 5, counterSlot: 0 }],
+      flag: 'DENY',
+    });
   });
 
   it('serves known workloads for 10 minutes without control plane and CA, and takes up changes within a second', async () => {

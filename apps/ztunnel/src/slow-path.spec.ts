@@ -169,7 +169,7 @@ describe('live connections', () => {
     expect(it.dataPlane.of('closeConnections')).toEqual([
       {
         type: 'closeConnections',
-        connectionIds: [1],
+        connections: [{ connectionId: 1, counterSlot: 1 }],
         reason: 'connection closed due to policy change: explicitly denied by: shop/no-client',
         flag: 'DENY',
       },
@@ -210,7 +210,7 @@ describe('live connections', () => {
     it.push((state) =>
       state.upsertWorkload(workload('server', '10.0.0.2', { authorizationPolicies: ['shop/no-client'] })),
     );
-    expect(it.dataPlane.of('closeConnections')[0]?.connectionIds).toEqual([1]);
+    expect(it.dataPlane.of('closeConnections')[0]?.connections).toEqual([{ connectionId: 1, counterSlot: 1 }]);
   });
 
   it('opened by a verdict older than a policy are closed as they open', async () => {
@@ -218,7 +218,7 @@ describe('live connections', () => {
     it.askVerdict('server', '10.0.0.2:8080', CLIENT_ID);
     it.push((state) => state.upsertPolicy('shop/no-client', denyClient));
     open(it, 1);
-    expect(it.dataPlane.of('closeConnections')[0]?.connectionIds).toEqual([1]);
+    expect(it.dataPlane.of('closeConnections')[0]?.connections).toEqual([{ connectionId: 1, counterSlot: 1 }]);
   });
 
   it('that go out are not for this end to judge', async () => {
@@ -424,7 +424,7 @@ describe('telemetry', () => {
     it.dataPlane.counters[0]![6] = 15;
     expect(await valueOf(it, 'istio_tcp_received_bytes_total')).toBe(15);
     expect(await valueOf(it, 'istio_tcp_sent_bytes_total')).toBe(20);
-    it.close(1, { receivedBytes: 40, sentBytes: 50 });
+    it.close(1, { counterSlot: 3, receivedBytes: 40, sentBytes: 50 });
     expect(await valueOf(it, 'istio_tcp_received_bytes_total')).toBe(40);
     expect(await valueOf(it, 'istio_tcp_sent_bytes_total')).toBe(50);
   });

@@ -1,9 +1,11 @@
 import { assertNever, type Clock } from '@weft/result';
 import type { IdentityFeed } from './certificates/identity-feed.js';
 import type { ConnectionTable } from './connections/connection-table.js';
-import type { DeniedConnection, OpenConnection } from './connections/connection-table.js';
+import type { DeniedConnection } from './connections/connection-table.js';
+import type { OpenConnection } from './connections/worker-connections.js';
 import type {
   ConnectionClosed,
+  ConnectionKey,
   ConnectionOpened,
   FromWorker,
   InboundVerdict,
@@ -152,7 +154,7 @@ export class SlowPath {
   }
 
   /** Looks at every open inbound connection again and closes those that are denied now. */
-  reevaluate(only?: number): void {
+  reevaluate(only?: OpenConnection): void {
     const { connections, state } = this.options;
     const workloadOf = (podUid: string) => this.#workloadOf(podUid);
     this.#close(connections.reevaluate(state, workloadOf, only));
@@ -183,7 +185,7 @@ export class SlowPath {
         return;
       }
       case 'connectionClosed': {
-        this.#closed(message);
+        this.#closed(message, workerIndex);
         return;
       }
       case 'connectionFailed': {
@@ -226,18 +228,18 @@ export class SlowPath {
     const target = opened.targetId === undefined ? null : this.#ledger.get(opened.targetId);
     const authority =
       opened.direction === 'inbound' ? (opened.inbound?.authority ?? null) : (target?.authority ?? null);
-    const connection: OpenConnection = { opened, workerIndex, traffic: this.#traffics.of(opened), authority };
-    connections.add(connection, metrics.opened(connection.traffic));
+    const traffic = this.#traffics.of(opened);
+    const connection = connections.add(opened, workerIndex, { traffic, authority, bytes: metrics.opened(traffic) });
     accessLog.opened(connection);
     // The verdict may be older than a policy that came while the application was dialled.
     const recent = clock.now() - this.#policyChangedAtMs < VERDICT_MAY_BE_STALE_MS;
     const outdated = opened.verdictRevision !== this.#policyRevision;
-    if (opened.direction === 'inbound' && recent && outdated) this.reevaluate(opened.connectionId);
+    if (opened.direction === 'inbound' && recent && outdated) this.reevaluate(connection);
   }
 
-  #closed(closed: ConnectionClosed): void {
+  #closed(closed: ConnectionClosed, workerIndex: number): void {
     const { connections, metrics, accessLog } = this.options;
-    const connection = connections.close(closed);
+    const connection = connections.close(closed, workerIndex);
     if (connection === null) return;
     metrics.closed(connection.traffic, closed);
     accessLog.closed(connection, closed);
@@ -265,19 +267,19 @@ export class SlowPath {
   }
 
   #close(denied: readonly DeniedConnection[]): void {
-    const batches = new Map<string, { workerIndex: number; reason: string; connectionIds: number[] }>();
-    for (const { connectionId, workerIndex, reason } of denied) {
+    const batches = new Map<string, { workerIndex: number; reason: string; connections: ConnectionKey[] }>();
+    for (const { connectionId, counterSlot, workerIndex, reason } of denied) {
       const key = `${workerIndex} ${reason}`;
       const batch = batches.get(key) ?? {
         workerIndex,
         reason: `connection closed due to policy change: ${reason}`,
-        connectionIds: [],
+        connections: [],
       };
-      batch.connectionIds.push(connectionId);
+      batch.connections.push({ connectionId, counterSlot });
       batches.set(key, batch);
     }
-    for (const { workerIndex, reason, connectionIds } of batches.values()) {
-      this.options.dataPlane.send({ type: 'closeConnections', connectionIds, reason, flag: 'DENY' }, workerIndex);
+    for (const { workerIndex, reason, connections } of batches.values()) {
+      this.options.dataPlane.send({ type: 'closeConnections', connections, reason, flag: 'DENY' }, workerIndex);
     }
   }
 

@@ -2,7 +2,7 @@ import { ipFromBytes } from '@weft/ip';
 import type { CompiledPolicy } from '@weft/policy';
 import { splitPemCertificates, summarizeCertificate, type SecretState } from '@weft/spiffe';
 import type { Match, StringMatch } from '@weft/xds/gen/mesh/security/authorization.js';
-import type { OpenConnection } from '../connections/connection-table.js';
+import type { OpenConnection } from '../connections/worker-connections.js';
 import type { Pod } from '../pods/pod-registry.js';
 import type { Endpoint } from '../state/mesh-view.js';
 import type { MeshState } from '../state/mesh-state.js';
@@ -190,11 +190,11 @@ function decimal(hexadecimal: string): string {
 
 function workloadStateJson(pods: Iterable<Pod>, connections: Iterable<OpenConnection>): unknown {
   const byPod = new Map<string, { inbound: unknown[]; outbound: unknown[] }>();
-  for (const { opened } of connections) {
-    const lists = byPod.get(opened.podUid) ?? { inbound: [], outbound: [] };
-    byPod.set(opened.podUid, lists);
-    const { source: src, destination: originalDst, actualDestination: actualDst, transport } = opened;
-    lists[opened.direction].push({ src, originalDst, actualDst, protocol: transport === 'hbone' ? 'HBONE' : 'TCP' });
+  for (const { details, source: src } of connections) {
+    const lists = byPod.get(details.podUid) ?? { inbound: [], outbound: [] };
+    byPod.set(details.podUid, lists);
+    const { destination: originalDst, actualDestination: actualDst, transport } = details;
+    lists[details.direction].push({ src, originalDst, actualDst, protocol: transport === 'hbone' ? 'HBONE' : 'TCP' });
   }
   return Object.fromEntries(
     [...pods].map(({ uid, info, state }) => [

@@ -1,62 +1,61 @@
 import { parseSocketAddress, type SocketAddress } from '@weft/ip';
 import { evaluatePolicies, type PolicyDecision } from '@weft/policy';
 import { parseSpiffeId, type SpiffeId } from '@weft/spiffe';
-import type { ConnectionClosed, ConnectionOpened } from '../dataplane/messages.js';
+import { DEFAULT_LIMITS } from '../dataplane/limits.js';
+import type { ConnectionClosed, ConnectionKey, ConnectionOpened } from '../dataplane/messages.js';
 import { describeDenial } from '../inbound/describe-denial.js';
 import type { MeshView } from '../state/mesh-view.js';
 import type { Workload } from '../state/workload.js';
-import type { LoggedConnection } from '../telemetry/access-log.js';
-import type { ByteCounters } from '../telemetry/traffic-metrics.js';
+import { ConnectionKinds, type ConnectionKind } from './connection-kind.js';
+import { WorkerConnections, type OpenConnection } from './worker-connections.js';
 
-export interface OpenConnection extends LoggedConnection {
-  readonly workerIndex: number;
-}
-
-interface Entry {
-  readonly connection: OpenConnection;
-  readonly bytes: ByteCounters;
-  receivedBytes: number;
-  sentBytes: number;
-  /** Told to close, not closed yet. */
-  closing: boolean;
-}
-
-export interface DeniedConnection {
-  readonly connectionId: number;
+export interface DeniedConnection extends ConnectionKey {
   readonly workerIndex: number;
   readonly reason: string;
 }
 
 /** Every open connection of the node: what policy needs to look at it again, and how far its bytes were counted. */
 export class ConnectionTable {
-  readonly #open = new Map<number, Entry>();
+  readonly #workers = new Map<number, WorkerConnections>();
+  readonly #kinds = new ConnectionKinds();
 
-  add(connection: OpenConnection, bytes: ByteCounters): void {
-    this.#open.set(connection.opened.connectionId, {
-      connection,
-      bytes,
-      receivedBytes: 0,
-      sentBytes: 0,
-      closing: false,
-    });
+  constructor(private readonly slots: number = DEFAULT_LIMITS.maxConnections) {}
+
+  add(
+    opened: ConnectionOpened,
+    workerIndex: number,
+    about: Pick<ConnectionKind, 'traffic' | 'authority' | 'bytes'>,
+  ): OpenConnection {
+    let worker = this.#workers.get(workerIndex);
+    if (worker === undefined) {
+      worker = new WorkerConnections(workerIndex, this.slots);
+      this.#workers.set(workerIndex, worker);
+    }
+    const { connectionId, counterSlot, source } = opened;
+    const kind = this.#kinds.of(opened, about);
+    worker.add(counterSlot, kind, opened);
+    const { details, traffic, authority } = kind;
+    return { connectionId, workerIndex, counterSlot, source, details, traffic, authority };
   }
 
   /** Counts the last bytes and forgets it; null if it was never opened. */
-  close({ connectionId, receivedBytes, sentBytes }: ConnectionClosed): OpenConnection | null {
-    const entry = this.#open.get(connectionId);
-    if (entry === undefined) return null;
-    this.#open.delete(connectionId);
-    count(entry, receivedBytes, sentBytes);
-    return entry.connection;
+  close(
+    { connectionId, counterSlot, receivedBytes, sentBytes }: ConnectionClosed,
+    workerIndex: number,
+  ): OpenConnection | null {
+    const worker = this.#workers.get(workerIndex);
+    if (worker?.has(counterSlot, connectionId) !== true) return null;
+    worker.countLastBytes(counterSlot, receivedBytes, sentBytes);
+    const connection = worker.at(counterSlot);
+    worker.remove(counterSlot);
+    return connection;
   }
 
   /** Adds what was transferred since the last time, from the cells that workers write. */
   countBytes(counters: readonly Float64Array[]): void {
-    for (const entry of this.#open.values()) {
-      const { workerIndex, opened } = entry.connection;
-      const cells = counters[workerIndex];
-      if (cells === undefined) continue;
-      count(entry, cells[2 * opened.counterSlot] ?? 0, cells[2 * opened.counterSlot + 1] ?? 0);
+    for (const [index, worker] of this.#workers) {
+      const cells = counters[index];
+      if (cells !== undefined) worker.countBytes(cells);
     }
   }
 
@@ -67,64 +66,53 @@ export class ConnectionTable {
   reevaluate(
     view: MeshView,
     workloadOf: (podUid: string) => Workload | null,
-    only?: number,
+    only?: OpenConnection,
   ): readonly DeniedConnection[] {
     const decisions = new Map<string, PolicyDecision | null>();
     const denied: DeniedConnection[] = [];
-    const entries =
-      only === undefined ? this.#open.values() : [this.#open.get(only)].filter((entry) => entry !== undefined);
-    for (const entry of entries) {
-      const { opened, workerIndex } = entry.connection;
-      if (opened.direction !== 'inbound' || entry.closing) continue;
-      const context = contextOf(opened);
+    for (const connection of only === undefined ? this.all() : [only]) {
+      const { connectionId, counterSlot, details, workerIndex } = connection;
+      const worker = this.#workers.get(workerIndex)!;
+      if (details.direction !== 'inbound' || worker.isClosing(counterSlot)) continue;
+      const context = contextOf(connection);
       if (context === null) continue;
       const { source, dial, identity, key } = context;
       let decision = decisions.get(key);
       if (decision === undefined) {
-        const local = workloadOf(opened.podUid);
+        const local = workloadOf(details.podUid);
         const on = { sourceIp: source.ip, destinationIp: dial.ip, destinationPort: dial.port, identity };
         decision = local === null ? null : evaluatePolicies(on, view.policiesFor(local).policies);
         decisions.set(key, decision);
       }
       if (decision?.decision !== 'deny') continue;
-      entry.closing = true;
-      denied.push({ connectionId: opened.connectionId, workerIndex, reason: describeDenial(decision) });
+      worker.setClosing(counterSlot);
+      denied.push({ connectionId, counterSlot, workerIndex, reason: describeDenial(decision) });
     }
     return denied;
   }
 
-  all(): Iterable<OpenConnection> {
-    return [...this.#open.values()].map(({ connection }) => connection);
+  *all(): Iterable<OpenConnection> {
+    for (const worker of this.#workers.values()) yield* worker.all();
   }
 
   get size(): number {
-    return this.#open.size;
+    return [...this.#workers.values()].reduce((sum, { size }) => sum + size, 0);
   }
 }
 
-function contextOf(
-  opened: ConnectionOpened,
-): { source: SocketAddress; dial: SocketAddress; identity: SpiffeId | null; key: string } | null {
-  const source = parseSocketAddress(opened.source);
-  const dial = parseSocketAddress(opened.actualDestination);
+function contextOf({
+  source: from,
+  details,
+}: OpenConnection): { source: SocketAddress; dial: SocketAddress; identity: SpiffeId | null; key: string } | null {
+  const source = parseSocketAddress(from);
+  const dial = parseSocketAddress(details.actualDestination);
   if (source === null || dial === null) return null;
-  const parsed = opened.peerIdentity === null ? null : parseSpiffeId(opened.peerIdentity);
+  const parsed = details.peerIdentity === null ? null : parseSpiffeId(details.peerIdentity);
   const identity = parsed?.ok === true ? parsed.value : null;
   return {
     source,
     dial,
     identity,
-    key: `${opened.podUid} ${source.ip.text} ${opened.peerIdentity ?? ''} ${opened.actualDestination}`,
+    key: `${details.podUid} ${source.ip.text} ${details.peerIdentity ?? ''} ${details.actualDestination}`,
   };
-}
-
-function count(entry: Entry, received: number, sent: number): void {
-  if (received > entry.receivedBytes) {
-    entry.bytes.received(received - entry.receivedBytes);
-    entry.receivedBytes = received;
-  }
-  if (sent > entry.sentBytes) {
-    entry.bytes.sent(sent - entry.sentBytes);
-    entry.sentBytes = sent;
-  }
 }

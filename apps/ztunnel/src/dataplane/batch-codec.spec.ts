@@ -63,7 +63,14 @@ const opened = fc
   .map(([ids, rest]): FromWorker => ({ type: 'connectionOpened', ...ids, ...rest }));
 const closed = fc
   .tuple(
-    fc.record({ connectionId: count, receivedBytes: count, sentBytes: count, durationMs: count, why: text }),
+    fc.record({
+      connectionId: count,
+      counterSlot: count,
+      receivedBytes: count,
+      sentBytes: count,
+      durationMs: count,
+      why: text,
+    }),
     maybe('error', text),
   )
   .map(([it, error]): FromWorker => ({ type: 'connectionClosed', flag: 'CONNECT', ...it, ...error }));

@@ -13,6 +13,7 @@ type Packed =
   | readonly [
       typeof CLOSED,
       id: number,
+      slot: number,
       received: number,
       sent: number,
       ms: number,
@@ -61,8 +62,8 @@ export class BatchWriter {
       return (message.direction === 'inbound' ? this.#inbound(message) : this.#outbound(message)) ?? message;
     }
     if (message.type !== 'connectionClosed') return message;
-    const { connectionId, receivedBytes, sentBytes, durationMs, why, flag, error } = message;
-    const common = [CLOSED, connectionId, receivedBytes, sentBytes, durationMs, why, flag] as const;
+    const { connectionId, counterSlot, receivedBytes, sentBytes, durationMs, why, flag, error } = message;
+    const common = [CLOSED, connectionId, counterSlot, receivedBytes, sentBytes, durationMs, why, flag] as const;
     return error === undefined ? common : [...common, error];
   }
 
@@ -137,10 +138,11 @@ export function readBatch(text: string): readonly FromWorker[] {
         counterSlot: packed[3],
       };
     }
-    const [, connectionId, receivedBytes, sentBytes, durationMs, why, flag, error] = packed;
+    const [, connectionId, counterSlot, receivedBytes, sentBytes, durationMs, why, flag, error] = packed;
     return {
       type: 'connectionClosed',
       connectionId,
+      counterSlot,
       receivedBytes,
       sentBytes,
       durationMs,

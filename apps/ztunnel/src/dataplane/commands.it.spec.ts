@@ -16,13 +16,13 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       const port = doomed.localPort;
       expect(await echo(other)).toBe('ping');
       await suite.rig.settle();
-      const { connectionId } = suite.rig
+      const { connectionId, counterSlot } = suite.rig
         .of('connectionOpened')
         .find(({ direction, source }) => direction === 'outbound' && source.endsWith(`:${port}`))!;
       const ended = endOf(doomed);
       suite.rig.dataPlane.send({
         type: 'closeConnections',
-        connectionIds: [connectionId],
+        connections: [{ connectionId, counterSlot }],
         reason: 'policy shop/deny-all',
         flag: 'DENY',
       });

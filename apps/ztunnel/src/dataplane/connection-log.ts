@@ -1,8 +1,8 @@
 import { CounterSlots } from './counter-slots.js';
 import type { Loop } from './loop.js';
-import type { ConnectionOpened, FailureFlag, FromWorker } from './messages.js';
+import type { ConnectionKey, ConnectionOpened, FailureFlag, FromWorker } from './messages.js';
 
-/** A connection that the main thread may end by its id. */
+/** A connection that may be ended from outside. */
 export interface Terminable {
   terminate(why: string, flag: FailureFlag): void;
 }
@@ -10,98 +10,106 @@ export interface Terminable {
 export type OpenedDetails = Omit<ConnectionOpened, 'type' | 'connectionId' | 'counterSlot'>;
 export type FailedDetails = Omit<Extract<FromWorker, { type: 'connectionFailed' }>, 'type'>;
 
-/** One open connection: its id and its two byte counters. */
-export class ConnectionRecord {
-  /** What the main thread ends by the id; set by whoever opened the record. */
-  connection: Terminable | null = null;
-  #closed = false;
+/** What a relay tells of its connection, which it knows by the counter slot. */
+export type RelayLog = Pick<ConnectionLog, 'received' | 'sent' | 'close'>;
 
-  constructor(
-    private readonly log: ConnectionLog,
-    readonly id: number,
-    readonly slot: number,
-    readonly startedMs: number,
-  ) {}
-
-  /** Bytes from the downstream. */
-  received(bytes: number): void {
-    this.log.counters[this.slot * 2]! += bytes;
-  }
-
-  /** Bytes to the downstream. */
-  sent(bytes: number): void {
-    this.log.counters[this.slot * 2 + 1]! += bytes;
-  }
-
-  /** Only the first call counts. `error` is absent after an ordinary end. */
-  close(why: string, flag: FailureFlag = 'none', error?: string): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.log.closed(this, why, flag, error);
-  }
-}
-
-/** Ids, counters and the opened, closed and failed messages: each connection is told of exactly once. */
+/**
+ * Ids, counters and the opened, closed and failed messages: each connection is told of exactly once. What is known of open
+ * ones is kept in columns by counter slot, of which memory is touched only as far as connections ever filled them.
+ */
 export class ConnectionLog {
-  readonly #live = new Map<number, ConnectionRecord>();
   readonly #slots: CounterSlots;
+  /** 0 for none. */
+  readonly #ids: Float64Array;
+  readonly #startedMs: Float64Array;
+  readonly #podUids: (string | undefined)[] = [];
+  readonly #connections: (Terminable | undefined)[] = [];
   #nextId: number;
+  #openCount = 0;
 
   /**
    * @param ids first id and the distance to the next, so that workers never share one.
    */
   constructor(
     private readonly loop: Loop,
-    readonly counters: Float64Array,
+    private readonly counters: Float64Array,
     private readonly ids: { readonly first: number; readonly step: number },
     private readonly post: (message: FromWorker) => void,
   ) {
     this.#nextId = ids.first;
-    this.#slots = new CounterSlots(counters.length >> 1);
+    const slots = counters.length >> 1;
+    this.#slots = new CounterSlots(slots);
+    this.#ids = new Float64Array(slots);
+    this.#startedMs = new Float64Array(slots);
   }
 
   get openCount(): number {
-    return this.#live.size;
+    return this.#openCount;
   }
 
-  /** Null when all counter slots are taken: the connection must be refused. */
-  open(details: OpenedDetails, startedMs: number): ConnectionRecord | null {
+  /** The slot of the connection until it is closed; null when all are taken: then it must be refused. */
+  open(details: OpenedDetails, startedMs: number): number | null {
     const slot = this.#slots.take(this.loop.nowMs);
     if (slot === null) return null;
+    const connectionId = this.#nextId;
+    this.#nextId += this.ids.step;
+    this.#openCount++;
     this.counters[slot * 2] = 0;
     this.counters[slot * 2 + 1] = 0;
-    const record = new ConnectionRecord(this, this.#nextId, slot, startedMs);
-    this.#nextId += this.ids.step;
-    this.#live.set(record.id, record);
-    this.post({ ...details, type: 'connectionOpened', connectionId: record.id, counterSlot: slot });
-    return record;
+    this.#ids[slot] = connectionId;
+    this.#startedMs[slot] = startedMs;
+    this.#podUids[slot] = details.podUid;
+    this.post({ ...details, type: 'connectionOpened', connectionId, counterSlot: slot });
+    return slot;
   }
 
-  fail(details: FailedDetails): void {
-    this.post({ ...details, type: 'connectionFailed' });
+  /** What `terminate` ends. */
+  attach(slot: number, connection: Terminable): void {
+    this.#connections[slot] = connection;
   }
 
-  /** For ConnectionRecord. */
-  closed(record: ConnectionRecord, why: string, flag: FailureFlag, error: string | undefined): void {
-    this.#live.delete(record.id);
-    this.#slots.giveBack(record.slot, this.loop.nowMs);
+  /** Bytes from the downstream. */
+  received(slot: number, bytes: number): void {
+    this.counters[slot * 2]! += bytes;
+  }
+
+  /** Bytes to the downstream. */
+  sent(slot: number, bytes: number): void {
+    this.counters[slot * 2 + 1]! += bytes;
+  }
+
+  /** Only the first call counts, and the slot is another connection's some time later. `error` is absent after an ordinary end. */
+  close(slot: number, why: string, flag: FailureFlag = 'none', error?: string): void {
+    const connectionId = this.#ids[slot]!;
+    if (connectionId === 0) return;
+    this.#ids[slot] = 0;
+    this.#podUids[slot] = this.#connections[slot] = undefined;
+    this.#openCount--;
+    this.#slots.giveBack(slot, this.loop.nowMs);
     this.post({
       type: 'connectionClosed',
-      connectionId: record.id,
-      receivedBytes: this.counters[record.slot * 2]!,
-      sentBytes: this.counters[record.slot * 2 + 1]!,
-      durationMs: this.loop.nowMs - record.startedMs,
+      connectionId,
+      counterSlot: slot,
+      receivedBytes: this.counters[slot * 2]!,
+      sentBytes: this.counters[slot * 2 + 1]!,
+      durationMs: this.loop.nowMs - this.#startedMs[slot]!,
       flag,
       ...(error === undefined ? {} : { error }),
       why,
     });
   }
 
-  terminate(connectionId: number, why: string, flag: FailureFlag): void {
-    this.#live.get(connectionId)?.connection?.terminate(why, flag);
+  fail(details: FailedDetails): void {
+    this.post({ ...details, type: 'connectionFailed' });
   }
 
-  terminateAll(why: string): void {
-    for (const { connection } of [...this.#live.values()]) connection?.terminate(why, 'none');
+  terminate({ connectionId, counterSlot }: ConnectionKey, why: string, flag: FailureFlag): void {
+    if (this.#ids[counterSlot] === connectionId) this.#connections[counterSlot]?.terminate(why, flag);
+  }
+
+  /** Of one pod, or all. */
+  terminateAll(why: string, podUid?: string): void {
+    const ended = this.#connections.filter((_, slot) => podUid === undefined || this.#podUids[slot] === podUid);
+    for (const connection of ended) connection?.terminate(why, 'none');
   }
 }

@@ -38,9 +38,8 @@ interface Running {
   readonly exited: Promise<void>;
   readonly startedMs: number;
   cause: 'exception' | 'memory' | 'exit';
-  /** Opened and not yet closed, with the slot, so that a dead worker's connections can be closed in its place. */
-  /** Counter slots of the connections that are open, by id. */
-  readonly open: Map<number, number>;
+  /** Ids of the connections that are open, by counter slot, so that a dead worker's can be closed in its place; 0 for none. */
+  readonly open: Float64Array;
   /** When they opened, by slot. */
   readonly openedMs: Float64Array;
   ready: boolean;
@@ -241,8 +240,8 @@ export class DataPlane implements Service {
       startedMs: performance.now(),
       cause: 'exit',
       owned: new Uint8Array(workerData.owned),
-      open: new Map(),
-      openedMs: new Float64Array(this.counters[index]!.length >> 1),
+      open: new Float64Array(this.#limits.maxConnections),
+      openedMs: new Float64Array(this.#limits.maxConnections),
       ready: false,
     };
     this.#running[index] = worker;
@@ -294,11 +293,11 @@ export class DataPlane implements Service {
         return;
       }
       case 'connectionOpened':
-        worker.open.set(message.connectionId, message.counterSlot);
+        worker.open[message.counterSlot] = message.connectionId;
         worker.openedMs[message.counterSlot] = performance.now();
         break;
       case 'connectionClosed':
-        worker.open.delete(message.connectionId);
+        worker.open[message.counterSlot] = 0;
         break;
       default:
     }
@@ -340,21 +339,7 @@ export class DataPlane implements Service {
     worker.owned.forEach((owned, fd) => {
       if (owned !== 0) closeDescriptor(fd);
     });
-    for (const [connectionId, slot] of worker.open) {
-      const cells = this.counters[worker.index]!;
-      const bytes = { receivedBytes: cells[slot * 2]!, sentBytes: cells[slot * 2 + 1]! };
-      const lost = {
-        durationMs: performance.now() - worker.openedMs[slot]!,
-        flag: 'none',
-        why: CLOSED_BY_WORKER_END,
-      } as const;
-      this.options.onMessage(
-        { type: 'connectionClosed', connectionId, ...bytes, ...lost, error: lost.why },
-        worker.index,
-      );
-    }
-    const openConnections = worker.open.size;
-    worker.open.clear();
+    const openConnections = this.#closeAll(worker);
     if (this.#stopping || !worker.ready) return;
     const { index, cause } = worker;
     this.options.log.error(
@@ -364,6 +349,24 @@ export class DataPlane implements Service {
     this.options.onMessage({ type: 'workerLost', cause, openConnections }, index);
     this.#shortLives[index] = performance.now() - worker.startedMs < SHORT_LIFE_MS ? this.#shortLives[index]! + 1 : 1;
     this.#restart(index);
+  }
+
+  /** Says of each connection that it is closed, since its worker cannot. Returns how many there were. */
+  #closeAll({ index, open, openedMs }: Running): number {
+    const cells = this.counters[index]!;
+    const nowMs = performance.now();
+    let count = 0;
+    open.forEach((connectionId, counterSlot) => {
+      if (connectionId === 0) return;
+      count++;
+      open[counterSlot] = 0;
+      const [receivedBytes, sentBytes] = [cells[counterSlot * 2]!, cells[counterSlot * 2 + 1]!];
+      const durationMs = nowMs - openedMs[counterSlot]!;
+      const why = CLOSED_BY_WORKER_END;
+      const ended = { receivedBytes, sentBytes, durationMs, flag: 'none', why, error: why } as const;
+      this.options.onMessage({ type: 'connectionClosed', connectionId, counterSlot, ...ended }, index);
+    });
+    return count;
   }
 
   #restart(index: number): void {
@@ -385,6 +388,6 @@ function isOutOfMemory(error: unknown): boolean {
 
 /** The part of a close command that is about this worker's connections. */
 function ownConnections(message: Extract<ToWorker, { type: 'closeConnections' }>, worker: Running): ToWorker | null {
-  const connectionIds = message.connectionIds.filter((id) => worker.open.has(id));
-  return connectionIds.length === 0 ? null : { ...message, connectionIds };
+  const connections = message.connections.filter((key) => worker.open[key.counterSlot] === key.connectionId);
+  return connections.length === 0 ? null : { ...message, connections };
 }

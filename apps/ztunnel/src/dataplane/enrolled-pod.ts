@@ -38,8 +38,11 @@ export class EnrolledPod {
   }
 
   remove(why: string): void {
+    const { log, pod } = this.services;
     this.stopListening();
-    this.services.pod.remove(why);
+    // Before their tunnels, so that each is told the reason itself.
+    log.terminateAll(why, pod.uid);
+    pod.remove(why);
   }
 
   #acceptTunnel(accepted: Accepted): void {

@@ -226,21 +226,24 @@ describe('ConnectionLog', () => {
   it('tells of an end once, with the bytes counted, and zeroes a slot before it is used again', () => {
     const said: FromWorker[] = [];
     const log = new ConnectionLog(loop, new Float64Array(4), { first: 5, step: 2 }, (message) => said.push(message));
-    const record = log.open(details, loop.nowMs)!;
-    record.received(10);
-    record.sent(3);
-    record.close('completed');
-    record.close('again', 'DENY', 'x');
+    const slot = log.open(details, loop.nowMs)!;
+    log.received(slot, 10);
+    log.sent(slot, 3);
+    log.close(slot, 'completed');
+    log.close(slot, 'again', 'DENY', 'x');
     const next = log.open(details, loop.nowMs)!;
-    expect([record.id, next.id]).toEqual([5, 7]);
-    expect(said.map(({ type }) => type)).toEqual(['connectionOpened', 'connectionClosed', 'connectionOpened']);
+    expect(said.map((message) => [message.type, (message as { connectionId?: number }).connectionId])).toEqual([
+      ['connectionOpened', 5],
+      ['connectionClosed', 5],
+      ['connectionOpened', 7],
+    ]);
     expect(said[1]).toMatchObject({ receivedBytes: 10, sentBytes: 3, why: 'completed', flag: 'none' });
-    expect(next.slot).not.toBe(record.slot);
+    expect(next).not.toBe(slot);
   });
 
   it('has no slot for one more while those of closed connections rest', () => {
     const log = new ConnectionLog(loop, new Float64Array(2), { first: 1, step: 1 }, () => undefined);
-    log.open(details, loop.nowMs)!.close('completed');
+    log.close(log.open(details, loop.nowMs)!, 'completed');
     expect(log.open(details, loop.nowMs)).toBeNull();
   });
 });

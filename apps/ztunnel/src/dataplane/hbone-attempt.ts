@@ -12,8 +12,8 @@ export interface HboneAttemptOwner {
   readonly source: string;
   /** One per connection, on every request that it makes. */
   readonly traceParent: string;
-  /** Answered 200: the stream is the owner's, who calls `onEnded` when no byte is left. */
-  onStream(far: InnerStream, onEnded: () => void): void;
+  /** Answered 200: the stream is the owner's, who calls `onEnded`, if there is one, when no byte is left. */
+  onStream(far: InnerStream, onEnded: (() => void) | null): void;
   /** Another target may do better; `sameAgain`: or this one, asked once more. */
   onTargetFailed(failure: TunnelFailure, sameAgain: boolean): void;
   /** An answer, which is not asked for twice. The attempt still has to be withdrawn. */
@@ -194,7 +194,7 @@ export class HboneAttempt implements StreamSeeker, TunnelStreamUser {
 
   // ---- ends
 
-  #succeeded(far: InnerStream, onEnded = NOTHING): void {
+  #succeeded(far: InnerStream, onEnded: (() => void) | null = null): void {
     this.#stream = null;
     this.#end();
     this.parts.owner.onStream(far, onEnded);

@@ -14,7 +14,6 @@ export class InboundPlaintext implements PodMember, PlainSocketOwner, InboundDia
   readonly #client: PlainSocket;
   readonly #context: InboundContext;
   readonly #dial: InboundDial;
-  #relay: PlainRelay | null = null;
   #over = false;
 
   constructor(
@@ -43,7 +42,7 @@ export class InboundPlaintext implements PodMember, PlainSocketOwner, InboundDia
     const { services } = this;
     const upstream = services.transport.plain(fd, this);
     const { podUid, source, destination } = this.#context;
-    const record = services.log.open(
+    const slot = services.log.open(
       {
         podUid,
         direction: 'inbound',
@@ -57,21 +56,16 @@ export class InboundPlaintext implements PodMember, PlainSocketOwner, InboundDia
       },
       this.accepted.acceptedMs,
     );
-    if (record === null) {
+    if (slot === null) {
       upstream.close(true);
       this.#fail('too many connections in this worker', 'none');
       return;
     }
-    this.#relay = new PlainRelay({
-      loop: services.loop,
-      downstream: this.#client,
-      upstream,
-      buffer: services.plainBuffer,
-      record,
-      onEnded: () => this.#leave(),
-    });
-    record.connection = this.#relay;
-    this.#relay.start();
+    this.#leave();
+    const { loop, log, plainBuffer: buffer } = services;
+    const relay = new PlainRelay({ loop, downstream: this.#client, upstream, buffer, log, slot });
+    log.attach(slot, relay);
+    relay.start();
   }
 
   onRefused({ reason, flag }: InboundRefusal): void {
@@ -79,8 +73,7 @@ export class InboundPlaintext implements PodMember, PlainSocketOwner, InboundDia
   }
 
   endWithPod(why: string): void {
-    if (this.#relay !== null) this.#relay.terminate(why, 'none');
-    else this.#fail(why, 'none');
+    this.#fail(why, 'none');
   }
 
   // ---- the client, before bytes flow

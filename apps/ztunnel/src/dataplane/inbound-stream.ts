@@ -47,7 +47,7 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
     const { services } = this;
     const { tunnel, stream, context, trace } = this.parts;
     const socket = services.transport.plain(fd, this);
-    const record = services.log.open(
+    const slot = services.log.open(
       {
         podUid: context.podUid,
         direction: 'inbound',
@@ -62,7 +62,7 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
       },
       this.#startedMs,
     );
-    if (record === null) {
+    if (slot === null) {
       socket.close(true);
       this.onRefused({ status: 503, reason: 'too many connections in this worker', flag: 'none' });
       return;
@@ -70,9 +70,8 @@ export class InboundStream implements TunnelStreamUser, PlainSocketOwner, Inboun
     this.#over = true;
     tunnel.http.respond(stream, 200, verdict.baggage === undefined ? [] : [['baggage', verdict.baggage]]);
     if (verdict.proxyHeader !== undefined) writeProxyHeader(socket, this.parts.source, verdict.proxyHeader);
-    const parts = { loop: services.loop, socket, tunnel, stream, record } as const;
-    const relay = new StreamRelay({ ...parts, downstream: 'stream', socketName: 'application', owner: null });
-    record.connection = relay;
+    const relay = new StreamRelay(services.relaying.inbound, { socket, tunnel, stream, slot, onEnded: null });
+    services.log.attach(slot, relay);
     if (stream.remoteEnded) relay.onEnd();
     relay.start();
   }

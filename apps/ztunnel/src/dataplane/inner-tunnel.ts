@@ -7,7 +7,8 @@ import type { Deadline } from './loop.js';
 import type { PlainSocketOwner } from './plain-socket.js';
 import type { PodServices } from './pod-services.js';
 import type { SecureContext } from './secure-socket.js';
-import { StreamRelay, type RelayRecord } from './stream-relay.js';
+import type { RelayLog } from './connection-log.js';
+import { StreamRelay } from './stream-relay.js';
 import { Tunnel, type TunnelError, type TunnelOwner, type TunnelStreamUser } from './tunnel.js';
 
 /** The CONNECT of an inner tunnel, answered 200. */
@@ -38,7 +39,7 @@ export interface InnerTunnelParts {
 const FAREWELL_MS = 5000;
 
 /** The outer stream is no connection of its own in logs and metrics. */
-const UNCOUNTED: RelayRecord = { received: () => undefined, sent: () => undefined, close: () => undefined };
+const UNCOUNTED: RelayLog = { received: () => undefined, sent: () => undefined, close: () => undefined };
 /** The relay becomes the owner before anything can happen. */
 const NOBODY: PlainSocketOwner = {
   onReadable: () => undefined,
@@ -81,15 +82,10 @@ export class InnerTunnel implements TunnelOwner, TunnelStreamUser {
     [outerEnd, innerEnd]: readonly [number, number],
   ) {
     const { loop, transport, limits, readBuffer, trust } = services;
-    this.#relay = new StreamRelay({
-      loop,
-      socket: transport.plain(outerEnd, NOBODY),
-      ...parts.outer,
-      record: UNCOUNTED,
-      downstream: 'socket',
-      socketName: 'inner tunnel',
-      owner: { onRelayEnded: () => this.#outerOver() },
-    });
+    this.#relay = new StreamRelay(
+      { loop, log: UNCOUNTED, downstream: 'socket', socketName: 'inner tunnel' },
+      { socket: transport.plain(outerEnd, NOBODY), ...parts.outer, slot: 0, onEnded: () => this.#outerOver() },
+    );
     this.#tunnel = new Tunnel(
       loop,
       transport.secure(innerEnd, parts.context, 'client'),

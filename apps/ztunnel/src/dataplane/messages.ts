@@ -191,7 +191,7 @@ export type ToWorker =
   | { readonly type: 'invalidate'; readonly podUid?: string }
   | {
       readonly type: 'closeConnections';
-      readonly connectionIds: readonly number[];
+      readonly connections: readonly ConnectionKey[];
       readonly reason: string;
       readonly flag: FailureFlag;
     }
@@ -260,6 +260,12 @@ export type FromWorker =
   | { readonly type: 'drained' }
   | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string };
 
+/** By the slot it is found; the id says whether it is still the same. */
+export interface ConnectionKey {
+  readonly connectionId: number;
+  readonly counterSlot: number;
+}
+
 export interface ConnectionOpened {
   readonly type: 'connectionOpened';
   readonly connectionId: number;
@@ -292,6 +298,8 @@ export interface ConnectionOpened {
 export interface ConnectionClosed {
   readonly type: 'connectionClosed';
   readonly connectionId: number;
+  /** As in `ConnectionOpened`. */
+  readonly counterSlot: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;
   readonly durationMs: number;

@@ -39,14 +39,11 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, HboneAtt
   #target: Drawn | null = null;
   #rejectedId: number | undefined;
   #traceParent: string | null = null;
-  /** Null once there is a connection. */
-  #tries: TargetTries | null;
+  #tries: TargetTries;
   #attempt: HboneAttempt | PlainAttempt | null = null;
   /** Takes back what is waited for before there is a target: the plan, or a waypoint. */
   #withdraw: () => void = NOTHING;
-  #afterRelay: () => void = NOTHING;
   #deadline: Deadline | null = null;
-  #relay: StreamRelay | PlainRelay | null = null;
   #over = false;
 
   constructor(
@@ -139,7 +136,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, HboneAtt
   /** Goes for a target that was not tried yet. */
   #try(): void {
     const plan = this.#plan!;
-    const tries = this.#tries!;
+    const tries = this.#tries;
     const target = tries.next(plan, Math.random());
     if (target === null) {
       this.#fail(tries.failure ?? { reason: `no target for ${this.#destination}`, flag: 'none' });
@@ -162,7 +159,7 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, HboneAtt
     if (this.#over) return;
     this.#attempt = null;
     const { nowMs } = this.services.loop;
-    if (this.#tries!.failed(this.#target!, failure, { sameAgain, nowMs })) this.#askPlan();
+    if (this.#tries.failed(this.#target!, failure, { sameAgain, nowMs })) this.#askPlan();
     else this.#fail(failure);
   }
 
@@ -188,46 +185,31 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, HboneAtt
 
   // ---- the far side is there
 
-  onStream({ stream, tunnel, peerIdentity, peerBaggage }: InnerStream, onEnded: () => void): void {
+  onStream({ stream, tunnel, peerIdentity, peerBaggage }: InnerStream, onEnded: (() => void) | null): void {
     this.#attempt = null;
-    const record = this.#open('hbone', peerIdentity, peerBaggage);
-    if (record === null) {
+    const { log, relaying } = this.services;
+    const slot = this.#open('hbone', peerIdentity, peerBaggage);
+    if (slot === null) {
       tunnel.http.reset(stream, Http2Code.CANCEL);
-      onEnded();
+      onEnded?.();
       return;
     }
-    this.#afterRelay = onEnded;
-    const relay = new StreamRelay({
-      loop: this.services.loop,
-      socket: this.#client,
-      tunnel,
-      stream,
-      record,
-      downstream: 'socket',
-      socketName: 'client',
-      owner: this,
-    });
-    this.#relay = record.connection = relay;
+    const relay = new StreamRelay(relaying.outbound, { socket: this.#client, tunnel, stream, slot, onEnded });
+    log.attach(slot, relay);
     relay.start();
   }
 
   onConnected(fd: number): void {
     this.#attempt = null;
     const upstream = this.services.transport.plain(fd, this);
-    const record = this.#open('plaintext', null);
-    if (record === null) {
+    const slot = this.#open('plaintext', null);
+    if (slot === null) {
       upstream.close(true);
       return;
     }
-    const relay = new PlainRelay({
-      loop: this.services.loop,
-      downstream: this.#client,
-      upstream,
-      buffer: this.services.plainBuffer,
-      record,
-      onEnded: () => this.#leave(),
-    });
-    this.#relay = record.connection = relay;
+    const { loop, log, plainBuffer: buffer } = this.services;
+    const relay = new PlainRelay({ loop, downstream: this.#client, upstream, buffer, log, slot });
+    log.attach(slot, relay);
     relay.start();
   }
 
@@ -254,22 +236,16 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, HboneAtt
     this.#fail({ reason: `internal error: ${error.message}`, flag: 'none' });
   }
 
-  onRelayEnded(): void {
-    this.#leave();
-    this.#afterRelay();
-  }
-
   endWithPod(why: string): void {
-    if (this.#relay !== null) this.#relay.terminate(why, 'none');
-    else this.#fail({ reason: why, flag: 'none' });
+    this.#fail({ reason: why, flag: 'none' });
   }
 
   // ---- ends
 
+  /** From now on the log knows it, and nothing else of it is needed but the relay: an idle connection is to be small. */
   #open(transport: 'hbone' | 'plaintext', peerIdentity: string | null, peerBaggage: string | null = null) {
-    this.#tries = null;
     const target = this.#target!.target;
-    const record = this.services.log.open(
+    const slot = this.services.log.open(
       {
         podUid: this.#pod.uid,
         direction: 'outbound',
@@ -284,8 +260,9 @@ export class OutboundConnection implements PodMember, PlainSocketOwner, HboneAtt
       },
       this.#acceptedMs,
     );
-    if (record === null) this.#fail({ reason: 'too many connections in this worker', flag: 'none' });
-    return record;
+    if (slot === null) this.#fail({ reason: 'too many connections in this worker', flag: 'none' });
+    else this.#leave();
+    return slot;
   }
 
   #fail({ reason, flag }: TunnelFailure, waypoint?: WaypointRefusal): void {

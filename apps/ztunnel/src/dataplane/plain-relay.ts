@@ -1,5 +1,5 @@
 import { ECONNRESET, errnoName, type Memory } from '@weft/linux';
-import type { ConnectionRecord, Terminable } from './connection-log.js';
+import type { RelayLog, Terminable } from './connection-log.js';
 import type { Deadline, Loop, Task } from './loop.js';
 import type { FailureFlag } from './messages.js';
 import { LAST_BYTES_MS, READ_NOTHING, type PlainSocket, type PlainSocketOwner } from './plain-socket.js';
@@ -12,8 +12,9 @@ export interface PlainRelayParts {
   readonly upstream: PlainSocket;
   /** Shared by all relays of the loop. */
   readonly buffer: Memory;
-  readonly record: ConnectionRecord;
-  readonly onEnded: () => void;
+  readonly log: RelayLog;
+  /** Of the connection in the log. */
+  readonly slot: number;
 }
 
 /** Copies between two plain sockets, each direction on its own. A direction stops reading while its target is slow. */
@@ -23,10 +24,10 @@ export class PlainRelay implements Terminable {
   #ended = false;
 
   constructor(private readonly parts: PlainRelayParts) {
-    const { loop, downstream, upstream, buffer, record } = parts;
+    const { loop, downstream, upstream, buffer, log, slot } = parts;
     const common = { loop, buffer, over: () => this.#endIfDone() };
-    this.#forward = new OneWay({ ...common, from: downstream, to: upstream, count: (n) => record.received(n) });
-    this.#backward = new OneWay({ ...common, from: upstream, to: downstream, count: (n) => record.sent(n) });
+    this.#forward = new OneWay({ ...common, from: downstream, to: upstream, count: (n) => log.received(slot, n) });
+    this.#backward = new OneWay({ ...common, from: upstream, to: downstream, count: (n) => log.sent(slot, n) });
     downstream.owner = this.#ownerOf('client', this.#forward, this.#backward);
     upstream.owner = this.#ownerOf('server', this.#backward, this.#forward);
   }
@@ -59,8 +60,7 @@ export class PlainRelay implements Terminable {
     this.#end();
     this.parts.downstream.close(false);
     this.parts.upstream.close(false);
-    this.parts.record.close('completed');
-    this.parts.onEnded();
+    this.parts.log.close(this.parts.slot, 'completed');
   }
 
   #end(): void {
@@ -74,8 +74,7 @@ export class PlainRelay implements Terminable {
     this.#end();
     this.parts.downstream.close(true);
     this.parts.upstream.close(true);
-    this.parts.record.close(why, flag, error);
-    this.parts.onEnded();
+    this.parts.log.close(this.parts.slot, why, flag, error);
   }
 }
 

@@ -7,6 +7,7 @@ import type { DataPlaneLimits } from './limits.js';
 import type { FromWorker } from './messages.js';
 import type { PeerTrust } from './peer-trust.js';
 import type { Pod } from './pod.js';
+import type { RelaySetting } from './stream-relay.js';
 import type { Transport } from './transport.js';
 import type { TunnelPool } from './tunnel-pool.js';
 
@@ -21,6 +22,7 @@ export interface PodServices {
   readonly trust: PeerTrust;
   readonly held: HeldConnections;
   readonly log: ConnectionLog;
+  readonly relaying: Readonly<Record<'inbound' | 'outbound', RelaySetting>>;
   readonly post: (message: FromWorker) => void;
   /** Where tunnels are read into, one after the other. */
   readonly readBuffer: Memory;

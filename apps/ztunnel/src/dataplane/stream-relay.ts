@@ -1,6 +1,6 @@
 import { Http2Code, http2CodeName, type HboneStream } from '@weft/hbone';
 import { errnoName, type Memory } from '@weft/linux';
-import type { ConnectionRecord, Terminable } from './connection-log.js';
+import type { RelayLog, Terminable } from './connection-log.js';
 import type { Deadline, Loop, Task } from './loop.js';
 import type { FailureFlag } from './messages.js';
 import { LAST_BYTES_MS, READ_NOTHING, type PlainSocket, type PlainSocketOwner } from './plain-socket.js';
@@ -15,25 +15,24 @@ const FLUSH_BYTES = 262_144;
 /** What may still be delivered to a slow socket after the peer gave the stream up. */
 const HELD_AFTER_RESET_BYTES = 65_536;
 
-/** What a relay tells of the connection. */
-export type RelayRecord = Pick<ConnectionRecord, 'received' | 'sent' | 'close'>;
-
-export interface RelayOwner {
-  /** The relay is over; the record is closed. */
-  onRelayEnded(): void;
-}
-
-export interface StreamRelayParts {
+/** What the relays of one direction have in common; of them there are many. */
+export interface RelaySetting {
   readonly loop: Loop;
-  readonly socket: PlainSocket;
-  readonly tunnel: Tunnel;
-  readonly stream: HboneStream;
-  readonly record: RelayRecord;
+  readonly log: RelayLog;
   /** Which side opened the connection: the socket (outbound) or the stream (inbound). */
   readonly downstream: 'socket' | 'stream';
   /** What the socket's other end is called in `why`: `client` or `application`. */
   readonly socketName: string;
-  readonly owner: RelayOwner | null;
+}
+
+export interface StreamRelayParts {
+  readonly socket: PlainSocket;
+  readonly tunnel: Tunnel;
+  readonly stream: HboneStream;
+  /** Of the connection in the log. */
+  readonly slot: number;
+  /** Told when it is over and the log, too, was told. */
+  readonly onEnded: (() => void) | null;
 }
 
 /**
@@ -43,19 +42,32 @@ export interface StreamRelayParts {
  */
 export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Terminable {
   planned = false;
+  readonly #socket: PlainSocket;
+  readonly #tunnel: Tunnel;
+  readonly #stream: HboneStream;
+  readonly #slot: number;
+  readonly #onEnded: (() => void) | null;
   #sentEnd = false;
   #streamGone = false;
   #ended = false;
   #deadline: Deadline | null = null;
 
-  constructor(private readonly parts: StreamRelayParts) {
-    parts.socket.owner = this;
-    parts.stream.user = this;
+  constructor(
+    private readonly setting: RelaySetting,
+    { socket, tunnel, stream, slot, onEnded }: StreamRelayParts,
+  ) {
+    this.#socket = socket;
+    this.#tunnel = tunnel;
+    this.#stream = stream;
+    this.#slot = slot;
+    this.#onEnded = onEnded;
+    socket.owner = this;
+    stream.user = this;
   }
 
   /** Begins with what already waits on the socket. */
   start(): void {
-    if (this.parts.socket.readable) this.run();
+    if (this.#socket.readable) this.run();
   }
 
   terminate(why: string, flag: FailureFlag): void {
@@ -65,7 +77,8 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
   // ---- socket to stream
 
   onReadable(): void {
-    const { socket, socketName } = this.parts;
+    const socket = this.#socket;
+    const { socketName } = this.setting;
     // Its end was passed on already, so nothing reads any more: without this a later reset would go unseen.
     if (this.#sentEnd && socket.gone && !socket.finished) {
       this.#abort(`reset by the ${socketName}`, 'none', `${socketName} socket: reset after its end`);
@@ -73,11 +86,13 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
   }
 
   onWritable(): void {
-    this.parts.loop.plan(this);
+    this.setting.loop.plan(this);
   }
 
   run(): void {
-    const { socket, stream, tunnel } = this.parts;
+    const socket = this.#socket;
+    const stream = this.#stream;
+    const tunnel = this.#tunnel;
     const { http } = tunnel;
     let budget = TURN_BYTES;
     while (budget > 0) {
@@ -98,14 +113,14 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
       budget -= got;
       if (http.out.length >= FLUSH_BYTES) tunnel.flushNow();
     }
-    this.parts.loop.plan(this);
+    this.setting.loop.plan(this);
   }
 
   #readStopped(result: number): void {
     if (result === READ_NOTHING) return;
     if (result === 0) {
       this.#sentEnd = true;
-      this.parts.tunnel.http.end(this.parts.stream);
+      this.#tunnel.http.end(this.#stream);
       this.#endIfDone();
       return;
     }
@@ -114,7 +129,7 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
 
   /** The far side may take its time, even for ever, and would never learn of the reset. */
   #hurry(): void {
-    const { loop, socketName } = this.parts;
+    const { loop, socketName } = this.setting;
     this.#deadline ??= loop.deadline(LAST_BYTES_MS, () =>
       this.#abort(`reset by the ${socketName}`, 'none', `${socketName} socket: reset with bytes not passed on`),
     );
@@ -123,18 +138,17 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
   // ---- stream to socket
 
   onData(bytes: Memory, start: number, length: number): void {
-    const { socket, stream, tunnel } = this.parts;
     this.#count(length, false);
-    const taken = socket.write(bytes, start, length);
-    if (taken > 0) tunnel.http.consumed(stream, taken);
+    const taken = this.#socket.write(bytes, start, length);
+    if (taken > 0) this.#tunnel.http.consumed(this.#stream, taken);
   }
 
   onWritten(bytes: number): void {
-    if (!this.#streamGone) this.parts.tunnel.http.consumed(this.parts.stream, bytes);
+    if (!this.#streamGone) this.#tunnel.http.consumed(this.#stream, bytes);
   }
 
   onEnd(): void {
-    const { socket } = this.parts;
+    const socket = this.#socket;
     // The second end of two: closing says it, too.
     if (this.#sentEnd && socket.queuedBytes === 0) this.#complete();
     else socket.finish();
@@ -152,7 +166,7 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
       this.#abort('reset by the peer', 'none', `stream reset: ${http2CodeName(code)}`);
       return;
     }
-    const { socket } = this.parts;
+    const socket = this.#socket;
     if (socket.queuedBytes > HELD_AFTER_RESET_BYTES) {
       // The stream no longer counts against the peer's limits, so what it left behind must not grow without bound.
       this.#abort('reset by the peer', 'none', `stream reset with ${socket.queuedBytes} bytes not delivered`);
@@ -171,7 +185,7 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
   }
 
   onBroken(errno: number): void {
-    const { socketName } = this.parts;
+    const { socketName } = this.setting;
     this.#abort(`reset by the ${socketName}`, 'none', `${socketName} socket: ${errnoName(errno)}`);
   }
 
@@ -184,33 +198,34 @@ export class StreamRelay implements PlainSocketOwner, TunnelStreamUser, Task, Te
   }
 
   #endIfDone(): void {
-    if (this.#sentEnd && this.parts.socket.finished) this.#complete();
+    if (this.#sentEnd && this.#socket.finished) this.#complete();
   }
 
   #complete(): void {
     if (this.#ended) return;
     this.#end();
-    this.parts.socket.close(false);
-    this.parts.record.close('completed');
-    this.parts.owner?.onRelayEnded();
+    this.#socket.close(false);
+    this.setting.log.close(this.#slot, 'completed');
+    this.#onEnded?.();
   }
 
   #end(): void {
     this.#ended = true;
-    this.parts.loop.cancel(this.#deadline);
+    this.setting.loop.cancel(this.#deadline);
   }
 
   #abort(why: string, flag: FailureFlag, error: string): void {
     if (this.#ended) return;
     this.#end();
-    this.parts.socket.close(true);
-    if (!this.#streamGone) this.parts.tunnel.http.reset(this.parts.stream, Http2Code.CONNECT_ERROR);
-    this.parts.record.close(why, flag, error);
-    this.parts.owner?.onRelayEnded();
+    this.#socket.close(true);
+    if (!this.#streamGone) this.#tunnel.http.reset(this.#stream, Http2Code.CONNECT_ERROR);
+    this.setting.log.close(this.#slot, why, flag, error);
+    this.#onEnded?.();
   }
 
   #count(bytes: number, fromSocket: boolean): void {
-    if (fromSocket === (this.parts.downstream === 'socket')) this.parts.record.received(bytes);
-    else this.parts.record.sent(bytes);
+    const { downstream, log } = this.setting;
+    if (fromSocket === (downstream === 'socket')) log.received(this.#slot, bytes);
+    else log.sent(this.#slot, bytes);
   }
 }

@@ -14,6 +14,7 @@ import { CLOSED_BY_DRAIN, type FromWorker, type InboundVerdict, type OutboundPla
 import { Outbox } from './outbox.js';
 import { PeerTrust } from './peer-trust.js';
 import { Pod } from './pod.js';
+import type { PodServices } from './pod-services.js';
 import { PortableEngine } from './portable/portable-engine.js';
 import { TunnelPool } from './tunnel-pool.js';
 
@@ -46,6 +47,7 @@ export class DataPlaneWorker {
   readonly #identities: Identities;
   readonly #trust: PeerTrust;
   readonly #log: ConnectionLog;
+  readonly #relaying: PodServices['relaying'];
   readonly #outbox: Outbox;
   readonly #held: HeldConnections;
   #heldChanged = false;
@@ -64,6 +66,11 @@ export class DataPlaneWorker {
     this.#held = new HeldConnections(settings.limits.maxHeld, () => (this.#heldChanged = true));
     this.#requests = new Requests(settings.connectionIds.first);
     this.#log = new ConnectionLog(this.#loop, counters, settings.connectionIds, post);
+    const common = { loop: this.#loop, log: this.#log };
+    this.#relaying = {
+      inbound: { ...common, downstream: 'stream', socketName: 'application' },
+      outbound: { ...common, downstream: 'socket', socketName: 'client' },
+    };
     this.#loop.atTurnEnd(() => this.#turnEnd());
     this.#loop.everySecond(() => (this.#reported = 0));
   }
@@ -152,7 +159,7 @@ export class DataPlaneWorker {
         return;
       }
       case 'closeConnections':
-        for (const id of message.connectionIds) this.#log.terminate(id, message.reason, message.flag);
+        for (const key of message.connections) this.#log.terminate(key, message.reason, message.flag);
         return;
       case 'evictTunnels': {
         this.#evictTunnels(message.addresses);
@@ -213,7 +220,7 @@ export class DataPlaneWorker {
     const post = (message: FromWorker): void => this.#post(message);
     const held = this.#held;
     const shared = { loop, transport, limits, pod, pool, identities, trust, held, readBuffer, post };
-    return new EnrolledPod({ ...shared, log: this.#log, plainBuffer: this.#plainBuffer });
+    return new EnrolledPod({ ...shared, log: this.#log, relaying: this.#relaying, plainBuffer: this.#plainBuffer });
   }
 
   #updatePod({ podUid, sourceIdentity }: Extract<ToWorker, { type: 'updatePod' }>): void {

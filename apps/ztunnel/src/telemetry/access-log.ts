@@ -1,4 +1,5 @@
-import type { ConnectionClosed, ConnectionOpened, FromWorker } from '../dataplane/messages.js';
+import type { KindDetails } from '../connections/connection-kind.js';
+import type { ConnectionClosed, FromWorker } from '../dataplane/messages.js';
 import { identityOf, type Workload } from '../state/workload.js';
 import type { LineLog } from './line-log.js';
 import type { Traffic } from './traffic-labels.js';
@@ -12,7 +13,10 @@ export interface AccessLogger {
 
 /** A connection as the access log tells of it. */
 export interface LoggedConnection {
-  readonly opened: ConnectionOpened;
+  /** One object for all that are alike, and have the same authority. */
+  readonly details: KindDetails;
+  /** The client's `ip:port`. */
+  readonly source: string;
   readonly traffic: Traffic;
   readonly authority: string | null;
 }
@@ -23,7 +27,7 @@ interface Shared {
   readonly source: string;
   readonly destination: string;
   /** What was said last of a connection between them, behind its source address. */
-  last: { readonly opened: ConnectionOpened; readonly authority: string | null; readonly text: string } | null;
+  last: { readonly details: KindDetails; readonly text: string } | null;
 }
 
 /** One line per connection at its end, and one per refusal; absent values are left out. Field names are Istio's, plus `why`. */
@@ -39,7 +43,7 @@ export class AccessLog {
   closed(connection: LoggedConnection, closed: ConnectionClosed): void {
     const level = closed.error === undefined ? 'info' : 'error';
     if (!this.log.enabled(level)) return;
-    const outbound = connection.opened.direction === 'outbound';
+    const outbound = connection.details.direction === 'outbound';
     // Counted from this proxy's view: outbound sends what it received from the client.
     const [sent, received] = outbound
       ? [closed.receivedBytes, closed.sentBytes]
@@ -74,26 +78,26 @@ export class AccessLog {
     this.log.line('warn', fields, 'connection failed');
   }
 
-  #connectionFields({ opened, traffic, authority }: LoggedConnection): string {
+  #connectionFields({ details, source, traffic, authority }: LoggedConnection): string {
     const shared = this.#sharedFields(traffic);
-    if (shared.last === null || !isAlike(shared.last.opened, opened) || shared.last.authority !== authority)
-      shared.last = { opened, authority, text: this.#afterSource(opened, traffic, authority) };
-    return this.log.field('src.addr', opened.source) + shared.last.text;
+    if (shared.last?.details !== details)
+      shared.last = { details, text: this.#afterSource(details, traffic, authority) };
+    return this.log.field('src.addr', source) + shared.last.text;
   }
 
   /** Everything but the client's address: connections that follow each other often have it in common. */
-  #afterSource(opened: ConnectionOpened, traffic: Traffic, authority: string | null): string {
+  #afterSource(details: KindDetails, traffic: Traffic, authority: string | null): string {
     const mutual = traffic.mutualTls;
     const shared = this.#sharedFields(traffic);
     const field = this.log.field.bind(this.log);
     return (
       shared.source +
       field('src.identity', mutual ? (traffic.sourcePrincipal ?? '') : '') +
-      field('dst.addr', opened.direction === 'inbound' ? opened.destination : opened.actualDestination) +
-      field('dst.hbone_addr', opened.transport === 'hbone' ? (authority ?? '') : '') +
+      field('dst.addr', details.direction === 'inbound' ? details.destination : details.actualDestination) +
+      field('dst.hbone_addr', details.transport === 'hbone' ? (authority ?? '') : '') +
       shared.destination +
-      field('dst.identity', mutual ? destinationIdentity({ opened, traffic }) : '') +
-      field('direction', opened.direction)
+      field('dst.identity', mutual ? destinationIdentity({ details, traffic }) : '') +
+      field('direction', details.direction)
     );
   }
 
@@ -121,18 +125,7 @@ export class AccessLog {
   }
 }
 
-/** Whether two connections differ in nothing that is logged but the client's address (and what their traffic says). */
-function isAlike(a: ConnectionOpened, b: ConnectionOpened): boolean {
-  return (
-    a.direction === b.direction &&
-    a.transport === b.transport &&
-    a.destination === b.destination &&
-    a.actualDestination === b.actualDestination &&
-    a.peerIdentity === b.peerIdentity
-  );
-}
-
-function destinationIdentity({ opened, traffic }: Pick<LoggedConnection, 'opened' | 'traffic'>): string {
-  if (opened.direction === 'outbound' && opened.peerIdentity !== null) return opened.peerIdentity;
+function destinationIdentity({ details, traffic }: Pick<LoggedConnection, 'details' | 'traffic'>): string {
+  if (details.direction === 'outbound' && details.peerIdentity !== null) return details.peerIdentity;
   return traffic.destination === null ? '' : identityOf(traffic.destination);
 }

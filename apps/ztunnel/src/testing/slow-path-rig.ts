@@ -159,7 +159,7 @@ export class SlowPathRig {
       destination: fields.direction === 'inbound' ? '10.0.0.2:15008' : '10.96.0.1:80',
       actualDestination: fields.direction === 'inbound' ? '10.0.0.2:8080' : '10.0.0.2:15008',
       peerIdentity: null,
-      counterSlot: 0,
+      counterSlot: fields.connectionId,
       ...fields,
     });
   }
@@ -168,6 +168,7 @@ export class SlowPathRig {
     this.say({
       type: 'connectionClosed',
       connectionId,
+      counterSlot: connectionId,
       receivedBytes: 0,
       sentBytes: 0,
       durationMs: 1,

@@ -17,19 +17,19 @@ export class ConnectionSpans {
     private readonly newSpanId: () => string,
   ) {}
 
-  closed({ opened, traffic, authority }: LoggedConnection, closed: ConnectionClosed): void {
-    if (opened.trace === undefined) return;
-    const outbound = opened.direction === 'outbound';
+  closed({ details, source, traffic, authority }: LoggedConnection, closed: ConnectionClosed): void {
+    if (details.trace === undefined) return;
+    const outbound = details.direction === 'outbound';
     const [sent, received] = outbound
       ? [closed.receivedBytes, closed.sentBytes]
       : [closed.sentBytes, closed.receivedBytes];
-    this.#add(opened.direction, opened.trace, {
+    this.#add(details.direction, details.trace, {
       durationMs: closed.durationMs,
       error: closed.error ?? null,
       attributes: {
         ...sides(traffic),
-        'source.address': opened.source,
-        'destination.address': outbound ? opened.actualDestination : opened.destination,
+        'source.address': source,
+        'destination.address': outbound ? details.actualDestination : details.destination,
         ...(authority === null ? {} : { 'server.address': authority }),
         'weft.bytes_sent': sent,
         'weft.bytes_received': received,
