@@ -160,6 +160,7 @@ export { type ClientTls, type ServerTls } from './networking/tls-settings.js';
 export {
   type ConnectionPool,
   type LoadBalancer,
+  type LocalityLbSetting,
   type OutlierDetection,
   type PortTrafficPolicy,
   type TrafficPolicy,
@@ -193,6 +194,7 @@ export {
   type MeshTrafficPolicy,
   type PathNormalization,
   type ReadMeshExtensions,
+  type TrafficDefaults,
 } from './mesh-config/mesh-extensions.js';
 export {
   type ExtAuthzGrpcProvider,

@@ -53,6 +53,15 @@ describe('endpoints by the place of the gateway', () => {
     await rig().apply(node('node-1', 'r1', 'z1'));
   });
 
+  it('internalTrafficPolicy Local: endpoints on its node, or nobody', async () => {
+    const host = await served('local', '10.96.6.3', { internalTrafficPolicy: 'Local' });
+    const address = rig().podAddress('v2');
+    await rig().apply(pod('v2', address, 'node-1'));
+    await rig().settles(() => servers(host), 'v2');
+    await rig().apply(pod('v2', address, NODES[1]));
+    await rig().settles(async () => (await rig().ask({ host })).status, 503);
+  });
+
   it('S-06: the next locality when the endpoints of the nearest are ejected', async () => {
     const host = await served('ejected', '10.96.6.2', {});
     await rig().settles(() => servers(host), 'v1,v2,v3');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EDGE, ingressGateway, WEB_PORT, webListener } from '../testing/gateway/gateway-rig.js';
 import { EDGE_PARENT, useGateway } from '../testing/gateway/use-gateway.js';
-import { namespace, object, route, SHOP } from '../testing/proxy/mesh-objects.js';
+import { meshConfig, namespace, object, route, SHOP } from '../testing/proxy/mesh-objects.js';
 import { readStream } from '../testing/proxy/read-stream.js';
 
 const { rig, routed, newHost } = useGateway();
@@ -13,13 +13,6 @@ const folder = mkdtempSync(join(tmpdir(), 'weft-gateway-logs-'));
 const LOG = join(folder, 'access.log');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const mesh = (config: object) =>
-  object({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'istio', namespace: 'istio-system' },
-    data: { mesh: JSON.stringify(config) },
-  });
 const telemetry = (name: string, ns: string, spec: object) =>
   object({ apiVersion: 'telemetry.istio.io/v1', kind: 'Telemetry', metadata: { name, namespace: ns }, spec });
 const AT_EDGE = { targetRefs: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: EDGE }] };
@@ -128,7 +121,7 @@ describe('Telemetry at a gateway', () => {
   beforeAll(() =>
     rig().apply(
       namespace('istio-system'),
-      mesh({
+      meshConfig({
         extensionProviders: [
           { name: 'file', envoyFileAccessLog: { path: LOG, logFormat: { text: '%REQ(:PATH)% %RESPONSE_CODE%\n' } } },
           { name: 'spans', zipkin: { service: `${SHOP}/echo-v3.${SHOP}.svc.cluster.local`, port: 80, path: '/spans' } },

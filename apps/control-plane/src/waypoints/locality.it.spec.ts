@@ -1,4 +1,4 @@
-import { istio, node, object, pod, PORTS, service, SHOP } from '../testing/proxy/mesh-objects.js';
+import { istio, meshConfig, node, object, pod, PORTS, service, SHOP } from '../testing/proxy/mesh-objects.js';
 import { PODS, useWaypoint } from '../testing/waypoint/use-waypoint.js';
 
 const { rig, frontend, expectAnswers, shares } = useWaypoint();
@@ -130,6 +130,40 @@ describe('endpoints by the place of the waypoint', () => {
     await rig().settles(() => servers(same), 'v1');
     await rig().apply(node('node-2', 'r1', 'z2'));
     await rig().settles(() => servers(zone), 'v1');
+  });
+
+  it('internalTrafficPolicy Local: endpoints on the node of the waypoint, and no others when there are none', async () => {
+    const authority = await serving(null, { internalTrafficPolicy: 'Local' });
+    await rig().settles(() => servers(authority), 'v1');
+    await rig().remove(placed(0));
+    await expectAnswers(authority, [['/', 503]]);
+    await rig().apply(placed(0));
+    await rig().settles(() => servers(authority), 'v1');
+  });
+
+  it('localityLbSetting of MeshConfig: of services whose rules and specifications say nothing of places', async () => {
+    const distribute = [{ from: 'r1/*', to: { 'r2/*': 100 } }];
+    const plain = await serving({ loadBalancer: { simple: 'ROUND_ROBIN' } });
+    const close = await serving(null, { trafficDistribution: 'PreferClose' });
+    const ruled = await serving({ loadBalancer: { localityLbSetting: { enabled: false } } });
+    await rig().settles(() => servers(plain), 'v1,v2,v3');
+    await rig().apply(meshConfig({ localityLbSetting: { distribute } }));
+    await rig().settles(() => servers(plain), 'v3');
+    await rig().settles(() => servers(close), 'v1');
+    await rig().settles(() => servers(ruled), 'v1,v2,v3');
+    await rig().apply(meshConfig({}));
+    await rig().settles(() => servers(plain), 'v1,v2,v3');
+  });
+
+  it('defaultTrafficPolicy of MeshConfig with outlier detection: the nearest first, of every service', async () => {
+    const authority = await serving(null);
+    await rig().apply(meshConfig({ defaultTrafficPolicy: { outlierDetection } }));
+    await rig().settles(() => servers(authority), 'v1');
+    await rig().apply(
+      meshConfig({ defaultTrafficPolicy: { outlierDetection }, localityLbSetting: { enabled: false } }),
+    );
+    await rig().settles(() => servers(authority), 'v1,v2,v3');
+    await rig().apply(meshConfig({}));
   });
 
   it('the nearest changes with the place of the waypoint', async () => {

@@ -1,15 +1,7 @@
-import { istio, object, service } from '../testing/proxy/mesh-objects.js';
+import { istio, meshConfig, service } from '../testing/proxy/mesh-objects.js';
 import { useWaypoint } from '../testing/waypoint/use-waypoint.js';
 
 const { rig, frontend, expectAnswers } = useWaypoint();
-
-const meshConfig = (config: object) =>
-  object({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'istio', namespace: 'istio-system' },
-    data: { mesh: JSON.stringify(config) },
-  });
 
 describe('MeshConfig at a waypoint', () => {
   it('defaultTrafficPolicy: limits of every service, beside those that a DestinationRule sets', async () => {

@@ -133,9 +133,10 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
       (service, fetch) => {
         const through = waypointOf(fetch, service);
         if (through === null)
-          return foreignAssignments(service, endpoints(fetch, service.claim), () =>
-            model.proxyPlacesOf(fetch, service.gateway),
-          );
+          return foreignAssignments(service, endpoints(fetch, service.claim), {
+            places: () => model.proxyPlacesOf(fetch, service.gateway),
+            mesh: lookup.meshAt(fetch, mesh),
+          });
         return through.asleep === null ? throughWaypoint(service, through) : [];
       },
       SAME_VERSION,

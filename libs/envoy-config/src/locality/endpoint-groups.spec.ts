@@ -85,6 +85,15 @@ describe('failover by locality', () => {
   });
 });
 
+describe('only those that agree', () => {
+  const rule: LocalityRule = { kind: 'only', labels: ['kubernetes.io/hostname'] };
+  const endpoints = [endpoint('here', 'r1/z1', { node: 'node-1' }), endpoint('there', 'r1/z1', { node: 'node-2' })];
+
+  it('are those of the node of the proxy', () => expect(shown(endpoints, rule, at('r1/z1'))).toBe('here@0'));
+  it('and may be none', () => expect(shown(endpoints, rule, at('r1/z1', { node: 'node-3' }))).toBe(''));
+  it('a proxy that nobody knows the place of has none', () => expect(shown(endpoints, rule, null)).toBe(''));
+});
+
 describe('failover by labels', () => {
   const of = (labels: readonly string[]): LocalityRule => ({ kind: 'labels', labels });
   const endpoints = [

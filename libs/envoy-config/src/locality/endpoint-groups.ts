@@ -5,19 +5,19 @@ import { LABEL_HOSTNAME, type LocalityRule, type LocalityShares } from './locali
 
 type Locality = VipEndpoint['locality'];
 
-/** Endpoints as a proxy at the place is to choose among them; place null: as one that nobody knows the place of. */
+/** Endpoints as a proxy at the place is to choose among them; place null: as one that nobody knows the place of, which has none nearby. */
 export function endpointGroups(
   endpoints: readonly VipEndpoint[],
   rule: LocalityRule | null,
   place: ProxyPlace | null,
 ): readonly EndpointGroup[] {
+  if (rule?.kind === 'only')
+    return groupsByLocality(place === null ? [] : endpoints.filter((one) => agrees(rule, one, place)));
   if (rule === null || place === null) return groupsByLocality(endpoints);
   if (rule.kind === 'distribute') return distributed(groupsByLocality(endpoints), rule.shares, place.locality);
   if (rule.kind === 'labels') {
     const own = labelsOf(place);
-    return ranked(endpoints, (one) =>
-      labelRank(rule.labels, labelsOf({ ...one, clusterId: one.workload.clusterId }), own),
-    );
+    return ranked(endpoints, (one) => labelRank(rule.labels, labelsOfEndpoint(one), own));
   }
   // Who does not know where it is would take those for near of which nobody knows it either.
   if (place.locality.region === '') return groupsByLocality(endpoints);
@@ -61,6 +61,11 @@ const labelsOf = ({ labels, locality, node, network, clusterId }: Placed): Label
   [LABEL_NETWORK]: network,
   [LABEL_CLUSTER]: clusterId,
 });
+
+const labelsOfEndpoint = (one: VipEndpoint): Labels => labelsOf({ ...one, clusterId: one.workload.clusterId });
+
+const agrees = ({ labels }: { readonly labels: readonly string[] }, one: VipEndpoint, place: ProxyPlace): boolean =>
+  labelRank(labels, labelsOfEndpoint(one), labelsOf(place)) === 0;
 
 /** Labels that are left from the first one on that differs. */
 function labelRank(wanted: readonly string[], endpoint: Labels, proxy: Labels): number {

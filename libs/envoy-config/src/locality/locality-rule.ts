@@ -1,4 +1,11 @@
-import { LABEL_CLUSTER, LABEL_NETWORK, LABEL_REGION, LABEL_SUBZONE, LABEL_ZONE } from '@weft/mesh-api';
+import {
+  LABEL_CLUSTER,
+  LABEL_NETWORK,
+  LABEL_REGION,
+  LABEL_SUBZONE,
+  LABEL_ZONE,
+  type LocalityLbSetting,
+} from '@weft/mesh-api';
 import type { ServiceClaim } from '@weft/mesh-model';
 import { LoadBalancing_Mode as Mode, LoadBalancing_Scope as Scope } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { EffectivePolicy } from '../clusters/effective-policy.js';
@@ -13,7 +20,9 @@ export type LocalityRule =
   /** The nearest first; from a region that has a rule, to that region before others. */
   | { readonly kind: 'failover'; readonly regions: readonly { readonly from?: string; readonly to?: string }[] }
   /** Those first that agree with the proxy in more of these labels, from the first on; `key=value`: whatever the proxy has. */
-  | { readonly kind: 'labels'; readonly labels: readonly string[] };
+  | { readonly kind: 'labels'; readonly labels: readonly string[] }
+  /** Only those that agree with the proxy in all of these labels, though there be none. */
+  | { readonly kind: 'only'; readonly labels: readonly string[] };
 
 export interface LocalityShares {
   readonly from?: string;
@@ -29,23 +38,34 @@ const LABELS: Readonly<Partial<Record<Scope, string>>> = {
   [Scope.NODE]: LABEL_HOSTNAME,
 };
 
+/** What says of a service besides its DestinationRules. */
+export interface LocalityHints {
+  readonly loadBalancing?: ServiceClaim['loadBalancing'];
+  /** Of MeshConfig. */
+  readonly ofMesh?: LocalityLbSetting | undefined;
+}
+
 /**
- * Null: all endpoints are alike. A DestinationRule counts before the traffic distribution of the Service. Without
- * outlier detection nobody would know when to go further, so that only a traffic distribution asks for the nearest then.
+ * Null: all endpoints are alike. A service whose traffic is to stay on its node has no choice; otherwise a DestinationRule counts
+ * before the traffic distribution of the Service, and that before the mesh. Without outlier detection nobody would know
+ * when to go further, so that only a traffic distribution asks for the nearest then.
  *
  * @see https://istio.io/latest/docs/reference/config/networking/destination-rule/#LocalityLoadBalancerSetting
  */
 export function localityRule(
   { loadBalancer, outlierDetection }: EffectivePolicy,
-  { loadBalancing }: Partial<Pick<ServiceClaim, 'loadBalancing'>>,
+  { loadBalancing, ofMesh }: LocalityHints,
 ): LocalityRule | null {
+  const { mode } = loadBalancing ?? {};
+  const preferred = (loadBalancing?.routingPreference ?? []).flatMap((scope) => LABELS[scope] ?? []);
+  if (mode === Mode.STRICT) return { kind: 'only', labels: preferred };
   const { localityLbSetting, zoneAwareLbSetting } = loadBalancer ?? {};
-  const setting = zoneAwareLbSetting ?? localityLbSetting;
+  const own = zoneAwareLbSetting ?? localityLbSetting;
+  if (own === undefined && mode === Mode.FAILOVER) return { kind: 'labels', labels: preferred };
+  const setting = own ?? ofMesh;
   if (setting?.enabled === false) return null;
-  const shares = localityLbSetting?.distribute ?? [];
+  const shares = (own === undefined ? ofMesh : localityLbSetting)?.distribute ?? [];
   if (shares.length > 0) return { kind: 'distribute', shares };
-  if (setting === undefined && loadBalancing?.mode === Mode.FAILOVER)
-    return { kind: 'labels', labels: loadBalancing.routingPreference.flatMap((scope) => LABELS[scope] ?? []) };
   if (outlierDetection === undefined) return null;
   const labels = setting?.failoverPriority ?? [];
   return labels.length > 0 ? { kind: 'labels', labels } : { kind: 'failover', regions: setting?.failover ?? [] };

@@ -1,4 +1,4 @@
-import type { MeshExtensions } from '@weft/mesh-api';
+import type { TrafficDefaults } from '@weft/mesh-api';
 
 /** What of the mesh as a whole goes into the configuration of every proxy. */
 export interface MeshSettings {
@@ -9,5 +9,5 @@ export interface MeshSettings {
   /** See `JwtSettings.unknownKeys`. */
   readonly unknownKeys: string;
   /** What MeshConfig says of services and routes that say nothing themselves; it may change. */
-  readonly defaults?: Pick<MeshExtensions, 'defaultTrafficPolicy' | 'defaultHttpRetryPolicy'>;
+  readonly defaults?: TrafficDefaults;
 }

@@ -15,6 +15,7 @@ export function vipServiceOf(claim: ServiceClaim, addresses: AttachedService['ad
     })),
     resolution: claim.resolution,
     subjectAltNames: claim.subjectAltNames,
+    loadBalancing: claim.loadBalancing,
     ports: claim.ports.map(({ servicePort, targetPort, appProtocol }) => ({
       number: servicePort,
       targetPort,

@@ -3,7 +3,7 @@ import type { MeshSettings } from '../resources/mesh-settings.js';
 import type { ProxyResource } from '../resources/proxy-resource.js';
 import { outboundName, passthroughName } from '../routes/route-target.js';
 import { vipServiceOf } from './attached-view.js';
-import { serviceAssignments, type PlacesOf } from './service-assignments.js';
+import { serviceAssignments, type PlaceOfClients } from './service-assignments.js';
 import { serviceClusters, type ClusterTls } from './service-clusters.js';
 import type { ServiceEndpoint } from './service-endpoints.js';
 import { stacksOf, type PortProtocol, type VipPort, type VipService } from './vip-service.js';
@@ -32,10 +32,12 @@ export interface ForeignClusterOptions {
 export function foreignClusters(
   { gateway, claim, rules, passthrough = false }: ForeignService,
   endpoints: readonly ServiceEndpoint[],
-  { mesh, patches = [], throughWaypoint = false, backendTls, undeclared }: ForeignClusterOptions,
+  { mesh: settings, patches = [], throughWaypoint = false, backendTls, undeclared }: ForeignClusterOptions,
 ): readonly ProxyResource[] {
   const own = vipServiceOf(claim, []);
-  const service: VipService = throughWaypoint ? { ...own, resolution: 'STATIC' } : own;
+  // Where the endpoints of the service are is for its waypoint.
+  const service: VipService = throughWaypoint ? { ...own, resolution: 'STATIC', loadBalancing: undefined } : own;
+  const mesh = throughWaypoint ? withoutLocalities(settings) : settings;
   return service.ports.flatMap((declared) => {
     const tls = backendTls(declared);
     const port =
@@ -56,17 +58,23 @@ export function foreignClusters(
   });
 }
 
+/** Of clusters; routes are not made with it. */
+function withoutLocalities({ defaults, ...mesh }: MeshSettings): MeshSettings {
+  const { defaultTrafficPolicy } = defaults ?? {};
+  return { ...mesh, defaults: defaultTrafficPolicy === undefined ? {} : { defaultTrafficPolicy } };
+}
+
 export function foreignAssignments(
   { gateway, claim, rules }: ForeignService,
   endpoints: readonly ServiceEndpoint[],
-  places: PlacesOf,
+  clients: PlaceOfClients,
 ): readonly ProxyResource[] {
   return claim.ports.flatMap(({ servicePort }) =>
     serviceAssignments(gateway, servicePort, {
       rules,
       nameOf: (subset) => outboundName(claim.hostname, servicePort, subset),
       endpoints,
-      byPlace: { loadBalancing: claim.loadBalancing, places },
+      byPlace: { loadBalancing: claim.loadBalancing, ...clients },
     }),
   );
 }

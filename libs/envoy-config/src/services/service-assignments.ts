@@ -7,9 +7,10 @@ import {
   type ServiceClaim,
 } from '@weft/mesh-model';
 import { mayHaveNames } from '../clusters/discovery.js';
-import { effectivePolicy, subsetsOf } from '../clusters/effective-policy.js';
+import { effectivePolicy, subsetsOf, withMeshDefaults, type EffectivePolicy } from '../clusters/effective-policy.js';
 import { endpointGroups } from '../locality/endpoint-groups.js';
-import { localityRule } from '../locality/locality-rule.js';
+import { localityRule, type LocalityRule } from '../locality/locality-rule.js';
+import type { MeshSettings } from '../resources/mesh-settings.js';
 import { endpointResource, type ProxyResource } from '../resources/proxy-resource.js';
 import { endpointsOfSubset, serviceEndpoints, type ServiceEndpoint } from './service-endpoints.js';
 import { groupedLoadAssignment } from './vip-endpoints.js';
@@ -34,10 +35,13 @@ export interface AssignmentSet {
   /** Of all ports of the service. */
   readonly endpoints: readonly ServiceEndpoint[];
   /** Default: the place of the clients makes no difference. */
-  readonly byPlace?: {
-    readonly loadBalancing: ServiceClaim['loadBalancing'];
-    readonly places: PlacesOf;
-  };
+  readonly byPlace?: PlaceOfClients & { readonly loadBalancing: ServiceClaim['loadBalancing'] };
+}
+
+/** What makes endpoints differ by the place of the proxy. */
+export interface PlaceOfClients {
+  readonly places: PlacesOf;
+  readonly mesh: MeshSettings;
 }
 
 /** Asked only where the place counts, so that nothing is derived again when proxies come and go. */
@@ -51,7 +55,7 @@ export function serviceAssignments(
 ): readonly ProxyResource[] {
   return [undefined, ...subsetsOf(rules)].flatMap((subset) => {
     const members = endpointsOfSubset(endpoints, port, subset).filter(({ isName }) => !isName);
-    const rule = byPlace === undefined ? null : localityRule(effectivePolicy(rules, port, subset), byPlace);
+    const rule = byPlace === undefined ? null : ruleOf(effectivePolicy(rules, port, subset), byPlace);
     const resourceAt = (place: ProxyPlace | null): ProxyResource =>
       endpointResource(clients, groupedLoadAssignment(nameOf(subset?.name), endpointGroups(members, rule, place)));
     const common = resourceAt(null);
@@ -59,4 +63,12 @@ export function serviceAssignments(
     const own = places.map((place) => ({ ...resourceAt(place), node: place.node }));
     return [common, ...own.filter(({ resource }) => resource.version !== common.resource.version)];
   });
+}
+
+function ruleOf(
+  own: EffectivePolicy,
+  { loadBalancing, mesh }: NonNullable<AssignmentSet['byPlace']>,
+): LocalityRule | null {
+  const policy = withMeshDefaults(own, mesh.defaults?.defaultTrafficPolicy);
+  return localityRule(policy, { loadBalancing, ofMesh: mesh.defaults?.localityLbSetting });
 }

@@ -44,7 +44,7 @@ export function vipCluster(service: VipService, port: VipPort, options: VipClust
     commonLbConfig: {
       healthyPanicThreshold: { value: outliers?.minHealthPercent ?? 0 },
       // Localities have shares, in place of those that their endpoints come to.
-      ...(localityRule(policy, {})?.kind === 'distribute'
+      ...(hasShares(service, options)
         ? { localityConfigSpecifier: { $case: 'localityWeightedLbConfig', value: {} } }
         : {}),
     },
@@ -62,6 +62,12 @@ export function vipCluster(service: VipService, port: VipPort, options: VipClust
         }
       : {}),
   });
+}
+
+function hasShares({ loadBalancing: own }: VipService, { policy, discovery, mesh }: VipClusterOptions): boolean {
+  if (discovery.kind !== 'eds' && discovery.kind !== 'dns') return false;
+  const rule = localityRule(policy, { loadBalancing: own, ofMesh: mesh.defaults?.localityLbSetting });
+  return rule?.kind === 'distribute';
 }
 
 /** What the owner of the service asks for, inside of the tunnel. */

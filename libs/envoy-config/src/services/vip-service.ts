@@ -1,4 +1,5 @@
 import type { Resolution } from '@weft/mesh-api';
+import type { ServiceClaim } from '@weft/mesh-model';
 import { AppProtocol } from '@weft/xds/gen/mesh/workload/workload.js';
 import type { Cidr } from '../messages/matcher-tree.js';
 
@@ -26,6 +27,7 @@ export interface VipService {
   readonly resolution: Resolution;
   /** That certificates of its servers have, unless a rule names others. */
   readonly subjectAltNames: readonly string[];
+  readonly loadBalancing: ServiceClaim['loadBalancing'];
 }
 
 const PROTOCOLS: Readonly<Record<AppProtocol, PortProtocol>> = {

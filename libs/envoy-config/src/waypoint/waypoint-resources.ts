@@ -1,4 +1,4 @@
-import type { Collection } from '@weft/collections';
+import type { Collection, FetchContext } from '@weft/collections';
 import type { AttachedService, BackendTls, BackendTlsByPort, EnvoyPatch, MeshModel } from '@weft/mesh-model';
 import { RouteConfiguration } from '@weft/xds/gen/envoy/config/route/v3/route.js';
 import { chainSettings } from '../chains/chain-settings.js';
@@ -26,7 +26,7 @@ import {
   endpointsOfService,
   namedEndpointsOfService,
   serviceAssignments,
-  type PlacesOf,
+  type PlaceOfClients,
 } from '../services/service-assignments.js';
 import { serviceClusters, type ClusterTls } from '../services/service-clusters.js';
 import type { ServiceEndpoint } from '../services/service-endpoints.js';
@@ -45,6 +45,10 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
   const endpoints = endpointsOfService(model);
   const named = namedEndpointsOfService(model);
   const foreign = foreignServices(model, lookup.claimsFor);
+  const clientsAt = (fetch: FetchContext, waypoint: string): PlaceOfClients => ({
+    places: () => model.proxyPlacesOf(fetch, waypoint),
+    mesh: lookup.meshAt(fetch, mesh),
+  });
   return graph.union('resources of proxies', [
     listenersOfWaypoints(model, mesh, lookup),
     ruleCredentials(model, 'waypoints', credentialUsers(model, foreign)),
@@ -78,16 +82,14 @@ export function waypointResources(model: MeshModel, mesh: MeshSettings): Collect
       'endpoints of attached services',
       attachedServices,
       (attached, fetch) =>
-        assignmentsOf(attached, endpoints(fetch, attached.claim), () =>
-          model.proxyPlacesOf(fetch, attached.waypoint.key),
-        ),
+        assignmentsOf(attached, endpoints(fetch, attached.claim), clientsAt(fetch, attached.waypoint.key)),
       SAME_VERSION,
     ),
     graph.deriveMany(
       'endpoints of other services',
       foreign,
       (service, fetch) =>
-        foreignAssignments(service, endpoints(fetch, service.claim), () => model.proxyPlacesOf(fetch, service.gateway)),
+        foreignAssignments(service, endpoints(fetch, service.claim), clientsAt(fetch, service.gateway)),
       SAME_VERSION,
     ),
   ]);
@@ -220,7 +222,7 @@ function ofService(
 function assignmentsOf(
   { waypoint, claim, destinationRules }: AttachedService,
   endpoints: readonly ServiceEndpoint[],
-  places: PlacesOf,
+  clients: PlaceOfClients,
 ): readonly ProxyResource[] {
   return vipServiceOf(claim, []).ports.flatMap((port) =>
     stacksOf(port).flatMap((stack) =>
@@ -228,7 +230,7 @@ function assignmentsOf(
         rules: destinationRules,
         nameOf: (subset) => vipName(claim.hostname, port.number, stack, subset),
         endpoints,
-        byPlace: { loadBalancing: claim.loadBalancing, places },
+        byPlace: { loadBalancing: claim.loadBalancing, ...clients },
       }),
     ),
   );

@@ -69,6 +69,16 @@ describe('traffic of every service', () => {
     expect(extensions.defaultHttpRetryPolicy).toMatchObject({ attempts: 3, retryOn: '503' });
   });
 
+  it('localityLbSetting is read as in DestinationRules, with the same faults', () => {
+    const distribute = [{ from: 'a/*', to: { 'b/*': 100 } }];
+    expect(read({ localityLbSetting: { distribute } }).extensions.localityLbSetting).toMatchObject({ distribute });
+    expect(read({ localityLbSetting: { enabled: false } }).extensions.localityLbSetting?.enabled).toBe(false);
+    expect(read({}).extensions.localityLbSetting).toBeUndefined();
+    const { extensions, problems } = read({ localityLbSetting: { distribute, failover: [{ from: 'a', to: 'b' }] } });
+    expect(extensions.localityLbSetting).toBeUndefined();
+    expect(problems).toEqual(['MeshConfig.localityLbSetting: has distribute and failover; keep one of them']);
+  });
+
   it('what cannot be read of them is said, and the rest is used', () => {
     const { extensions, problems } = read({
       defaultTrafficPolicy: { connectionPool: { tcp: { maxConnections: -5 }, http: { maxRetries: 2 } } },

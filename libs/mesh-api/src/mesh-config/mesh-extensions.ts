@@ -4,8 +4,10 @@ import { FieldReader } from '../field-reader.js';
 import { retries, type Retries } from '../networking/retries.js';
 import {
   connectionPool,
+  localityLbSetting,
   outlierDetection,
   type ConnectionPool,
+  type LocalityLbSetting,
   type OutlierDetection,
 } from '../networking/traffic-policy.js';
 import { ProblemList } from '../problem-list.js';
@@ -28,6 +30,8 @@ export interface MeshExtensions {
   readonly pathNormalization: PathNormalization;
   /** Of every service, where its DestinationRules say nothing. */
   readonly defaultTrafficPolicy?: MeshTrafficPolicy;
+  /** Of every service whose DestinationRules say nothing of localities, and which has no traffic distribution. */
+  readonly localityLbSetting?: LocalityLbSetting;
   /** Of routes that say nothing of retries. */
   readonly defaultHttpRetryPolicy?: Retries;
 }
@@ -95,16 +99,23 @@ function read(root: FieldReader): MeshExtensions {
   };
 }
 
-function trafficDefaults(root: FieldReader): Pick<MeshExtensions, 'defaultTrafficPolicy' | 'defaultHttpRetryPolicy'> {
+export type TrafficDefaults = Pick<
+  MeshExtensions,
+  'defaultTrafficPolicy' | 'defaultHttpRetryPolicy' | 'localityLbSetting'
+>;
+
+function trafficDefaults(root: FieldReader): TrafficDefaults {
   const policy = root.field('defaultTrafficPolicy');
   const read = <T>(field: Field<T>, at: FieldReader): T | undefined => (at.present ? field.read(at) : undefined);
   const pool = read(connectionPool, policy.field('connectionPool'));
   const outliers = read(outlierDetection, policy.field('outlierDetection'));
+  const places = read(localityLbSetting, root.field('localityLbSetting'));
   const again = read(retries, root.field('defaultHttpRetryPolicy'));
   return {
     ...(policy.present && {
       defaultTrafficPolicy: { ...(pool && { connectionPool: pool }), ...(outliers && { outlierDetection: outliers }) },
     }),
+    ...(places && { localityLbSetting: places }),
     ...(again && { defaultHttpRetryPolicy: again }),
   };
 }

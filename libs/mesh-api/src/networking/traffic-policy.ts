@@ -167,6 +167,19 @@ const distribute = list(
   ),
 );
 
+export const localityLbSetting = object(
+  'By locality.',
+  { enabled: flag('Default that of the mesh.'), distribute, failover, failoverPriority },
+  {
+    refine: (value, at, self) => {
+      if (at.distribute.list().length === 0 || !(at.failover.present || at.failoverPriority.present)) return value;
+      self.error('has distribute and failover', 'keep one of them');
+      return undefined;
+    },
+  },
+);
+export type LocalityLbSetting = TypeOf<typeof localityLbSetting>;
+
 export const loadBalancer = object(
   'How endpoints are chosen.',
   {
@@ -179,17 +192,7 @@ export const loadBalancer = object(
       'LEAST_REQUEST',
     ]),
     consistentHash,
-    localityLbSetting: object(
-      'By locality.',
-      { enabled: flag('Default that of the mesh.'), distribute, failover, failoverPriority },
-      {
-        refine: (value, at, self) => {
-          if (at.distribute.list().length === 0 || !(at.failover.present || at.failoverPriority.present)) return value;
-          self.error('has distribute and failover', 'keep one of them');
-          return undefined;
-        },
-      },
-    ),
+    localityLbSetting,
     zoneAwareLbSetting: object('By zone, in proportion to the clients there.', {
       enabled: flag('Default that of the mesh.'),
       minClusterSize: uint32('Endpoints from which on it works.'),

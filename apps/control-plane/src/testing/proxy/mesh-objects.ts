@@ -23,6 +23,14 @@ export const gateway = (): KubeObject =>
     status: { addresses: [{ type: 'Hostname', value: `${WAYPOINT}.${SHOP}.svc.cluster.local` }] },
   });
 
+export const meshConfig = (config: object): KubeObject =>
+  object({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'istio', namespace: 'istio-system' },
+    data: { mesh: JSON.stringify(config) },
+  });
+
 const running = (ip: string, ...more: readonly string[]) => ({
   phase: 'Running',
   podIP: ip,
