@@ -150,6 +150,6 @@ describe('ListenerSet', () => {
         .ask({ host: 'any.example', path: '/closed' }, port)
         .then(String, () => 'refused');
     await rig().settles(refused, 'refused');
-    await taken('closed', '');
+    await taken('closed', 'ListenerSet NoMatchingParent');
   });
 });

@@ -9,6 +9,7 @@ import {
   roleOfController,
   supersedingKind,
   type GatewaySubject,
+  type ListenerOwner,
   type ServicePortClaim,
   type Verdict,
 } from '@weft/gateway-api';
@@ -44,6 +45,8 @@ interface RouteSpec {
 interface GatewayView extends GatewaySubject {
   readonly key: string;
   readonly controllerName: string;
+  /** Of a ListenerSet: the Gateway that does not take it. */
+  readonly refusedBy?: string;
 }
 interface Surroundings {
   readonly gateways: Collection<GatewayView>;
@@ -129,7 +132,11 @@ function attach(
   if (gateway === undefined) return null;
   const namespaceLabels = fetch.get(around.namespaceLabels, route.namespace) ?? {};
   const subject = { ...route, group: GATEWAY_API_GROUP, namespaceLabels };
-  const { controllerName } = gateway;
+  const { controllerName, refusedBy } = gateway;
+  if (refusedBy !== undefined) {
+    const message = `Gateway ${refusedBy} does not take ListenerSet ${parent.name}; change its allowedListeners`;
+    return { controllerName, accepted: fails('NoMatchingParent', message) };
+  }
   if (controllerName === CONTROLLERS.waypoint) {
     const message = `Gateway ${parent.name} is a waypoint; attach the route to the Services that it is for`;
     return { controllerName, accepted: fails('NotAllowedByListeners', message) };
@@ -178,9 +185,14 @@ function surroundings(graph: Graph, sources: MeshSources, sets: ListenerSets): S
       const controllerName = fetch.get(controllers, spec?.gatewayClassName ?? '') ?? '';
       const role = roleOfController(controllerName);
       if (spec === null || role === undefined) return [];
-      return groupStates(sets.groupsOf(fetch, { meta, spec }), role, () => NO_CERTIFICATES).map(
-        ({ owner, listeners }) => ({ key: ownerKey(owner), controllerName, namespace: owner.namespace, listeners }),
-      );
+      const view = (owner: ListenerOwner) => ({ key: ownerKey(owner), controllerName, namespace: owner.namespace });
+      const refusedBy = `${meta.namespace}/${meta.name}`;
+      return [
+        ...groupStates(sets.groupsOf(fetch, { meta, spec }), role, () => NO_CERTIFICATES).map(
+          ({ owner, listeners }) => ({ ...view(owner), listeners }),
+        ),
+        ...sets.refusedBy(fetch, { meta, spec }).map((owner) => ({ ...view(owner), listeners: [], refusedBy })),
+      ];
     },
     { key: ({ key }) => key },
   );

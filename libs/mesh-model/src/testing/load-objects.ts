@@ -15,6 +15,7 @@ const SOURCES: Readonly<Record<string, keyof MeshSources>> = {
   WorkloadEntry: 'workloadEntries',
   Gateway: 'gateways',
   GatewayClass: 'gatewayClasses',
+  ListenerSet: 'listenerSets',
   HTTPRoute: 'httpRoutes',
   ReferenceGrant: 'referenceGrants',
   VirtualService: 'virtualServices',
