@@ -101,7 +101,7 @@ describe('admission webhooks', () => {
       ],
       sideEffects: 'None',
       admissionReviewVersions: ['v1'],
-      timeoutSeconds: 1,
+      timeoutSeconds: 20,
       ...change,
     };
     const { status, body } = await api.post(`${HOOKS}/${kind.toLowerCase()}webhookconfigurations`, {
@@ -187,7 +187,7 @@ describe('admission webhooks', () => {
     ['patches nonsense', { allowed: true, patchType: 'JSONPatch', patch: 'bm9uc2Vuc2U=' }],
   ])('a webhook that %s: failurePolicy Fail refuses, Ignore goes on', async (what, answer) => {
     hook.answer = () => answer;
-    await register('Mutating');
+    await register('Mutating', { timeoutSeconds: 1 });
     const { body } = await api.post(MAPS, configMap('failing'));
     expect(body).toMatchObject({
       code: 500,
@@ -195,7 +195,7 @@ describe('admission webhooks', () => {
       message: expect.stringContaining('failed calling webhook "test.example.com"') as unknown,
     });
     await api.delete(`${HOOKS}/mutatingwebhookconfigurations/test`);
-    await register('Mutating', { failurePolicy: 'Ignore' });
+    await register('Mutating', { failurePolicy: 'Ignore', timeoutSeconds: 1 });
     const name = `ignored-${what.replace(/ /g, '-')}`;
     expect((await api.post(MAPS, configMap(name))).status).toBe(201);
   });
