@@ -36,6 +36,8 @@ export class CaClient implements CertificateSigner {
   constructor(
     private readonly endpoint: MeshEndpoint,
     private readonly mode: CaRequestMode,
+    /** For one answer. */
+    private readonly deadlineMs = CALL_DEADLINE_MS,
   ) {}
 
   async sign(csrPem: string, spiffeId: string, ttlSeconds: number): Promise<readonly string[]> {
@@ -47,7 +49,7 @@ export class CaClient implements CertificateSigner {
     const client = this.#client();
     const metadata = this.endpoint.metadata();
     const { certChain } = await new Promise<IstioCertificateResponse>((resolve, reject) => {
-      const deadline = new Date(Date.now() + CALL_DEADLINE_MS);
+      const deadline = new Date(Date.now() + this.deadlineMs);
       client.createCertificate(request, metadata, { deadline }, (error: ServiceError | null, response) => {
         if (error === null) resolve(response);
         else reject(this.#failure(error, spiffeId));

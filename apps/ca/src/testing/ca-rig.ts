@@ -149,7 +149,7 @@ export class CaClient {
       metadata: options.impersonate === true ? { ImpersonatedIdentity: spiffeId } : undefined,
     };
     return new Promise((resolve, reject) => {
-      this.#client.createCertificate(request, metadata, { deadline: Date.now() + 10_000 }, (failure, answer) =>
+      this.#client.createCertificate(request, metadata, { deadline: Date.now() + 30_000 }, (failure, answer) =>
         failure ? reject(failure) : resolve(answer),
       );
     });

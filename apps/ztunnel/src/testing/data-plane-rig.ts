@@ -46,6 +46,14 @@ export async function bundleWorker(
   return { entry, remove: () => rmSync(folder, { recursive: true }) };
 }
 
+/** A busy machine may take the usual ten seconds for a handshake among a thousand; where such a limit is tested, it is set. */
+const PATIENT: Partial<DataPlaneLimits> = {
+  connectTimeoutMs: 40_000,
+  handshakeTimeoutMs: 40_000,
+  answerTimeoutMs: 40_000,
+  identityTimeoutMs: 40_000,
+};
+
 export interface RigOptions {
   readonly entry: string;
   readonly workers?: number;
@@ -77,7 +85,7 @@ export class DataPlaneRig {
       entry: options.entry,
       log: createLogger('test', 'error'),
       onMessage: (message, worker) => this.#onMessage(message, worker),
-      ...(options.limits === undefined ? {} : { limits: options.limits }),
+      limits: { ...PATIENT, ...options.limits },
     });
   }
 
