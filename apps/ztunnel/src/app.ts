@@ -1,7 +1,6 @@
 import { closeDescriptor, openNetns, SeqPacketConnection } from '@weft/linux';
 import type { Clock } from '@weft/result';
 import { Readiness, type AdminServer, type Service } from '@weft/runtime';
-import { ACTIVATION_TYPE_URL, ADDRESS_TYPE_URL } from '@weft/xds';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { adminServers } from './admin/admin-servers.js';
 import { configDump } from './admin/config-dump.js';
@@ -9,29 +8,22 @@ import { describeConfig } from './admin/describe-config.js';
 import { createCertificates } from './certificates/create-certificates.js';
 import type { ZtunnelConfig } from './config.js';
 import { ConnectionTable } from './connections/connection-table.js';
+import { createSlowPath } from './create-slow-path.js';
 import type { FromWorker } from './dataplane/messages.js';
 import { createDnsProxy } from './dns/create-dns-proxy.js';
 import { DrainGate } from './drain-gate.js';
-import { OnDemandNames, type ResolvedName } from './outbound/on-demand-names.js';
+import type { ResolvedName } from './outbound/on-demand-names.js';
 import { resolveWithSystem } from './outbound/system-resolver.js';
-import { WaypointActivation } from './outbound/waypoint-activation.js';
 import type { DataPlanePort } from './pods/data-plane-port.js';
 import { NETNS_DESCRIPTORS } from './pods/netns-descriptors.js';
 import { PodRegistry } from './pods/pod-registry.js';
 import { PodsReadiness, WORKLOAD_PROXIES } from './pods/pods-readiness.js';
-import { SlowPath } from './slow-path.js';
 import { ControlPlaneLink } from './state/control-plane-link.js';
 import { meshSubscriptions } from './state/mesh-subscriptions.js';
 import { MeshState } from './state/mesh-state.js';
-import { OnDemandAddresses } from './state/on-demand-addresses.js';
 import { readStaticConfig } from './state/read-static-config.js';
-import { AccessLog } from './telemetry/access-log.js';
 import type { LogScopes } from './telemetry/log-scopes.js';
-import { OnDemandDnsMetrics } from './telemetry/on-demand-dns-metrics.js';
 import { ProcessMetrics } from './telemetry/process-metrics.js';
-import { TrafficMetrics } from './telemetry/traffic-metrics.js';
-import { WaypointMetrics } from './telemetry/waypoint-metrics.js';
-import { createTracing } from './tracing/create-tracing.js';
 import { ZdsClient, type PacketConnection } from './zds/zds-client.js';
 
 export interface ZtunnelPorts {
@@ -76,51 +68,13 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     else if (message.type === 'workerLost') processMetrics.workerLost(message.cause);
     else slowPath.handle(message, worker);
   });
-  const names = new OnDemandNames({
+  const answers = createSlowPath(config, {
+    ...{ state, dataPlane, connections, clock, logs, registry },
     resolve: ports.resolve ?? resolveWithSystem,
-    clock,
-    onExpired: (hostname) => slowPath.nameExpired(hostname),
-    log: logs.scope('proxy'),
+    subscribe: (typeUrl, keys) => link.subscribe(typeUrl, keys),
+    unsubscribe: (typeUrl, keys) => link.unsubscribe(typeUrl, keys),
   });
-  const onDemand = config.xdsOnDemand
-    ? new OnDemandAddresses({
-        clock,
-        subscribe: (keys) => link.subscribe(ADDRESS_TYPE_URL, keys),
-        unsubscribe: (keys) => link.unsubscribe(ADDRESS_TYPE_URL, keys),
-        onForgotten: (keys) => slowPath.addressesForgotten(keys),
-      })
-    : null;
-  const waypointMetrics = new WaypointMetrics(registry);
-  const activation =
-    config.xds === null
-      ? null
-      : new WaypointActivation({
-          clock,
-          subscribe: (keys) => link.subscribe(ACTIVATION_TYPE_URL, keys),
-          unsubscribe: (keys) => link.unsubscribe(ACTIVATION_TYPE_URL, keys),
-          onRequested: (key) => {
-            waypointMetrics.activationRequested();
-            logs.scope('proxy').info({ waypoint: key }, 'a waypoint is asleep; the control plane is asked to start it');
-          },
-          askAgain: (key) => slowPath.activationOutdated(key),
-        });
-  const tracing = createTracing(config, { clock, registry, logs });
-  const slowPath: SlowPath = new SlowPath({
-    spans: tracing.spans,
-    state,
-    dataPlane,
-    clock,
-    connections,
-    log: logs.scope('proxy'),
-    accessLog: new AccessLog(logs.lines('access')),
-    metrics: new TrafficMetrics(registry, () => connections.countBytes(dataPlane.counters)),
-    names,
-    onDemandDns: new OnDemandDnsMetrics(registry),
-    activation,
-    waypointMetrics,
-    onDemand,
-    settings: config,
-  });
+  const { slowPath, onDemand } = answers;
   const processMetrics = new ProcessMetrics(registry, config.version, {
     activePods: () => [...pods.all()].filter((pod) => pod.state === 'up' && !pod.own).length,
     pendingPods: () => pods.pending().length,
@@ -241,14 +195,13 @@ export function createZtunnel(config: ZtunnelConfig, ports: ZtunnelPorts): Ztunn
     stop: () => {
       zds.stop();
       certificates.close();
-      names.close();
-      activation?.close();
+      answers.close();
       return Promise.resolve();
     },
   };
   const { admin, metrics, readinessServer } = servers;
   const services = [
-    ...[admin, metrics, readinessServer, ...tracing.services, ...link.services, dataPlane],
+    ...[admin, metrics, readinessServer, ...answers.services, ...link.services, dataPlane],
     ...(dns === null ? [] : [dns]),
     ...[agent, gate],
   ];
