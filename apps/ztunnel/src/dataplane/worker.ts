@@ -7,6 +7,7 @@ import type { Engine, EngineName } from './engine.js';
 import { EnrolledPod } from './enrolled-pod.js';
 import { EpollEngine } from './epoll-engine.js';
 import { Identities } from './identities.js';
+import { IdleCollector, type ThreadUse } from './idle-collector.js';
 import type { DataPlaneLimits } from './limits.js';
 import { HeldConnections } from './held-connections.js';
 import type { Loop } from './loop.js';
@@ -55,7 +56,11 @@ export class DataPlaneWorker {
   #drained = false;
   #reported = 0;
 
-  constructor(private readonly settings: WorkerSettings) {
+  constructor(
+    private readonly settings: WorkerSettings,
+    /** Default: garbage is left to V8. */
+    private readonly memory: (ThreadUse & { readonly collect: () => void }) | null = null,
+  ) {
     this.#engine = engineOf(settings, (error) => this.#report(error));
     this.#loop = this.#engine.loop;
     this.#outbox = new Outbox(this.#loop, (batch) => settings.port.postMessage(batch));
@@ -79,6 +84,9 @@ export class DataPlaneWorker {
   run(): void {
     this.#post({ type: 'ready' });
     this.#turnEnd();
+    // The other engine runs in Node's own loop, where V8 sees to it.
+    const { memory } = this;
+    if (this.settings.engine === 'ffi' && memory !== null) new IdleCollector(this.#loop, memory, memory.collect);
     this.#engine.run(
       (message) => this.#receive(message),
       () => {
