@@ -48,6 +48,7 @@ export class RouteProxy {
       '--log-level',
       'error',
       '--disable-hot-restart',
+      '--ignore-unknown-dynamic-fields',
     ];
     const logPath = join(directory, 'envoy.log');
     return new RouteProxy(await Program.start({ argv, logPath, netns: null }), secrets, port);

@@ -1,5 +1,5 @@
 import type { Collection, Equality } from './collection.js';
-import { CollectionIndex } from './collection-index.js';
+import { CollectionIndex, type Order } from './collection-index.js';
 import { CollectionNode, type Scheduler } from './collection-node.js';
 import { DerivedCollection } from './derived-collection.js';
 import type { FetchContext } from './fetch-context.js';
@@ -101,8 +101,13 @@ export class Graph {
     return this.#settled(new GroupCollection<T>(this.#scheduler, name, nodeOf(input), keysOf));
   }
 
-  index<T>(name: string, input: Collection<T>, keysOf: (value: T) => Iterable<string>): CollectionIndex<T> {
-    return new CollectionIndex(name, nodeOf(input), keysOf);
+  index<T>(
+    name: string,
+    input: Collection<T>,
+    keysOf: (value: T) => Iterable<string>,
+    order?: Order<T>,
+  ): CollectionIndex<T> {
+    return new CollectionIndex(name, nodeOf(input), keysOf, order);
   }
 
   /** Runs `change`; everything it wrote propagates as one batch when it returns, also when it throws. Batches may nest. */

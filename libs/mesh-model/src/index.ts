@@ -49,6 +49,7 @@ export { type AttachedWorkloads } from './waypoints/attached-workloads.js';
 export { qualifiedHost } from './waypoints/host-names.js';
 export {
   backendKey,
+  destinationKeys,
   type Referring,
   type RouteDestination,
   type RouteDestinations,

@@ -22,6 +22,9 @@ export interface SurroundingsCollections {
   labelsOf(fetch: FetchContext, namespace: string): Readonly<Record<string, string>>;
 }
 
+/** The same object each time. */
+const NO_LABELS = {};
+
 export function surroundingsCollections(
   graph: Graph,
   sources: MeshSources,
@@ -46,6 +49,6 @@ export function surroundingsCollections(
     localities: graph.derive('node localities', sources.nodes, (node) => localityOfLabels(objectMetaOf(node).labels)),
     networkOf: (fetch) => fetch.get(namespaces, config.rootNamespace)?.network ?? config.network,
     trafficDistributionOf: (fetch, namespace) => fetch.get(namespaces, namespace)?.trafficDistribution,
-    labelsOf: (fetch, namespace) => fetch.get(namespaces, namespace)?.labels ?? {},
+    labelsOf: (fetch, namespace) => fetch.get(namespaces, namespace)?.labels ?? NO_LABELS,
   };
 }

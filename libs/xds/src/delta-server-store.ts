@@ -1,5 +1,5 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
-import type { XdsResource } from './xds-resource.js';
+import { fieldOf, type XdsResource } from './xds-resource.js';
 
 interface LogEntry {
   readonly sequence: number;
@@ -17,7 +17,6 @@ export interface EncodedChanges extends ResourceChanges {
   readonly payload: Buffer;
 }
 
-const RESOURCES_TAG = (2 << 3) | 2;
 const REMOVED_TAG = (6 << 3) | 2;
 const CACHED_RANGES = 8;
 const CACHED_WHOLES = 2;
@@ -170,10 +169,11 @@ function keysOf({ name, aliases, relatedTo }: XdsResource): readonly string[] {
   return [name, ...aliases, ...relatedTo];
 }
 
+/** One resource alone is not copied. */
 export function encodeChanges({ upserts, removals }: ResourceChanges): EncodedChanges {
+  const [only, ...others] = upserts;
+  if (only !== undefined && others.length + removals.length === 0) return { upserts, removals, payload: fieldOf(only) };
   const writer = new BinaryWriter();
-  for (const { encoded } of upserts) writer.uint32(RESOURCES_TAG).bytes(encoded);
   for (const name of removals) writer.uint32(REMOVED_TAG).string(name);
-  const { buffer, byteOffset, byteLength } = writer.finish();
-  return { upserts, removals, payload: Buffer.from(buffer, byteOffset, byteLength) };
+  return { upserts, removals, payload: Buffer.concat([...upserts.map(fieldOf), writer.finish()]) };
 }

@@ -56,6 +56,10 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
   const facts = graph.derive('facts of proxies of gateways', ingressGateways, ({ key }, fetch) =>
     proxyFacts(key, model.proxyPlacesOf(fetch, key)),
   );
+  // Kept apart, so that it stays the same object as long as nothing of it changes.
+  const missing = graph.derive('clusters of gateways that may be missing', ingressGateways, (gateway, fetch) =>
+    onDemandClusters(model, gateway, fetch),
+  );
   const own = graph.deriveMany(
     'resources of gateways',
     ingressGateways,
@@ -63,7 +67,7 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
       ofGateway(gateway, {
         settings: settingsOf(fetch),
         mesh: lookup.meshAt(fetch, mesh),
-        onDemand: onDemandClusters(model, gateway, fetch),
+        onDemand: fetch.get(missing, gateway.key) ?? NO_CLUSTERS,
         facts: fetch.get(facts, gateway.key) ?? proxyFacts(gateway.key, []),
       }),
     SAME_VERSION,
@@ -144,6 +148,8 @@ export function gatewayResources(model: MeshModel, mesh: MeshSettings): GatewayR
   ]);
   return { resources, sleeping };
 }
+
+const NO_CLUSTERS: OnDemandClusters = new Set();
 
 interface GatewaySurroundings {
   readonly settings: ChainSettings;

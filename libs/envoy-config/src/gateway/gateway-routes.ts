@@ -1,11 +1,9 @@
 import { covers } from '@weft/gateway-api';
 import type { IngressListener, RouteDestinations } from '@weft/mesh-model';
-import { splicedRoutes, type EncodedRoutes, type HostWithRoutes } from '../messages/spliced-routes.js';
+import { encodedHost, splicedRoutes, type EncodedHost, type EncodedRoutes } from '../messages/spliced-routes.js';
 import { respond, type RouteDraft } from '../routes/forward.js';
-import { gatewayApiRoutes } from '../routes/gateway-api-route.js';
-import { grpcRoutes } from '../routes/grpc-route.js';
-import { withHeldRequests, type OnDemandClusters } from './on-demand.js';
-import { withListenerPort } from './redirect-port.js';
+import type { OnDemandClusters } from './on-demand.js';
+import { routedHost } from './routed-host.js';
 import { RoutesByHost, type Host } from './routes-by-host.js';
 
 const MAX_DIRECT_RESPONSE_BYTES = 1_048_576;
@@ -21,42 +19,42 @@ export interface GatewayRoutes {
   readonly destinations: RouteDestinations;
   readonly onDemand: OnDemandClusters;
   /** Hosts of others that share the port: in force where no route of a listener is for the same host. */
-  readonly others?: readonly HostWithRoutes[];
+  readonly others?: readonly EncodedHost[];
 }
 
 /** A virtual host for each host that a route or a listener names; what none of them has is answered 404. */
 export function gatewayRoutes(asked: GatewayRoutes): EncodedRoutes {
   const { name, port, listeners, elsewhere, destinations, onDemand, others = [] } = asked;
-  const hosts = new Map<Host, readonly RouteDraft[]>();
+  const own = new Map<Host, EncodedHost>();
   const all = [...listeners, ...elsewhere];
+  const around = { entry: { port, isTls: listeners[0]?.protocol === 'HTTPS' }, destinations, onDemand };
   for (const listener of listeners) {
     const routes = new RoutesByHost(listener);
     for (const host of new Set([listener.hostname, ...routes.hosts]))
-      if (ownerOf(host, all) === listener) hosts.set(host, routesOfHost(host, routes, destinations));
+      if (all.length === 1 || ownerOf(host, all) === listener)
+        own.set(host, routedHost(host, routes.layersFor(host), around));
   }
-  for (const { hostname } of elsewhere) hosts.set(hostname, [MISDIRECTED]);
-  const entry = { port, isTls: listeners[0]?.protocol === 'HTTPS' };
-  const own = [...hosts].map(([host, routes]) => {
-    const domain = host ?? '*';
-    return {
-      host: { name: `${domain}:${port}`, domains: [domain], includeRequestAttemptCount: true },
-      routes: routes.map((route) => withHeldRequests(withListenerPort(route, entry), onDemand)),
-    };
-  });
-  return encodedHosts(name, beside(own, others));
+  for (const { hostname } of elsewhere) own.set(hostname, misdirectedHost(hostname, port));
+  return encodedHosts(name, beside([...own.values()], others));
 }
 
+const misdirectedHost = (host: Host, port: number): EncodedHost => {
+  const domain = host ?? '*';
+  const named = { name: `${domain}:${port}`, domains: [domain], includeRequestAttemptCount: true };
+  return encodedHost({ host: named, routes: [MISDIRECTED] });
+};
+
 /** Of two for one domain the first that has routes. */
-function beside(own: readonly HostWithRoutes[], others: readonly HostWithRoutes[]): readonly HostWithRoutes[] {
+function beside(own: readonly EncodedHost[], others: readonly EncodedHost[]): readonly EncodedHost[] {
   if (others.length === 0) return own;
-  const taken = new Set(own.flatMap(({ host, routes }) => (routes.length > 0 ? host.domains : [])));
-  const added = others.filter(({ host }) => host.domains?.some((domain) => taken.has(domain)) !== true);
-  const again = new Set(added.flatMap(({ host }) => host.domains));
-  return [...own.filter(({ host }) => host.domains?.some((domain) => again.has(domain)) !== true), ...added];
+  const taken = new Set(own.flatMap(({ hasRoutes, domains }) => (hasRoutes ? domains : [])));
+  const added = others.filter(({ domains }) => !domains.some((domain) => taken.has(domain)));
+  const again = new Set(added.flatMap(({ domains }) => domains));
+  return [...own.filter(({ domains }) => !domains.some((domain) => again.has(domain))), ...added];
 }
 
 /** Sorted by domain, so that equal hosts have equal bytes. */
-export const encodedHosts = (name: string, hosts: readonly HostWithRoutes[]): EncodedRoutes =>
+export const encodedHosts = (name: string, hosts: readonly EncodedHost[]): EncodedRoutes =>
   splicedRoutes(
     {
       name,
@@ -64,10 +62,8 @@ export const encodedHosts = (name: string, hosts: readonly HostWithRoutes[]): En
       ignorePortInHostMatching: true,
       maxDirectResponseBodySizeBytes: MAX_DIRECT_RESPONSE_BYTES,
     },
-    hosts.toSorted((a, b) => (domainOf(a) < domainOf(b) ? -1 : 1)),
+    hosts.toSorted((a, b) => (a.domains[0]! < b.domains[0]! ? -1 : 1)),
   );
-
-const domainOf = ({ host }: HostWithRoutes): string => host.domains?.[0] ?? '';
 
 /** A client that keeps using a connection for a host that another listener serves is told to open another one. */
 export const MISDIRECTED: RouteDraft = {
@@ -89,13 +85,3 @@ const coversHost = (wide: string, host: Host): boolean => host !== undefined && 
 /** A host without wildcard is more specific than any with one. */
 const lengthOf = (host: Host): number =>
   host === undefined ? 0 : host.startsWith('*') ? host.length : 1000 + host.length;
-
-/** Routes for the host itself go before those for hosts that take it in, the longest of those first. */
-function routesOfHost(host: Host, routes: RoutesByHost, destinations: RouteDestinations): readonly RouteDraft[] {
-  const patterns = routes.patternsFor(host).toSorted((a, b) => lengthOf(b) - lengthOf(a));
-  return patterns.flatMap((pattern) => {
-    const calls = routes.grpcRoutes.get(pattern);
-    const requests = gatewayApiRoutes(routes.httpRoutes.get(pattern) ?? [], destinations);
-    return calls === undefined ? requests : [...grpcRoutes(calls, destinations), ...requests];
-  });
-}

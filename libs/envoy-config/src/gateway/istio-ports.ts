@@ -1,6 +1,6 @@
 import type { BoundVirtualService, IngressGateway, IstioServer } from '@weft/mesh-model';
 import { VirtualHost_TlsRequirementType as TlsRequirement } from '@weft/xds/gen/envoy/config/route/v3/route_components.js';
-import type { EncodedRoutes, HostWithRoutes } from '../messages/spliced-routes.js';
+import { encodedHost, type EncodedHost, type EncodedRoutes } from '../messages/spliced-routes.js';
 import type { MeshSettings } from '../resources/mesh-settings.js';
 import { istioRoutes } from '../routes/istio-route.js';
 import { isSeenStream, istioStreamTargets, istioTcpTargets } from '../routes/istio-tcp-route.js';
@@ -122,7 +122,7 @@ export function istioHosts(
   servers: readonly IstioServer[],
   at: IstioPort,
   elsewhere: readonly string[] = [],
-): readonly HostWithRoutes[] {
+): readonly EncodedHost[] {
   const byHost = new Map<string, HostRoutes>();
   const entry = (host: string): HostRoutes => {
     const known = byHost.get(host) ?? { from: [], redirects: false };
@@ -139,16 +139,18 @@ export function istioHosts(
   }
   const hostOf = (domain: string) => ({ name: `${domain}:${at.port}`, domains: [domain] });
   return [
-    ...[...byHost].map(([domain, { from, redirects }]) => ({
-      host: {
-        ...hostOf(domain),
-        includeRequestAttemptCount: true,
-        ...(redirects ? { requireTls: TlsRequirement.ALL } : {}),
-      },
-      routes: from.flatMap(([server, service]) =>
-        istioRoutes([service], contextOf(server, at)).map((route) => withHeldRequests(route, at.filters.onDemand)),
-      ),
-    })),
-    ...[...new Set(elsewhere)].map((domain) => ({ host: hostOf(domain), routes: [MISDIRECTED] })),
+    ...[...byHost].map(([domain, { from, redirects }]) =>
+      encodedHost({
+        host: {
+          ...hostOf(domain),
+          includeRequestAttemptCount: true,
+          ...(redirects ? { requireTls: TlsRequirement.ALL } : {}),
+        },
+        routes: from.flatMap(([server, service]) =>
+          istioRoutes([service], contextOf(server, at)).map((route) => withHeldRequests(route, at.filters.onDemand)),
+        ),
+      }),
+    ),
+    ...[...new Set(elsewhere)].map((domain) => encodedHost({ host: hostOf(domain), routes: [MISDIRECTED] })),
   ];
 }

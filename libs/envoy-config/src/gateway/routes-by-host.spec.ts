@@ -16,15 +16,19 @@ describe('properties', () => {
     name.map((rest) => `*.${rest}`),
   );
 
-  it('a host has the routes of the hosts that take it in', () => {
+  it('a host has the routes of the hosts that take it in, its own first, then the longest, then those for any', () => {
     fc.assert(
-      fc.property(fc.array(fc.uniqueArray(host)), host, (routes, wanted) => {
-        const all = new Set(routes.flat());
-        const expected = [...all].filter(
-          (one) => one === undefined || one === wanted || (wanted !== undefined && covers(one, wanted)),
+      fc.property(fc.array(fc.uniqueArray(host)), host, (some, wanted) => {
+        const routes = some.map(route);
+        const all = [...new Set(some.flat())];
+        const lengthOf = (one: Host) => (one === wanted ? Infinity : (one?.length ?? 0));
+        const expected = all
+          .filter((one) => one === undefined || one === wanted || (wanted !== undefined && covers(one, wanted)))
+          .sort((a, b) => lengthOf(b) - lengthOf(a));
+        const found = new RoutesByHost({ httpRoutes: routes, grpcRoutes: [] }).layersFor(wanted);
+        expect(found.map(({ requests }) => requests)).toEqual(
+          expected.map((one) => routes.filter(({ hosts }) => hosts.includes(one))),
         );
-        const found = new RoutesByHost({ httpRoutes: routes.map(route), grpcRoutes: [] }).patternsFor(wanted);
-        expect([...found].sort()).toEqual(expected.sort());
       }),
     );
   });
@@ -32,7 +36,7 @@ describe('properties', () => {
 
 it('routes of a host stay in their order, the oldest first', () => {
   const [old, young] = [route(['a', 'b']), route(['b', undefined])];
-  const { httpRoutes, hosts } = new RoutesByHost({ httpRoutes: [old, young], grpcRoutes: [] });
-  expect([...hosts]).toEqual(['a', 'b', undefined]);
-  expect(httpRoutes.get('b')).toEqual([old, young]);
+  const routes = new RoutesByHost({ httpRoutes: [old, young], grpcRoutes: [] });
+  expect([...routes.hosts]).toEqual(['a', 'b', undefined]);
+  expect(routes.layersFor('b')[0]?.requests).toEqual([old, young]);
 });

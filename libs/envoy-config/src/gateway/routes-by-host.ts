@@ -4,42 +4,62 @@ import type { AttachedRoute, IngressListener } from '@weft/mesh-model';
 /** As a route names it; undefined: any. */
 export type Host = string | undefined;
 
+/** The routes that name one host, the oldest first. */
+export interface HostLayer {
+  readonly requests: readonly AttachedRoute<HttpRouteSpec>[];
+  readonly calls: readonly AttachedRoute<GrpcRouteSpec>[];
+}
+interface FilledLayer extends HostLayer {
+  requests: AttachedRoute<HttpRouteSpec>[];
+  calls: AttachedRoute<GrpcRouteSpec>[];
+}
+/** Most have routes of one kind alone. */
+const NO_ROUTES: never[] = [];
+
 /** The routes of a listener by the hosts that they name, so that each of thousands of hosts finds its own at once. */
 export class RoutesByHost {
-  readonly httpRoutes: ReadonlyMap<Host, readonly AttachedRoute<HttpRouteSpec>[]>;
-  readonly grpcRoutes: ReadonlyMap<Host, readonly AttachedRoute<GrpcRouteSpec>[]>;
-  readonly hosts: ReadonlySet<Host>;
+  readonly #layers = new Map<Host, FilledLayer>();
   readonly #hasWildcards: boolean;
 
   constructor({ httpRoutes, grpcRoutes }: Pick<IngressListener, 'httpRoutes' | 'grpcRoutes'>) {
-    this.httpRoutes = byHost(httpRoutes);
-    this.grpcRoutes = byHost(grpcRoutes);
-    this.hosts = new Set([...this.httpRoutes.keys(), ...this.grpcRoutes.keys()]);
-    this.#hasWildcards = [...this.hosts].some((host) => host?.startsWith('*.') === true);
+    for (const route of httpRoutes)
+      for (const host of hostsOf(route)) {
+        const layer = this.#layer(host);
+        if (layer.requests.length === 0) layer.requests = [route];
+        else layer.requests.push(route);
+      }
+    for (const route of grpcRoutes)
+      for (const host of hostsOf(route)) {
+        const layer = this.#layer(host);
+        if (layer.calls.length === 0) layer.calls = [route];
+        else layer.calls.push(route);
+      }
+    this.#hasWildcards = [...this.#layers.keys()].some((host) => host?.startsWith('*.') === true);
   }
 
-  /** Hosts of routes that take this one in: itself, wildcards, and any. */
-  patternsFor(host: Host): readonly Host[] {
-    const found = this.hosts.has(host) ? [host] : [];
+  get hosts(): Iterable<Host> {
+    return this.#layers.keys();
+  }
+
+  /** Routes for the host itself go before those for hosts that take it in, the longest of those first; any comes last. */
+  layersFor(host: Host): readonly HostLayer[] {
+    const layers = this.#layers;
+    const found = layers.has(host) ? [layers.get(host)!] : [];
     if (host === undefined) return found;
-    if (this.hosts.has(undefined)) found.push(undefined);
-    if (!this.#hasWildcards) return found;
-    for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
-      const wildcard: string = `*${host.slice(dot)}`;
-      if (wildcard !== host && this.hosts.has(wildcard)) found.push(wildcard);
-    }
+    if (this.#hasWildcards)
+      for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+        const wildcard: string = `*${host.slice(dot)}`;
+        if (wildcard !== host && layers.has(wildcard)) found.push(layers.get(wildcard)!);
+      }
+    if (layers.has(undefined)) found.push(layers.get(undefined)!);
     return found;
   }
+
+  #layer(host: Host): FilledLayer {
+    let layer = this.#layers.get(host);
+    if (layer === undefined) this.#layers.set(host, (layer = { requests: NO_ROUTES, calls: NO_ROUTES }));
+    return layer;
+  }
 }
 
-function byHost<S>(routes: readonly AttachedRoute<S>[]): ReadonlyMap<Host, readonly AttachedRoute<S>[]> {
-  const found = new Map<Host, AttachedRoute<S>[]>();
-  for (const route of routes) {
-    for (const host of new Set(route.hosts)) {
-      const same = found.get(host);
-      if (same === undefined) found.set(host, [route]);
-      else same.push(route);
-    }
-  }
-  return found;
-}
+const hostsOf = ({ hosts }: AttachedRoute<unknown>): Iterable<Host> => (hosts.length > 1 ? new Set(hosts) : hosts);

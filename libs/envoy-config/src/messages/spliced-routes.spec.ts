@@ -4,7 +4,7 @@ import type { Route, VirtualHost } from '@weft/xds/gen/envoy/config/route/v3/rou
 import type { RouteDraft } from '../routes/forward.js';
 import { retryPolicy, type RetryPolicyDraft } from '../routes/retry-policy.js';
 import { withoutSharedRetries, withOwnRetries } from '../routes/shared-retries.js';
-import { splicedRoutes } from './spliced-routes.js';
+import { encodedHost, splicedRoutes } from './spliced-routes.js';
 
 const route = (name: string): RouteDraft => ({
   name,
@@ -26,7 +26,7 @@ describe('properties', () => {
         const splice = () => {
           const { name, body } = splicedRoutes(
             settings,
-            drafts.map((routes, i) => ({ host: head(i), routes })),
+            drafts.map((routes, i) => encodedHost({ host: head(i), routes })),
           );
           expect(name).toBe('r');
           return RouteConfiguration.decode(body);
@@ -52,7 +52,8 @@ describe('retries that routes have in common', () => {
     },
   });
   const spliced = (routes: readonly RouteDraft[]): VirtualHost =>
-    RouteConfiguration.decode(splicedRoutes({ name: 'r' }, [{ host: { name: 'h' }, routes }]).body).virtualHosts[0]!;
+    RouteConfiguration.decode(splicedRoutes({ name: 'r' }, [encodedHost({ host: { name: 'h' }, routes })]).body)
+      .virtualHosts[0]!;
   const retriesOf = ({ action }: Route) => (action?.$case === 'route' ? action.value.retryPolicy : 'none');
 
   it('are said once, of their host', () => {

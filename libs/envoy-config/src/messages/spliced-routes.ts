@@ -11,12 +11,21 @@ const VIRTUAL_HOSTS = (2 << 3) | WireType.LengthDelimited;
 const ROUTES = (3 << 3) | WireType.LengthDelimited;
 
 /** A virtual host, with its routes apart. */
-export interface SplicedHost extends Omit<Draft<typeof VirtualHost>, 'routes'> {
+export interface SplicedHost extends Omit<Draft<typeof VirtualHost>, 'routes' | 'domains'> {
   readonly name: string;
+  readonly domains?: readonly string[];
 }
 export interface HostWithRoutes {
   readonly host: SplicedHost;
   readonly routes: readonly RouteDraft[];
+}
+
+/** A virtual host, encoded. */
+export interface EncodedHost {
+  readonly domains: readonly string[];
+  readonly hasRoutes: boolean;
+  /** A field `virtual_hosts` of a RouteConfiguration. */
+  readonly field: Uint8Array;
 }
 
 /** A RouteConfiguration, encoded. */
@@ -25,56 +34,54 @@ export interface EncodedRoutes {
   readonly body: Uint8Array;
 }
 
-interface EncodedHost {
-  readonly host: SplicedHost;
-  readonly routes: readonly RouteDraft[];
-  readonly bytes: Uint8Array;
-}
-
 const encodedRoutes = new WeakMap<RouteDraft, Uint8Array>();
-/** By the first of their routes. */
-const encodedHosts = new WeakMap<RouteDraft, EncodedHost>();
 
-/**
- * A route configuration as bytes, each route and each virtual host encoded once as long as its drafts are the same objects: of
- * thousands of routes one change encodes one. Retries that most routes have are said once for each virtual host.
- */
+/** A route configuration as bytes, put together of those of its hosts: of thousands one change encodes one. */
 export function splicedRoutes(
   settings: Omit<Draft<typeof RouteConfiguration>, 'virtualHosts'> & { readonly name: string },
-  hosts: readonly HostWithRoutes[],
+  hosts: readonly EncodedHost[],
 ): EncodedRoutes {
-  const writer = new BinaryWriter();
-  for (const host of hosts) writer.uint32(VIRTUAL_HOSTS).bytes(bytesOfHost(host));
-  const body = writer.raw(RouteConfiguration.encode(RouteConfiguration.fromPartial(settings)).finish()).finish();
-  return { name: settings.name, body };
+  const rest = RouteConfiguration.encode(RouteConfiguration.fromPartial(settings)).finish();
+  return { name: settings.name, body: joined([...hosts.map(({ field }) => field), rest]) };
+}
+
+/**
+ * A virtual host as bytes, each route encoded once as long as it is the same object. Retries that most routes have are said once for
+ * all of the host.
+ */
+export function encodedHost(one: HostWithRoutes): EncodedHost {
+  const { host, routes } = one;
+  const field = fieldOf(VIRTUAL_HOSTS, bytesOfHost(one));
+  return { domains: host.domains ?? [], hasRoutes: routes.length > 0, field };
 }
 
 function bytesOfHost({ host, routes }: HostWithRoutes): Uint8Array {
-  const [first] = routes;
-  const last = first === undefined ? undefined : encodedHosts.get(first);
-  if (last !== undefined && isSameHost(last, host) && areSame(last.routes, routes)) return last.bytes;
   const shared = routes.some(leansOnHost) ? { retryPolicy: DEFAULT_RETRIES } : {};
-  const head = VirtualHost.encode(VirtualHost.fromPartial({ ...host, ...shared })).finish();
-  const writer = new BinaryWriter().raw(head);
-  for (const route of routes) writer.uint32(ROUTES).bytes(bytesOfRoute(route));
-  const bytes = writer.finish();
-  if (first !== undefined) encodedHosts.set(first, { host, routes, bytes });
-  return bytes;
+  const head = VirtualHost.encode(
+    VirtualHost.fromPartial({ ...host, domains: [...(host.domains ?? [])], ...shared }),
+  ).finish();
+  return joined([head, ...routes.map(fieldOfRoute)]);
 }
 
-/** Matchers are made anew each time, and have no routes beside them. */
-const isSameHost = ({ host: last }: EncodedHost, host: SplicedHost): boolean =>
-  last.name === host.name &&
-  last.matcher === host.matcher &&
-  areSame(last.domains ?? [], host.domains ?? []) &&
-  last.includeRequestAttemptCount === host.includeRequestAttemptCount;
+function fieldOfRoute(route: RouteDraft): Uint8Array {
+  let field = encodedRoutes.get(route);
+  if (field === undefined) {
+    const bytes = Route.encode(Route.fromPartial(withoutSharedRetries(route))).finish();
+    encodedRoutes.set(route, (field = fieldOf(ROUTES, bytes)));
+  }
+  return field;
+}
 
-const areSame = <T>(a: readonly T[], b: readonly T[]): boolean =>
-  a.length === b.length && a.every((one, i) => one === b[i]);
+const fieldOf = (tag: number, bytes: Uint8Array): Uint8Array => new BinaryWriter().uint32(tag).bytes(bytes).finish();
 
-function bytesOfRoute(route: RouteDraft): Uint8Array {
-  let bytes = encodedRoutes.get(route);
-  if (bytes === undefined)
-    encodedRoutes.set(route, (bytes = Route.encode(Route.fromPartial(withoutSharedRetries(route))).finish()));
-  return bytes;
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

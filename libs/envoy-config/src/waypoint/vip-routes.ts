@@ -1,7 +1,7 @@
 import type { Retries } from '@weft/mesh-api';
 import type { AttachedService } from '@weft/mesh-model';
 import { duration } from '../messages/duration.js';
-import { splicedRoutes, type EncodedRoutes } from '../messages/spliced-routes.js';
+import { encodedHost, splicedRoutes, type EncodedRoutes } from '../messages/spliced-routes.js';
 import type { RouteDraft } from '../routes/forward.js';
 import { effectivePolicy } from '../clusters/effective-policy.js';
 import { hashPolicyOf } from '../clusters/load-balancing.js';
@@ -38,7 +38,7 @@ export function vipRoutes(attached: AttachedService, port: VipPort, mesh: MeshSe
     ...matcher,
   };
   return splicedRoutes({ name, validateClusters: false, maxDirectResponseBodySizeBytes: MAX_DIRECT_RESPONSE_BYTES }, [
-    { host, routes: namespaces.length === 0 ? routes() : [] },
+    encodedHost({ host, routes: namespaces.length === 0 ? routes() : [] }),
   ]);
 }
 

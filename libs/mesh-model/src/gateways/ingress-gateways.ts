@@ -1,6 +1,5 @@
 import type { Collection, FetchContext, Graph } from '@weft/collections';
 import {
-  attachRoute,
   certificateFault,
   clientValidations,
   CONTROLLERS,
@@ -13,13 +12,11 @@ import {
   type ListenerState,
 } from '@weft/gateway-api';
 import {
-  GATEWAY_API_GROUP,
   GATEWAY_CLASSES,
   GATEWAYS,
   LABEL_GATEWAY_NAME,
   type GatewaySpec,
   type ObjectMeta,
-  type ParentReference,
   type SecretReference,
 } from '@weft/mesh-api';
 import type { MeshModelConfig } from '../mesh-model-config.js';
@@ -28,15 +25,10 @@ import type { ServiceState } from '../service-collections.js';
 import type { SurroundingsCollections } from '../surroundings-collections.js';
 import type { PolicyTargets } from '../waypoints/policy-targets.js';
 import { destinationsOf } from '../waypoints/route-destinations.js';
-import { gatewayParent, type Readable, type RouteSources } from '../waypoints/route-sources.js';
+import type { Readable, RoutesByKind, RouteSources } from '../waypoints/route-sources.js';
+import { attachedTo } from './attached-routes.js';
 import type { ListenerSets } from './listener-sets.js';
-import type {
-  AttachedRoute,
-  IngressGateway,
-  IngressListener,
-  ListenerClients,
-  NamedCredential,
-} from './ingress-gateway.js';
+import type { IngressGateway, IngressListener, ListenerClients, NamedCredential } from './ingress-gateway.js';
 import { istioServers } from './istio-servers.js';
 
 export interface IngressGatewaysInputs {
@@ -53,20 +45,37 @@ export interface IngressGatewaysInputs {
 type Credentials = Pick<IngressGatewaysInputs, 'sources' | 'routes'> & { readonly fetch: FetchContext };
 type Readables = Credentials & Pick<IngressGatewaysInputs, 'surroundings' | 'listenerSets'>;
 
+/** A listener but for its routes, which change far more often. */
+interface ShapedListener {
+  readonly state: ListenerState;
+  readonly shape: Omit<IngressListener, keyof RoutesByKind>;
+}
+interface ShapedGroup {
+  readonly group: ListenerGroupState;
+  readonly served: readonly ShapedListener[];
+}
+
 /** Gateways of classes of our controller for the edge, by `<namespace>/<name>`. */
 export function ingressGateways(inputs: IngressGatewaysInputs): Collection<IngressGateway> {
   const { graph, sources, config, surroundings, services, routes, policies, listenerSets } = inputs;
   const ours = graph.derive('classes of ingress gateways', sources.gatewayClasses, (object) =>
     GATEWAY_CLASSES.parse(object).spec?.controllerName === CONTROLLERS.gateway ? true : undefined,
   );
+  const shapes = graph.derive('listeners of ingress gateways', sources.gateways, (object, fetch) => {
+    const { meta, spec } = GATEWAYS.parse(object);
+    if (spec === null || fetch.get(ours, spec.gatewayClassName) === undefined) return undefined;
+    return shapedGroups({ meta, spec }, { sources, routes, surroundings, listenerSets, fetch });
+  });
   const serversOf = istioServers(graph, sources, routes);
   const byHostname = graph.index('services of gateways by hostname', services, ({ claim }) => [claim.hostname]);
   return graph.derive<unknown, IngressGateway>('ingress gateways', sources.gateways, (object, fetch) => {
     const { meta, spec } = GATEWAYS.parse(object);
-    if (spec === null || fetch.get(ours, spec.gatewayClassName) === undefined) return undefined;
     const { namespace, name } = meta;
     const key = `${namespace}/${name}`;
-    const listeners = listenersOf({ meta, spec }, { sources, routes, surroundings, listenerSets, fetch });
+    const groups = fetch.get(shapes, key);
+    if (spec === null || groups === undefined) return undefined;
+    const around = { sources, routes, surroundings, listenerSets, fetch };
+    const listeners = groups.flatMap((group) => withRoutes(group, around));
     const waypoint = { key, namespace, className: spec.gatewayClassName };
     const place = { waypoint, service: null };
     const lookup = { services, byHostname, routes, config, waypoint, claim: null };
@@ -111,14 +120,14 @@ const faultOf = (
     grantsIn: (ns) => routes.grantsIn(fetch, ns),
   });
 
-function listenersOf(gateway: Readable<GatewaySpec>, around: Readables): readonly IngressListener[] {
+function shapedGroups(gateway: Readable<GatewaySpec>, around: Readables): readonly ShapedGroup[] {
   const groups = around.listenerSets.groupsOf(around.fetch, gateway);
   const clientValidation = validationsOf(gateway, around);
   const states = groupStates(groups, 'router', (owner) => ({
     certificateFault: (reference) => faultOf(owner, reference, around),
     clientValidation,
   }));
-  return states.flatMap((group) => listenersOfGroup(group, clientValidation, around));
+  return states.map((group) => ({ group, served: shapesOf(group, clientValidation, around) }));
 }
 
 const validationsOf = (
@@ -138,30 +147,38 @@ function clientsOf(
   return validation?.roots ? { roots: validation.roots, isStrict: validation.isStrict } : null;
 }
 
-function listenersOfGroup(
-  group: ListenerGroupState,
+function shapesOf(
+  { owner, listeners }: ListenerGroupState,
   clientValidation: ClientValidations,
-  around: Readables,
-): readonly IngressListener[] {
-  const { owner, listeners } = group;
-  const all = around.routes.routesOf(around.fetch, ownerKey(owner));
-  const attached = {
-    httpRoutes: attachedTo('HTTPRoute', all.httpRoutes, group, around),
-    grpcRoutes: attachedTo('GRPCRoute', all.grpcRoutes, group, around),
-    tlsRoutes: attachedTo('TLSRoute', all.tlsRoutes, group, around),
-    tcpRoutes: attachedTo('TCPRoute', all.tcpRoutes, group, around),
-  };
+  around: Credentials,
+): readonly ShapedListener[] {
   return listeners.filter(isServed).map((state) => ({
-    name: nameOf(owner, state),
-    port: state.listener.port,
-    protocol: state.listener.protocol as IngressListener['protocol'],
-    hostname: state.listener.hostname,
-    certificates: certificatesOf(state, owner.namespace, around),
-    clients: clientsOf(state.listener, clientValidation),
-    httpRoutes: attached.httpRoutes.get(state) ?? [],
-    grpcRoutes: attached.grpcRoutes.get(state) ?? [],
-    tlsRoutes: attached.tlsRoutes.get(state) ?? [],
-    tcpRoutes: attached.tcpRoutes.get(state) ?? [],
+    state,
+    shape: {
+      name: nameOf(owner, state),
+      port: state.listener.port,
+      protocol: state.listener.protocol as IngressListener['protocol'],
+      hostname: state.listener.hostname,
+      certificates: certificatesOf(state, owner.namespace, around),
+      clients: clientsOf(state.listener, clientValidation),
+    },
+  }));
+}
+
+function withRoutes({ group, served }: ShapedGroup, around: Readables): readonly IngressListener[] {
+  const { routes, surroundings, fetch } = around;
+  const all = routes.routesOf(fetch, ownerKey(group.owner));
+  const labelsOf = (namespace: string) => surroundings.labelsOf(fetch, namespace);
+  const httpRoutes = attachedTo('HTTPRoute', all.httpRoutes, group, labelsOf);
+  const grpcRoutes = attachedTo('GRPCRoute', all.grpcRoutes, group, labelsOf);
+  const tlsRoutes = attachedTo('TLSRoute', all.tlsRoutes, group, labelsOf);
+  const tcpRoutes = attachedTo('TCPRoute', all.tcpRoutes, group, labelsOf);
+  return served.map(({ state, shape }) => ({
+    ...shape,
+    httpRoutes: httpRoutes.get(state) ?? [],
+    grpcRoutes: grpcRoutes.get(state) ?? [],
+    tlsRoutes: tlsRoutes.get(state) ?? [],
+    tcpRoutes: tcpRoutes.get(state) ?? [],
   }));
 }
 
@@ -183,7 +200,7 @@ function isServed({ listener, accepted, resolvedRefs }: ListenerState): boolean 
 function certificatesOf(
   { listener: { tls } }: ListenerState,
   gatewayNamespace: string,
-  around: Readables,
+  around: Credentials,
 ): readonly NamedCredential[] | null {
   if (tls === undefined || tls.mode === 'Passthrough') return null;
   return tls.certificateRefs.flatMap((reference) => credentialOf(gatewayNamespace, reference, around));
@@ -208,39 +225,3 @@ const podLabelsOf = (
   ...(said !== undefined && Object.keys({ ...said.labels, ...said.annotations }).length > 0 ? said.labels : labels),
   [LABEL_GATEWAY_NAME]: shortName(name),
 });
-
-interface HasParents {
-  readonly parentRefs: readonly ParentReference[];
-  readonly hostnames?: readonly string[];
-}
-
-/** Routes of one kind by listener, the oldest first. */
-function attachedTo<S extends HasParents>(
-  kind: string,
-  routes: readonly Readable<S>[],
-  { owner, listeners }: ListenerGroupState,
-  { fetch, surroundings }: Readables,
-): ReadonlyMap<ListenerState, readonly AttachedRoute<S>[]> {
-  const found = new Map<ListenerState, AttachedRoute<S>[]>();
-  const gateway = { namespace: owner.namespace, listeners };
-  for (const { meta, spec } of routes) {
-    const subject = {
-      group: GATEWAY_API_GROUP,
-      kind,
-      namespace: meta.namespace,
-      namespaceLabels: surroundings.labelsOf(fetch, meta.namespace),
-      hostnames: spec.hostnames ?? [],
-    };
-    const mine = spec.parentRefs.filter((ref) => gatewayParent(ref, meta.namespace) === ownerKey(owner));
-    const hosts = new Map<ListenerState, readonly (string | undefined)[]>();
-    for (const ref of mine)
-      for (const { state, hostnames } of attachRoute(subject, ref, gateway).listeners) hosts.set(state, hostnames);
-    for (const [state, common] of hosts) {
-      const others = found.get(state);
-      const route = { meta, spec, hosts: common };
-      if (others === undefined) found.set(state, [route]);
-      else others.push(route);
-    }
-  }
-  return found;
-}

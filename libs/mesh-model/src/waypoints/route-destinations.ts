@@ -20,6 +20,13 @@ export type RouteDestination =
     }
   | { readonly kind: 'none'; readonly reason: 'BackendNotFound' | 'InvalidKind' | 'RefNotPermitted' };
 
+/** The same objects each time: what is made of them need not be looked at again. */
+const NONE = {
+  BackendNotFound: { kind: 'none', reason: 'BackendNotFound' },
+  InvalidKind: { kind: 'none', reason: 'InvalidKind' },
+  RefNotPermitted: { kind: 'none', reason: 'RefNotPermitted' },
+} as const satisfies Readonly<Record<string, RouteDestination>>;
+
 /** By `backendKey` and by qualified host. */
 export type RouteDestinations = Readonly<Record<string, RouteDestination>>;
 
@@ -60,8 +67,16 @@ export function destinationsOf(
   virtualServices: readonly Readable<VirtualServiceSpec>[],
 ): RouteDestinations {
   const found: Record<string, RouteDestination> = {};
-  for (const { from, refs } of routes.flatMap(referencesOf))
-    for (const { key, ref } of refs) found[key] ??= backend(fetch, lookup, ref, from);
+  const add = (kind: ServiceRouteKind) => (route: Referrer) => {
+    const { from, keys, backends } = referencesOf(kind, route);
+    keys.forEach((key, i) => (found[key] ??= backend(fetch, lookup, backends[i]!, from)));
+  };
+  for (const { httpRoutes, grpcRoutes, tlsRoutes, tcpRoutes } of routes) {
+    httpRoutes.forEach(add('HTTPRoute'));
+    grpcRoutes.forEach(add('GRPCRoute'));
+    tlsRoutes.forEach(add('TLSRoute'));
+    tcpRoutes.forEach(add('TCPRoute'));
+  }
   for (const { meta, spec } of virtualServices) {
     for (const host of hostsOf(spec)) {
       const qualified = qualifiedHost(host, meta.namespace, lookup.config.clusterDomain);
@@ -71,54 +86,44 @@ export function destinationsOf(
   return found;
 }
 
+interface Rule extends Filtering {
+  readonly backendRefs: readonly (BackendLike & Filtering)[];
+}
+interface Filtering {
+  readonly filters?: readonly { readonly requestMirror?: { readonly backendRef: BackendLike } | undefined }[];
+}
+/** A route of any kind; those of connections have no filters. */
+type Referrer = Readable<{ readonly rules: readonly Rule[] }>;
+
 interface References {
   readonly from: Referring;
-  readonly refs: readonly { readonly key: string; readonly ref: BackendLike }[];
+  readonly keys: readonly string[];
+  readonly backends: readonly BackendLike[];
 }
 
 /** By spec: of thousands of routes most are the same as the last time. */
 const remembered = new WeakMap<object, References>();
 
-function referencesOf({ httpRoutes, grpcRoutes, tlsRoutes, tcpRoutes }: RoutesByKind): readonly References[] {
-  const of =
-    <S extends object>(kind: ServiceRouteKind, refsOf: (spec: S) => readonly BackendLike[]) =>
-    ({ meta: { namespace }, spec }: Readable<S>): References => {
-      const last = remembered.get(spec);
-      if (last?.from.namespace === namespace) return last;
-      const from = { kind, namespace };
-      const references = { from, refs: refsOf(spec).map((ref) => ({ key: backendKey(ref, from), ref })) };
-      remembered.set(spec, references);
-      return references;
-    };
-  return [
-    ...httpRoutes.map(of('HTTPRoute', requestBackends)),
-    ...grpcRoutes.map(of('GRPCRoute', requestBackends)),
-    ...tlsRoutes.map(of('TLSRoute', streamBackends)),
-    ...tcpRoutes.map(of('TCPRoute', streamBackends)),
-  ];
+function referencesOf(kind: ServiceRouteKind, { meta: { namespace }, spec }: Referrer): References {
+  const last = remembered.get(spec);
+  if (last?.from.namespace === namespace) return last;
+  const from = { kind, namespace };
+  const backends = spec.rules.flatMap(backendsOf);
+  const references = { from, backends, keys: backends.map((ref) => backendKey(ref, from)) };
+  remembered.set(spec, references);
+  return references;
 }
 
-interface Rule {
-  readonly backendRefs: readonly BackendLike[];
-}
-interface Filtering {
-  readonly filters: readonly { readonly requestMirror?: { readonly backendRef: BackendLike } | undefined }[];
-}
-interface RequestRule extends Filtering {
-  readonly backendRefs: readonly (BackendLike & Filtering)[];
-}
+/** Where the destinations of a route stand in `RouteDestinations`. */
+export const destinationKeys = (kind: ServiceRouteKind, route: Referrer): readonly string[] =>
+  referencesOf(kind, route).keys;
 
-function requestBackends({ rules }: { readonly rules: readonly RequestRule[] }): readonly BackendLike[] {
-  return rules.flatMap(({ backendRefs, filters }) => [
-    ...backendRefs,
-    ...[...filters, ...backendRefs.flatMap((ref) => ref.filters)].flatMap(
-      ({ requestMirror }) => requestMirror?.backendRef ?? [],
-    ),
-  ]);
-}
-
-const streamBackends = ({ rules }: { readonly rules: readonly Rule[] }): readonly BackendLike[] =>
-  rules.flatMap(({ backendRefs }) => backendRefs);
+const backendsOf = ({ backendRefs, filters = [] }: Rule): readonly BackendLike[] => [
+  ...backendRefs,
+  ...[...filters, ...backendRefs.flatMap((ref) => ref.filters ?? [])].flatMap(
+    ({ requestMirror }) => requestMirror?.backendRef ?? [],
+  ),
+];
 
 function hostsOf({ http, tcp, tls }: VirtualServiceSpec): readonly string[] {
   const of = (routes: readonly { readonly destination: { readonly host: string } }[]): readonly string[] =>
@@ -139,12 +144,12 @@ function backend(fetch: FetchContext, lookup: DestinationLookup, ref: BackendLik
   const { namespace } = from;
   const target = ref.namespace ?? namespace;
   if (group === 'networking.istio.io' && kind === 'Hostname') return byHostname(fetch, lookup, name, namespace);
-  if ((group !== '' && group !== 'core') || kind !== 'Service') return { kind: 'none', reason: 'InvalidKind' };
+  if ((group !== '' && group !== 'core') || kind !== 'Service') return NONE.InvalidKind;
   const grants = lookup.routes.grantsIn(fetch, target);
   const allowed =
     (lookup.claim !== null && isSame(lookup.claim, { namespace: target, name })) ||
     mayRefer({ group: GATEWAY_API_GROUP, ...from }, { ...SERVICE, namespace: target, name }, grants);
-  if (!allowed) return { kind: 'none', reason: 'RefNotPermitted' };
+  if (!allowed) return NONE.RefNotPermitted;
   const hostname = `${name}.${target}.svc.${lookup.config.clusterDomain}`;
   return destination(fetch, fetch.get(lookup.services, `${target}/${hostname}`), lookup);
 }
@@ -176,13 +181,20 @@ function destination(
   state: ServiceState | undefined,
   { routes, config, waypoint, claim: from }: DestinationLookup,
 ): RouteDestination {
-  if (state === undefined) return { kind: 'none', reason: 'BackendNotFound' };
+  if (state === undefined) return NONE.BackendNotFound;
   const { claim, waypoint: own } = state;
-  if (isFoundByClient(claim) && claim !== from) return { kind: 'none', reason: 'BackendNotFound' };
-  return {
-    kind: 'service',
-    claim,
-    attached: own?.kind === 'bound' && own.waypoint.key === waypoint.key,
-    destinationRules: destinationRulesOf(fetch, routes, config, { waypoint, claim }),
-  };
+  if (isFoundByClient(claim) && claim !== from) return NONE.BackendNotFound;
+  const attached = own?.kind === 'bound' && own.waypoint.key === waypoint.key;
+  const destinationRules = destinationRulesOf(fetch, routes, config, { waypoint, claim });
+  const last = knownDestinations.get(state);
+  if (last?.attached === attached && areSame(last.destinationRules, destinationRules)) return last;
+  const now = { kind: 'service' as const, claim, attached, destinationRules };
+  knownDestinations.set(state, now);
+  return now;
 }
+
+/** The same object as long as nothing changed: what is made of it need not be looked at again. */
+const knownDestinations = new WeakMap<ServiceState, Extract<RouteDestination, { kind: 'service' }>>();
+
+const areSame = <T>(a: readonly T[], b: readonly T[]): boolean =>
+  a.length === b.length && a.every((one, i) => one === b[i]);

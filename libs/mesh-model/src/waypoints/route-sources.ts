@@ -72,13 +72,18 @@ export function routeSources(graph: Graph, sources: MeshSources, config: MeshMod
       return spec === null ? undefined : { meta, spec };
     });
   const byParent = <S extends HasParents>(name: string, input: Collection<unknown>, parse: Parse<S>) =>
-    graph.index(`${name} by parent`, parsed(`parsed ${name}`, input, parse), ({ meta, spec }) => [
-      ...new Set(
-        spec.parentRefs.flatMap(
-          (ref) => serviceParent(ref, meta.namespace) ?? gatewayParent(ref, meta.namespace) ?? [],
+    graph.index(
+      `${name} by parent`,
+      parsed(`parsed ${name}`, input, parse),
+      ({ meta, spec }) => [
+        ...new Set(
+          spec.parentRefs.flatMap(
+            (ref) => serviceParent(ref, meta.namespace) ?? gatewayParent(ref, meta.namespace) ?? [],
+          ),
         ),
-      ),
-    ]);
+      ],
+      olderFirst,
+    );
   const httpRoutes = byParent('HTTP routes', sources.httpRoutes, (object) => HTTP_ROUTES.parse(object));
   const grpcRoutes = byParent('gRPC routes', sources.grpcRoutes, (object) => GRPC_ROUTES.parse(object));
   const tlsRoutes = byParent('TLS routes', sources.tlsRoutes, (object) => TLS_ROUTES.parse(object));
@@ -104,10 +109,10 @@ export function routeSources(graph: Graph, sources: MeshSources, config: MeshMod
   const grantsByNamespace = graph.index('reference grants by namespace', grants, ({ meta }) => [meta.namespace]);
   return {
     routesOf: (fetch, parent) => ({
-      httpRoutes: byAge(fetch.lookup(httpRoutes, parent)),
-      grpcRoutes: byAge(fetch.lookup(grpcRoutes, parent)),
-      tlsRoutes: byAge(fetch.lookup(tlsRoutes, parent)),
-      tcpRoutes: byAge(fetch.lookup(tcpRoutes, parent)),
+      httpRoutes: fetch.lookup(httpRoutes, parent),
+      grpcRoutes: fetch.lookup(grpcRoutes, parent),
+      tlsRoutes: fetch.lookup(tlsRoutes, parent),
+      tcpRoutes: fetch.lookup(tcpRoutes, parent),
     }),
     virtualServicesFor: (fetch, hostname) =>
       byAge(unique(hostPatterns(hostname).flatMap((host) => fetch.lookup(byHost, host)))),
@@ -156,8 +161,8 @@ type Parse<S> = (object: unknown) => { readonly meta: ObjectMeta; readonly spec:
 
 const lookupAll = <T>(fetch: FetchContext, index: CollectionIndex<T>, key: string): readonly T[] =>
   fetch.lookup(index, key);
-const byAge = <T extends Readable<unknown>>(items: readonly T[]): readonly T[] =>
-  [...items].sort((a, b) => compareByAge(a.meta, b.meta));
+const olderFirst = (a: Readable<unknown>, b: Readable<unknown>): number => compareByAge(a.meta, b.meta);
+const byAge = <T extends Readable<unknown>>(items: readonly T[]): readonly T[] => [...items].sort(olderFirst);
 const unique = <T>(items: readonly T[]): readonly T[] => [...new Set(items)];
 
 /** Key of the Gateway or ListenerSet that a route of this namespace names as a parent; null if it names something else. */
