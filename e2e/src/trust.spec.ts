@@ -179,10 +179,11 @@ describe('trust', () => {
       await asDestination.stop();
       const ask = ['redis-cli', '-h', 'mallory', 'ping'];
       expect((await cluster().exec({ namespace: 'shop', pod: 'client' }, ask)).stdout).not.toContain('PONG');
-      const counted = (await ztunnels.metrics('node-1')).filter(
-        ({ name }) => name === 'istio_crl_policy_rejections_total',
-      );
-      expect(counted.reduce((sum, { value }) => sum + value, 0)).toBeGreaterThan(1);
+      const counted = async (): Promise<number> =>
+        (await ztunnels.metrics('node-1'))
+          .filter(({ name }) => name === 'istio_crl_policy_rejections_total')
+          .reduce((sum, { value }) => sum + value, 0);
+      await until(async () => (await counted()) > 1, 'both are counted');
     });
     await apply('ConfigMap', 'ca-revocations', { identities: '' });
     const again = ['redis-cli', '-h', 'mallory', 'ping'];

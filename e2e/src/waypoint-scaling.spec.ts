@@ -173,7 +173,7 @@ describe('a waypoint that scales', () => {
     const startedMs = Date.now();
     expect((await waiting).code).not.toBe(0);
     expect(Date.now() - startedMs).toBeLessThan(25_000);
-    expect(await counted('weft_waypoint_held_connections')).toBe(0);
+    await until(async () => (await counted('weft_waypoint_held_connections')) === 0, 'nothing is held any more');
     await cluster().kubectlOk(['scale', '-n', 'istio-system', 'deploy/weft-waypoint-manager', '--replicas=1']);
     for (const type of [DEPLOYMENTS, SERVICES])
       await until(
