@@ -103,12 +103,6 @@ export const CUSTOM_RESOURCE_DEFINITIONS = type<CustomResourceDefinition>(
   'customresourcedefinitions',
   false,
 );
-export const MUTATING_WEBHOOK_CONFIGURATIONS = type<MutatingWebhookConfiguration>(
-  'admissionregistration.k8s.io/v1',
-  'MutatingWebhookConfiguration',
-  'mutatingwebhookconfigurations',
-  false,
-);
 export const VALIDATING_WEBHOOK_CONFIGURATIONS = type<ValidatingWebhookConfiguration>(
   'admissionregistration.k8s.io/v1',
   'ValidatingWebhookConfiguration',

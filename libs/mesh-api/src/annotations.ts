@@ -1,7 +1,5 @@
 /** Annotations that users and our components set. Values are API; so are the keys. */
 export const ANNOTATION_REDIRECTION = 'ambient.istio.io/redirection';
-export const ANNOTATION_BYPASS_INBOUND_CAPTURE = 'ambient.istio.io/bypass-inbound-capture';
-export const ANNOTATION_DNS_CAPTURE = 'ambient.istio.io/dns-capture';
 export const ANNOTATION_TRAFFIC_DISTRIBUTION = 'networking.istio.io/traffic-distribution';
 /** Ours, on a Service of a waypoint: all its pods may be asleep. Written by whoever scales it. */
 export const ANNOTATION_SCALES_TO_ZERO = 'weft.io/scales-to-zero';
@@ -9,9 +7,6 @@ export const ANNOTATION_SCALES_TO_ZERO = 'weft.io/scales-to-zero';
 export const ANNOTATION_ACTIVATION_REQUESTED = 'weft.io/activation-requested';
 export const ANNOTATION_EXPORT_TO = 'networking.istio.io/exportTo';
 export const ANNOTATION_DRY_RUN = 'istio.io/dry-run';
-export const ANNOTATION_REROUTE_VIRTUAL_INTERFACES = 'istio.io/reroute-virtual-interfaces';
-export const ANNOTATION_SIDECAR_STATUS = 'sidecar.istio.io/status';
 
 /** Value of `ambient.istio.io/redirection` once the pod's traffic is captured. */
 export const REDIRECTION_ENABLED = 'enabled';
-export const REDIRECTION_PENDING = 'pending';

@@ -1,16 +1,11 @@
 export {
-  ANNOTATION_BYPASS_INBOUND_CAPTURE,
-  ANNOTATION_DNS_CAPTURE,
   ANNOTATION_DRY_RUN,
   ANNOTATION_ACTIVATION_REQUESTED,
   ANNOTATION_EXPORT_TO,
   ANNOTATION_SCALES_TO_ZERO,
   ANNOTATION_REDIRECTION,
-  ANNOTATION_REROUTE_VIRTUAL_INTERFACES,
-  ANNOTATION_SIDECAR_STATUS,
   ANNOTATION_TRAFFIC_DISTRIBUTION,
   REDIRECTION_ENABLED,
-  REDIRECTION_PENDING,
 } from './annotations.js';
 export {
   AUTHORIZATION_ACTIONS,
@@ -27,7 +22,6 @@ export {
 } from './authorization-policy.js';
 export { formatProblem, isWithin, type FieldProblem } from './field-problem.js';
 export {
-  DATAPLANE_MODE_AMBIENT,
   DATAPLANE_MODE_NONE,
   LABEL_APP,
   LABEL_APP_NAME,
@@ -38,10 +32,7 @@ export {
   LABEL_CLUSTER,
   LABEL_DATAPLANE_MODE,
   LABEL_GATEWAY_NAME,
-  LABEL_GLOBAL,
   LABEL_INGRESS_USE_WAYPOINT,
-  LABEL_INJECTION,
-  LABEL_LOCALITY,
   LABEL_NETWORK,
   LABEL_POD_TEMPLATE_HASH,
   LABEL_REGION,
@@ -97,16 +88,10 @@ export {
 export { parseWorkloadGroup, type WorkloadGroup, type WorkloadGroupSpec } from './workload-group.js';
 
 export { type BackendTlsPolicySpec, BACKEND_TLS_POLICIES } from './gateway-api/backend-tls-policy.js';
-export { GATEWAY_CLASSES, type GatewayClassSpec } from './gateway-api/gateway-class.js';
+export { GATEWAY_CLASSES } from './gateway-api/gateway-class.js';
 export { GATEWAYS, type GatewaySpec } from './gateway-api/gateway.js';
 export { GRPC_ROUTES, type GrpcRouteMatch, type GrpcRouteRule, type GrpcRouteSpec } from './gateway-api/grpc-route.js';
-export {
-  HTTP_ROUTES,
-  type HttpBackendRef,
-  type HttpRouteMatch,
-  type HttpRouteRule,
-  type HttpRouteSpec,
-} from './gateway-api/http-route.js';
+export { HTTP_ROUTES, type HttpRouteMatch, type HttpRouteRule, type HttpRouteSpec } from './gateway-api/http-route.js';
 export { type Listener, type NamespaceSelector } from './gateway-api/listener.js';
 export { LISTENER_SETS, type ListenerSetSpec } from './gateway-api/listener-set.js';
 export { REFERENCE_GRANTS, type ReferenceGrantSpec } from './gateway-api/reference-grant.js';
@@ -116,19 +101,8 @@ export {
   type ParentReference,
   type SecretReference,
 } from './gateway-api/references.js';
-export {
-  type GrpcRouteFilter,
-  type HeaderModifier,
-  type HttpRouteFilter,
-  type PathModifier,
-} from './gateway-api/route-filters.js';
-export {
-  TCP_ROUTES,
-  TLS_ROUTES,
-  type PlainBackendRef,
-  type TcpRouteSpec,
-  type TlsRouteSpec,
-} from './gateway-api/stream-routes.js';
+export { type HttpRouteFilter, type PathModifier } from './gateway-api/route-filters.js';
+export { TCP_ROUTES, TLS_ROUTES, type TcpRouteSpec, type TlsRouteSpec } from './gateway-api/stream-routes.js';
 export { type CustomResourceDefinition, type MeshKind } from './mesh-kind.js';
 export {
   AUTHORIZATION_POLICIES,
@@ -145,16 +119,11 @@ export { type CorsPolicy } from './networking/cors-policy.js';
 export { grpcStatusCode, type Fault } from './networking/fault.js';
 export { type Headers } from './networking/headers.js';
 export { covers } from './networking/hosts.js';
-export { type DirectResponse, type Redirect, type Rewrite } from './networking/http-answers.js';
+export { type Redirect, type Rewrite } from './networking/http-answers.js';
 export { CLAIM_HEADER_PREFIX, type HttpMatch } from './networking/http-match.js';
 export { type RouteDestination } from './networking/http-route.js';
 export { type Retries } from './networking/retries.js';
-export {
-  ISTIO_GATEWAYS,
-  type GatewayServer,
-  type IstioGatewaySpec,
-  type ServerPort,
-} from './networking/istio-gateway.js';
+export { ISTIO_GATEWAYS, type IstioGatewaySpec } from './networking/istio-gateway.js';
 export { type StringMatch } from './networking/string-match.js';
 export { type ClientTls, type ServerTls } from './networking/tls-settings.js';
 export {
@@ -186,7 +155,7 @@ export {
   parseMeshTrustDomains,
   type MeshTrustDomains,
 } from './mesh-trust-domains.js';
-export { type DefaultProviders, type ExtensionProvider } from './mesh-config/extension-providers.js';
+export { type ExtensionProvider } from './mesh-config/extension-providers.js';
 export {
   NO_EXTENSIONS,
   parseMeshExtensions,
@@ -199,19 +168,15 @@ export {
 export {
   type ExtAuthzGrpcProvider,
   type ExtAuthzHttpProvider,
-  type FileLogProvider,
-  type HttpAlsProvider,
   type LogFormat,
   type OpenTelemetryProvider,
-  type OtelAlsProvider,
-  type TcpAlsProvider,
   type ZipkinProvider,
 } from './mesh-config/provider-fields.js';
 export { TRAFFIC_EXTENSIONS, type TrafficExtensionSpec } from './extensions/traffic-extension.js';
 export { WASM_PLUGINS, type WasmPluginSpec } from './extensions/wasm-plugin.js';
-export { ENVOY_FILTERS, type ConfigPatch, type EnvoyFilterSpec } from './networking/envoy-filter.js';
-export { PROXY_CONFIGS, type ProxyConfigSpec } from './networking/proxy-config.js';
-export { SIDECARS, type SidecarSpec } from './networking/sidecar.js';
+export { ENVOY_FILTERS, type ConfigPatch } from './networking/envoy-filter.js';
+export { PROXY_CONFIGS } from './networking/proxy-config.js';
+export { SIDECARS } from './networking/sidecar.js';
 export { expressionFault, type ExpressionFault } from './telemetry/envoy-expression.js';
 export { TELEMETRIES, type TelemetrySpec } from './telemetry/telemetry.js';
 export { kindOfObject, validateObject, type ObjectValidation } from './validate-object.js';

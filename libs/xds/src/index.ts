@@ -9,7 +9,6 @@ export {
   LISTENER_TYPE_URL,
   ROUTE_TYPE_URL,
   SECRET_TYPE_URL,
-  WORKLOAD_TYPE_URL,
 } from './type-urls.js';
 export {
   DeltaClient,

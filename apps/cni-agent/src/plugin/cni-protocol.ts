@@ -18,7 +18,6 @@ export interface CniError {
 
 /** Error codes of the specification. */
 export const CNI_INVALID_ENVIRONMENT = 4;
-export const CNI_IO_FAILURE = 5;
 export const CNI_DECODING_FAILURE = 6;
 export const CNI_INVALID_CONFIG = 7;
 export const CNI_TRY_AGAIN = 11;

@@ -1,6 +1,6 @@
 import { conditionsSchema } from '../crds/schema.js';
 import { AGE, column, meshKind } from '../mesh-kind.js';
-import { required, withSchema, type TypeOf } from '../schema/field.js';
+import { required, withSchema } from '../schema/field.js';
 import { object } from '../schema/object-field.js';
 import { text } from '../schema/scalar-fields.js';
 import { apiGroup, apiKind, GATEWAY_API_GROUP, namespaceName, objectName } from './references.js';
@@ -19,7 +19,6 @@ const spec = object('A kind of gateway.', {
   }),
   description: text('For people.', { maxLength: 64 }),
 });
-export type GatewayClassSpec = TypeOf<typeof spec>;
 
 export const GATEWAY_CLASSES = meshKind(
   {

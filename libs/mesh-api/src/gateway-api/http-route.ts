@@ -96,7 +96,6 @@ const backendRef = object(
   { ...backendFields, weight, filters: withSchema(httpFilters, { 'x-kubernetes-validations': HTTP_FILTERS_RULES }) },
   { rules: [BACKEND_PORT_RULE], refine: needsPort },
 );
-export type HttpBackendRef = TypeOf<typeof backendRef>;
 
 const rule = object(
   'A route; the most specific match over all routes is taken.',

@@ -18,7 +18,6 @@ const headerModifier = (description: string) =>
     add: headerList('Appends to the header.'),
     remove: texts('Removes the header.', { maxItems: 16, type: 'set' }),
   });
-export type HeaderModifier = TypeOf<ReturnType<typeof headerModifier>>;
 
 const requestMirror = object(
   'Sends a copy of requests and ignores the answers.',
@@ -208,7 +207,6 @@ export const grpcFilters = list(
   ),
   { maxItems: 16, type: 'atomic' },
 );
-export type GrpcRouteFilter = TypeOf<typeof grpcFilters>[number];
 
 export const HTTP_FILTERS_RULES = [
   {

@@ -7,8 +7,6 @@ import { text } from '../schema/scalar-fields.js';
 import { GATEWAY_API_GROUP, parentRefs, plainBackendRef, sectionName } from './references.js';
 import { routeStatus } from './route-status.js';
 
-export type PlainBackendRef = TypeOf<typeof plainBackendRef>;
-
 const rules = required(
   list(
     'The route.',

@@ -77,4 +77,3 @@ export const defaultProviders = object('Used where a Telemetry names none.', {
   metrics: texts('Names.'),
   accessLogging: texts('Names.'),
 });
-export type DefaultProviders = TypeOf<typeof defaultProviders>;

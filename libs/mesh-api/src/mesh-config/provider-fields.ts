@@ -99,7 +99,6 @@ const logFormat = object(
 export type LogFormat = TypeOf<typeof logFormat>;
 
 export const fileLog = object('Lines in a file.', { path: text('Default /dev/stdout.'), logFormat });
-export type FileLogProvider = TypeOf<typeof fileLog>;
 
 const als = {
   ...server,
@@ -113,14 +112,11 @@ export const httpAls = object('Entries over gRPC.', {
   additionalResponseHeadersToLog: texts('Response headers.'),
   additionalResponseTrailersToLog: texts('Response trailers.'),
 });
-export type HttpAlsProvider = TypeOf<typeof httpAls>;
 
 export const tcpAls = object('Entries of connections over gRPC.', als);
-export type TcpAlsProvider = TypeOf<typeof tcpAls>;
 
 export const otelAls = object('Entries by OTLP.', {
   ...server,
   logName: text('Default otel_envoy_accesslog.'),
   logFormat: object('What entries say.', { text: text('The body.'), labels: logLabels }),
 });
-export type OtelAlsProvider = TypeOf<typeof otelAls>;

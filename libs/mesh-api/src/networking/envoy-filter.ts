@@ -206,7 +206,6 @@ const spec = refined(
     return value;
   },
 );
-export type EnvoyFilterSpec = TypeOf<typeof spec>;
 
 export const ENVOY_FILTERS = meshKind(
   { group: 'networking.istio.io', kind: 'EnvoyFilter', plural: 'envoyfilters', versions: ['v1alpha3'], columns: [] },

@@ -67,7 +67,6 @@ export const directResponse = object('Answers without asking a service.', {
     },
   ),
 });
-export type DirectResponse = TypeOf<typeof directResponse>;
 
 export const rewrite = object(
   'Changes the request before it is forwarded.',

@@ -50,7 +50,6 @@ const serverPort = object(
     },
   },
 );
-export type ServerPort = TypeOf<typeof serverPort>;
 
 const hosts = refined(list('Hosts that are served: name, namespace/name or */name.', text('')), (names, reader) => {
   const items = reader.list();
@@ -85,7 +84,6 @@ const serverFields = {
 } as const;
 
 const server = object('A port that the gateway opens.', serverFields, { refine: checkServer });
-export type GatewayServer = TypeOf<typeof server>;
 
 /** Undefined where TLS and protocol contradict each other: the port would serve what it must not. */
 function checkServer(

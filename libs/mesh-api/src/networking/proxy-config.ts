@@ -1,7 +1,7 @@
 import { matchLabelsSelector } from '../attachment.js';
 import { meshKind } from '../mesh-kind.js';
 import { textMap } from '../schema/collection-fields.js';
-import { withSchema, type TypeOf } from '../schema/field.js';
+import { withSchema } from '../schema/field.js';
 import { object } from '../schema/object-field.js';
 import { count, text } from '../schema/scalar-fields.js';
 
@@ -11,7 +11,6 @@ const spec = object('How sidecars and gateways are started. Pods have to be rest
   environmentVariables: textMap('More environment of the proxy.'),
   image: object('The image.', { imageType: text('Its variant: default, debug or distroless.') }),
 });
-export type ProxyConfigSpec = TypeOf<typeof spec>;
 
 export const PROXY_CONFIGS = meshKind(
   { group: 'networking.istio.io', kind: 'ProxyConfig', plural: 'proxyconfigs', versions: ['v1beta1'], columns: [] },

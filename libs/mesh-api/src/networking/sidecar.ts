@@ -2,7 +2,7 @@ import { labelsSelector } from '../attachment.js';
 import { describe, type FieldReader } from '../field-reader.js';
 import { meshKind } from '../mesh-kind.js';
 import { list, texts } from '../schema/collection-fields.js';
-import { refined, required, type TypeOf } from '../schema/field.js';
+import { refined, required } from '../schema/field.js';
 import { DNS_LABEL, HOST_PATTERN } from '../schema/format.js';
 import { object, type ObjectOf } from '../schema/object-field.js';
 import { choice, text } from '../schema/scalar-fields.js';
@@ -104,7 +104,6 @@ const fields = {
 } as const;
 
 const spec = object('What a sidecar knows and opens.', fields, { refine: checkSidecar });
-export type SidecarSpec = TypeOf<typeof spec>;
 
 function checkSidecar(
   value: ObjectOf<typeof fields>,

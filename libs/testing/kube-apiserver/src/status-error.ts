@@ -138,5 +138,3 @@ export const internalError = (message: string): StatusError =>
   new StatusError(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] });
 
 export const notImplemented = (message: string): StatusError => new StatusError(501, 'NotImplemented', message);
-
-export const serviceUnavailable = (message: string): StatusError => new StatusError(503, 'ServiceUnavailable', message);

@@ -1,5 +1,5 @@
 export { asList, asObject, asString, cloneJson, dig, equalJson, isObject, setKey, type JsonObject } from './json.js';
-export { formatApiVersion, parseApiVersion, type GroupVersionKind } from './group-version-kind.js';
+export { formatApiVersion, type GroupVersionKind } from './group-version-kind.js';
 export { formatCauses, type Cause, type CauseReason } from './cause.js';
 export { type CelRule, type Schema, type SchemaChecks, type SchemaType } from './schema.js';
 export { type PrinterColumn, type ResourceInfo, type ScalePaths, type SubresourceInfo } from './resource-info.js';
