@@ -86,6 +86,12 @@ describe('trust', () => {
     await session.says(/^\d+\n$/);
     return session;
   };
+  /** What the proxies logged about the connection of which `failure` tells. */
+  const told = (failure: string): readonly string[] => {
+    const source = /\d+\.\d+\.\d+\.\d+:\d+/.exec(failure)?.[0];
+    const lines = log.lines().filter((line) => line['src.addr'] === source);
+    return lines.map((line) => JSON.stringify(line));
+  };
   /** `change` under load: nothing fails, and the connections from before answer as before. */
   const underLoad = async (change: () => Promise<void>): Promise<void> => {
     const sessions = [await openRedis('client', 'far'), await openRedis('client', 'near')];
@@ -102,7 +108,8 @@ describe('trust', () => {
         .slice(-8);
       throw new Error([String(thrown), ...broken(), ...closed.map((line) => JSON.stringify(line))].join('\n'));
     });
-    const { asked, answered, wrong, failed, failures } = await load.end();
+    const { asked, answered, wrong, failed, failures: seen } = await load.end();
+    const failures = seen.flatMap((failure) => [failure, ...told(failure)]);
     expect({ wrong, failed, failures }).toEqual({ wrong: 0, failed: 0, failures: [] });
     expect(answered).toBe(asked);
     expect(asked).toBeGreaterThan(0);

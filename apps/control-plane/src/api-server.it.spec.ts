@@ -109,9 +109,11 @@ describe('on a Kubernetes API server', () => {
     );
     expect(events).toMatchObject([{ type: 'Warning', reason: 'InvalidValue', involvedObject: { name: 'ext' } }]);
     expect(events[0]?.message).toContain('spec.endpoints[1].address');
-    const managers = (await kube.get(SERVICE_ENTRIES, 'shop', 'ext'))?.metadata?.managedFields?.map(
-      ({ manager, subresource }) => `${manager} ${subresource ?? ''}`,
-    );
-    expect(managers?.sort()).toEqual(['user ', 'weft-control-plane status']);
+    const ext = await until(async () => {
+      const entry = await kube.get(SERVICE_ENTRIES, 'shop', 'ext');
+      return entry?.status !== undefined && 'addresses' in entry.status ? entry : null;
+    }, 'it has addresses');
+    const managers = ext.metadata?.managedFields?.map(({ manager, subresource }) => `${manager} ${subresource ?? ''}`);
+    expect(managers?.sort()).toEqual(['user ', 'weft-control-plane status', 'weft-control-plane-addresses status']);
   });
 });
