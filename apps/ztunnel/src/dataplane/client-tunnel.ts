@@ -11,7 +11,16 @@ import { Tunnel, type TunnelError, type TunnelOwner, type TunnelShared } from '.
 export interface TunnelFailure {
   readonly reason: string;
   readonly flag: FailureFlag;
+  /** It says nothing about the target, which another plan may name again. */
+  readonly again?: true;
 }
+
+/** Whoever used this identity has another one by now, and so has its plan. */
+export const WITHDRAWN: TunnelFailure = {
+  reason: 'the certificate was withdrawn',
+  flag: 'TLS_FAILURE',
+  again: true,
+};
 
 export interface ClientTunnelParts {
   readonly loop: Loop;
@@ -94,7 +103,7 @@ export class ClientTunnel implements TunnelOwner {
       const context = this.parts.context();
       if (context === null) {
         loop.close(outcome.fd);
-        this.#end({ reason: 'the certificate was withdrawn', flag: 'TLS_FAILURE' });
+        this.#end(WITHDRAWN);
         return;
       }
       const socket = transport.secure(outcome.fd, context, 'client');

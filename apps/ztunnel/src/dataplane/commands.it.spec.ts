@@ -3,6 +3,7 @@ import { until } from '@weft/testing-fixtures';
 import { CLIENT_ID, SERVER_ID } from '../testing/data-plane-rig.js';
 import { DataPlaneSuite, echo, endOf } from '../testing/data-plane-suite.js';
 import { ENGINE_NAMES } from './engine.js';
+import type { OutboundPlan } from './messages.js';
 
 describe.each(ENGINE_NAMES)('%s engine', (engine) => {
   const suite = new DataPlaneSuite(engine);
@@ -111,6 +112,68 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
       expect(await suite.rig.waitFor('identityNeeded')).toMatchObject({ spiffeId: CLIENT_ID });
       suite.rig.dataPlane.send({ type: 'setIdentity', identity: suite.rig.identities.client });
       expect(await answer).toBe('ping');
+    });
+
+    it('a pod that gets another name while its connection is on its way loses nothing: it is planned again', async () => {
+      const rig = await suite.start();
+      await suite.serveEcho();
+      const renamed = await rig.authority.issue('spiffe://cluster.local/ns/shop/sa/renamed');
+      const rename = (): void => {
+        rig.plan = (destination) =>
+          ({ ...rig.hbonePlan(destination), sourceIdentity: renamed.spiffeId }) as OutboundPlan;
+        rig.dataPlane.send({ type: 'setIdentity', identity: renamed });
+        rig.dataPlane.send({
+          type: 'updatePod',
+          podUid: 'client',
+          podIps: [rig.client.address],
+          sourceIdentity: renamed.spiffeId,
+        });
+        rig.dataPlane.send({ type: 'dropIdentity', spiffeId: CLIENT_ID });
+      };
+      rig.plan = (destination) => {
+        // Behind the plan, which still has the name of before, and so while it is dialled.
+        queueMicrotask(rename);
+        return rig.hbonePlan(destination);
+      };
+      expect(await echo(suite.connect())).toBe('ping');
+      await rig.settle();
+      // The server's side may tell of a connection that was given up before its handshake.
+      expect(rig.of('connectionFailed').filter(({ direction }) => direction === 'outbound')).toEqual([]);
+    });
+
+    it('whoever waits for a name that is given up is served by the next one, at both ends', async () => {
+      const rig = await suite.start();
+      await suite.serveEcho();
+      const renamed = await rig.authority.issue('spiffe://cluster.local/ns/shop/sa/renamed');
+      const other = await rig.authority.issue('spiffe://cluster.local/ns/shop/sa/other');
+      for (const spiffeId of [CLIENT_ID, SERVER_ID]) await rig.command({ type: 'dropIdentity', spiffeId });
+      const answer = echo(suite.connect());
+      await rig.waitFor('identityNeeded', ({ spiffeId }) => spiffeId === CLIENT_ID);
+      rig.plan = (destination) =>
+        ({
+          ...rig.hbonePlan(destination, { expected: [other.spiffeId] }),
+          sourceIdentity: renamed.spiffeId,
+        }) as OutboundPlan;
+      rig.dataPlane.send({
+        type: 'updatePod',
+        podUid: 'client',
+        podIps: [rig.client.address],
+        sourceIdentity: renamed.spiffeId,
+      });
+      rig.dataPlane.send({ type: 'setIdentity', identity: renamed });
+      rig.dataPlane.send({ type: 'dropIdentity', spiffeId: CLIENT_ID });
+      await rig.waitFor('identityNeeded', ({ spiffeId }) => spiffeId === SERVER_ID);
+      rig.dataPlane.send({
+        type: 'updatePod',
+        podUid: 'server',
+        podIps: [rig.server.address],
+        sourceIdentity: other.spiffeId,
+      });
+      rig.dataPlane.send({ type: 'dropIdentity', spiffeId: SERVER_ID });
+      await rig.waitFor('identityNeeded', ({ spiffeId }) => spiffeId === other.spiffeId);
+      rig.dataPlane.send({ type: 'setIdentity', identity: other });
+      expect(await answer).toBe('ping');
+      expect(rig.of('connectionFailed')).toEqual([]);
     });
 
     it('a pod of which only tunnels are served has no other listener', async () => {

@@ -1,5 +1,5 @@
 import { http2CodeName, Http2Code, type HboneResponse, type HboneStream } from '@weft/hbone';
-import type { ClientTunnel, TunnelFailure } from './client-tunnel.js';
+import { WITHDRAWN, type ClientTunnel, type TunnelFailure } from './client-tunnel.js';
 import { InnerTunnel, type InnerStream } from './inner-tunnel.js';
 import type { Deadline } from './loop.js';
 import type { FailureFlag, HboneTarget, InnerTarget } from './messages.js';
@@ -103,7 +103,7 @@ export class HboneAttempt implements StreamSeeker, TunnelStreamUser {
 
   onNoStream(failure: TunnelFailure): void {
     this.#withdraw = NOTHING;
-    this.#failed(failure, false);
+    this.#failed(failure, failure.again === true);
   }
 
   // ---- TunnelStreamUser, before the 200
@@ -171,7 +171,7 @@ export class HboneAttempt implements StreamSeeker, TunnelStreamUser {
     const context = this.services.identities.peek(this.parts.sourceIdentity);
     if (context === null) {
       this.#reset();
-      this.#refuse({ reason: 'the certificate was withdrawn', flag: 'TLS_FAILURE' });
+      this.#failed(WITHDRAWN, true);
       return;
     }
     const { stream, tunnel } = this.#stream!;

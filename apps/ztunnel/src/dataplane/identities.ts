@@ -25,14 +25,14 @@ export class Identities {
     }
     this.#contexts.get(identity.spiffeId)?.free();
     this.#contexts.set(identity.spiffeId, made.value);
-    const waiting = this.#waiting.get(identity.spiffeId);
-    this.#waiting.delete(identity.spiffeId);
-    for (const resume of waiting ?? []) resume();
+    this.#wakeAll(identity.spiffeId);
   }
 
+  /** Whoever waits for it is told now: it does not come any more. */
   drop(spiffeId: string): void {
     this.#contexts.get(spiffeId)?.free();
     this.#contexts.delete(spiffeId);
+    this.#wakeAll(spiffeId);
   }
 
   peek(spiffeId: string): SecureContext | null {
@@ -41,7 +41,7 @@ export class Identities {
 
   /**
    * Calls `done` with the context, at once if it is loaded; else asks for it and calls later, with null after the
-   * deadline. Returns what takes the interest back, or null when `done` was called already.
+   * deadline, or when it is dropped. Returns what takes the interest back, or null when `done` was called already.
    */
   get(spiffeId: string, done: (context: SecureContext | null) => void): (() => void) | null {
     const context = this.#contexts.get(spiffeId);
@@ -59,6 +59,12 @@ export class Identities {
     for (const context of this.#contexts.values()) context.free();
     this.#contexts.clear();
     this.#waiting.clear();
+  }
+
+  #wakeAll(spiffeId: string): void {
+    const waiting = this.#waiting.get(spiffeId);
+    this.#waiting.delete(spiffeId);
+    for (const resume of waiting ?? []) resume();
   }
 
   #wait(spiffeId: string, waiting: Set<() => void>, done: (context: SecureContext | null) => void): () => void {

@@ -36,7 +36,17 @@ export class InboundTunnel implements TunnelOwner, PodMember {
     this.#source = formatSocketAddress(accepted.peer);
     this.#destination = formatSocketAddress(acceptedAddress(accepted.fd));
     services.pod.join(this);
-    const withdraw = services.identities.get(services.pod.sourceIdentity, (context) => this.#start(context));
+    this.#askIdentity();
+  }
+
+  #askIdentity(): void {
+    const { identities, pod } = this.services;
+    const asked = pod.sourceIdentity;
+    const withdraw = identities.get(asked, (context) => {
+      // The pod got another name meanwhile.
+      if (context === null && pod.sourceIdentity !== asked && !this.#over) this.#askIdentity();
+      else this.#start(context);
+    });
     if (withdraw !== null) this.#withdraw = withdraw;
   }
 

@@ -1,7 +1,7 @@
 import type { HboneStream } from '@weft/hbone';
 import { parseSocketAddress } from '@weft/ip';
 import type { Memory } from '@weft/linux';
-import { ClientTunnel, type TunnelFailure } from './client-tunnel.js';
+import { ClientTunnel, WITHDRAWN, type TunnelFailure } from './client-tunnel.js';
 import type { Loop } from './loop.js';
 import type { Identities } from './identities.js';
 import type { DataPlaneLimits } from './limits.js';
@@ -168,8 +168,7 @@ class PoolEntry {
         return;
       }
       if (context === null) {
-        const reason = `no certificate for ${this.sourceIdentity} after ${this.parts.limits.identityTimeoutMs} ms`;
-        this.#failed({ reason, flag: 'TLS_FAILURE' });
+        this.#failed(this.#noCertificate());
         return;
       }
       const { loop, transport, pod, limits, readBuffer, trust } = this.parts;
@@ -189,6 +188,13 @@ class PoolEntry {
       this.#tunnels.add(tunnel);
     });
     if (forget !== null) this.#forgetIdentity = forget;
+  }
+
+  #noCertificate(): TunnelFailure {
+    const { pod, limits } = this.parts;
+    if (pod.sourceIdentity !== this.sourceIdentity) return WITHDRAWN;
+    const reason = `no certificate for ${this.sourceIdentity} after ${limits.identityTimeoutMs} ms`;
+    return { reason, flag: 'TLS_FAILURE' };
   }
 
   #room(tunnel: ClientTunnel): void {
