@@ -293,7 +293,11 @@ describe('the real kubectl', () => {
     follow.stop();
     expect(await kubectl.run('exec runner -- echo hi')).toBe('ran echo hi\n');
     expect(await kubectl.run('exec -i runner -- cat', 'typed\n')).toBe('ran cat\ntyped\n');
-    expect((await kubectl.try('exec runner -- false')).code).toBe(7);
+    expect(await kubectl.try('exec runner -- false')).toEqual({
+      code: 7,
+      stdout: 'ran false\n',
+      stderr: 'command terminated with exit code 7\n',
+    });
   });
 
   it('api-resources, api-versions, version, explain, whoami, can-i', async () => {
