@@ -9,6 +9,7 @@ import {
 } from '@weft/gateway-api';
 import { SECRETS, type ConfigMap, type Informer, type KubeClient, type KubeObject, type Secret } from '@weft/kube';
 import { REFERENCE_GRANTS, type GatewaySpec, type ParsedResource } from '@weft/mesh-api';
+import { identityOf } from './object-identity.js';
 
 /** Of a Secret only whether it can be used; its key is not kept. */
 const ANNOTATION_FAULT = 'weft.io/certificate-fault';
@@ -55,13 +56,9 @@ function withoutKey({ metadata, data = {} }: Secret): Secret {
   const { fault } = readCredential(
     Object.fromEntries(names.map((key) => [key, Buffer.from(data[key]!, 'base64').toString('utf8')])),
   );
-  const { name, namespace, uid, resourceVersion } = metadata ?? {};
   return {
     metadata: {
-      ...(name !== undefined && { name }),
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...identityOf(metadata),
       ...(fault !== null && { annotations: { [ANNOTATION_FAULT]: fault } }),
     },
   };

@@ -2,6 +2,7 @@ import { objectKey, SERVICES, type Informer, type KubeClient, type KubeService }
 import { GATEWAYS } from '@weft/mesh-api';
 import type { KubeObject } from '@weft/kube';
 import { askedAddresses, serviceOfHostname } from '../workloads/asked-addresses.js';
+import { identityOf } from './object-identity.js';
 
 export interface NamedService {
   readonly hostname: string;
@@ -61,14 +62,8 @@ export class NamedServices {
 
 /** Clusters have many Services, of which little is told. */
 function onlyAddresses({ metadata, spec, status }: KubeService): KubeService {
-  const { name, namespace, uid, resourceVersion } = metadata ?? {};
   return {
-    metadata: {
-      ...(name !== undefined && { name }),
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-    },
+    metadata: identityOf(metadata),
     ...(spec?.type !== undefined && { spec: { type: spec.type } }),
     ...(status !== undefined && { status }),
   };

@@ -1,9 +1,13 @@
 import { duplicateDescriptor } from '@weft/linux';
 import { until } from '@weft/testing-fixtures';
-import { CLIENT_ID, SERVER_ID } from '../testing/data-plane-rig.js';
+import { CLIENT_ID, SERVER_ID, type DataPlaneRig } from '../testing/data-plane-rig.js';
 import { DataPlaneSuite, echo, endOf } from '../testing/data-plane-suite.js';
 import { ENGINE_NAMES } from './engine.js';
 import type { OutboundPlan } from './messages.js';
+
+function renamePod(rig: DataPlaneRig, podUid: 'client' | 'server', sourceIdentity: string): void {
+  rig.dataPlane.send({ type: 'updatePod', podUid, podIps: [rig[podUid].address], sourceIdentity });
+}
 
 describe.each(ENGINE_NAMES)('%s engine', (engine) => {
   const suite = new DataPlaneSuite(engine);
@@ -122,12 +126,7 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
         rig.plan = (destination) =>
           ({ ...rig.hbonePlan(destination), sourceIdentity: renamed.spiffeId }) as OutboundPlan;
         rig.dataPlane.send({ type: 'setIdentity', identity: renamed });
-        rig.dataPlane.send({
-          type: 'updatePod',
-          podUid: 'client',
-          podIps: [rig.client.address],
-          sourceIdentity: renamed.spiffeId,
-        });
+        renamePod(rig, 'client', renamed.spiffeId);
         rig.dataPlane.send({ type: 'dropIdentity', spiffeId: CLIENT_ID });
       };
       rig.plan = (destination) => {
@@ -154,21 +153,11 @@ describe.each(ENGINE_NAMES)('%s engine', (engine) => {
           ...rig.hbonePlan(destination, { expected: [other.spiffeId] }),
           sourceIdentity: renamed.spiffeId,
         }) as OutboundPlan;
-      rig.dataPlane.send({
-        type: 'updatePod',
-        podUid: 'client',
-        podIps: [rig.client.address],
-        sourceIdentity: renamed.spiffeId,
-      });
+      renamePod(rig, 'client', renamed.spiffeId);
       rig.dataPlane.send({ type: 'setIdentity', identity: renamed });
       rig.dataPlane.send({ type: 'dropIdentity', spiffeId: CLIENT_ID });
       await rig.waitFor('identityNeeded', ({ spiffeId }) => spiffeId === SERVER_ID);
-      rig.dataPlane.send({
-        type: 'updatePod',
-        podUid: 'server',
-        podIps: [rig.server.address],
-        sourceIdentity: other.spiffeId,
-      });
+      renamePod(rig, 'server', other.spiffeId);
       rig.dataPlane.send({ type: 'dropIdentity', spiffeId: SERVER_ID });
       await rig.waitFor('identityNeeded', ({ spiffeId }) => spiffeId === other.spiffeId);
       rig.dataPlane.send({ type: 'setIdentity', identity: other });
